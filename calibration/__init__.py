@@ -1,0 +1,1 @@
+"""What the mounting is: inertial errors, anatomical alignment, joint centre, the saved profile."""

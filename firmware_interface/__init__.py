@@ -1,0 +1,1 @@
+"""What the sensors say: packet formats, the BLE client, virtual sensors. Knows nothing of knees."""

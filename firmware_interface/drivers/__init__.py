@@ -1,0 +1,1 @@
+"""One file per packet format, decoder and encoder side by side."""

@@ -1,0 +1,1 @@
+"""A virtual radio and virtual sensors: the real client without hardware."""

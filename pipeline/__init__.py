@@ -1,0 +1,1 @@
+"""What the knee does: the stages from notification to summary, files, screens and commands."""

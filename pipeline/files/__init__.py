@@ -1,0 +1,1 @@
+"""Recordings, importers and result folders."""

@@ -1,0 +1,1 @@
+"""A simulated person with known knee angles."""
