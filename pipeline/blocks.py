@@ -6,7 +6,7 @@ that time_s = (start + i) / rate_hz, in session time. Blocks are cut anywhere; s
 
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,7 @@ class _Block:
 
     def cut(self, begin: int, end: int) -> Self:
         """Rows begin to end (exclusive, relative to this block)."""
-        arrays = {
+        arrays: dict[str, Any] = {
             f.name: getattr(self, f.name)[begin:end]
             for f in fields(self)
             if isinstance(getattr(self, f.name), np.ndarray)
@@ -83,7 +83,7 @@ B = TypeVar("B", bound=_Block)
 def join(blocks: list[B]) -> B:
     """One block of several that follow each other without a hole."""
     first = blocks[0]
-    arrays = {
+    arrays: dict[str, Any] = {
         f.name: np.concatenate([getattr(b, f.name) for b in blocks])
         for f in fields(first)
         if isinstance(getattr(first, f.name), np.ndarray)
@@ -113,8 +113,9 @@ class GridBlock(_Block):
 class LegBlock(_Block):
     """The knee and its two segments, anatomical frames (X anterior, Y proximal, Z to the person's right).
 
-    flexion, abduction (valgus +), rotation (internal +): (n,) rad, zero in the calibration's standing, NaN where unknown.
-    excess: abduction above the unloaded path. thigh_tilt, shank_tilt: medial tilts (knee inward +); collapse: their sum.
+    flexion, abduction (valgus +), rotation (internal +): (n,) rad, zero in the calibration's standing, NaN where
+    unknown. excess: abduction above the unloaded path. thigh_tilt, shank_tilt: medial tilts (knee inward +);
+    collapse: their sum.
     *_sd: standard deviations, rad.
     thigh_incl, shank_incl: sagittal inclination from the vertical, rad, + where the distal end is forward (flexion =
     thigh_incl - shank_incl for a leg in the sagittal plane); range -pi to pi.

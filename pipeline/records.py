@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any
 
 
-class Side(str, Enum):
+class Side(StrEnum):
     """Which leg."""
 
     LEFT = "left"
@@ -18,7 +18,7 @@ class Side(str, Enum):
         return 1.0 if self is Side.RIGHT else -1.0
 
 
-class Segment(str, Enum):
+class Segment(StrEnum):
     """Which segment of the leg carries the sensor."""
 
     THIGH = "thigh"
