@@ -4,8 +4,10 @@ The method in five sentences. A leg swings when its shank turns forward fast: a 
 threshold that follows the person's recent swings is a swing, if it then turns the shank far enough and not too slowly
 for a step. Toe-off is the lowest rate in the third of a second before the shank starts to swing forward. Initial
 contact is the first local minimum of the rate after the shank has stopped swinging forward: the ground stops the
-backward turn of the shank at the moment of impact. Whatever is not a swing counts as loaded, so squats and lunges are
-loaded throughout. Everything is stamped back to the row where it happened, and known at most some 100 ms later.
+backward turn of the shank at the moment of impact. In a step the thigh goes forward as well; a shank that comes forward
+under a thigh that does not is a foot that was free (a knee flexed in the air, the way back from a lunge) only where it
+leant back further than an ankle can bend, else a loaded knee that is straightened. Whatever is not a swing counts as
+loaded, so squats and lunges are loaded throughout; everything is stamped back to the row where it happened.
 
 Sources of the rule: Aminian et al. 2002 (J Biomech 35:689), Salarian et al. 2004 (IEEE TBME 51:1434), Maqbool et al.
 2017 (IEEE TNSRE 25:1500). The same state machine serves both ways of looking: `CausalRates` filters forwards only and
@@ -50,6 +52,11 @@ class PhaseParameters:
     swing_angle_rad: least forward turn of a swing; swing_shortest_s, swing_longest_s: of the forward turn.
     landing_s: longest wait for the contact's minimum; landing_rad_s: it must lie below this; rise_rad_s or settle_s
     confirm it. toe_off_window_s: how far before the forward turn toe-off may lie.
+    thigh_back_rad: a thigh that went back by more in the thigh_glance_s before a swing is seen makes it no step
+    forward; nor does one that, at the swing's end, is less than thigh_advance_rad ahead of its rearmost within
+    thigh_window_s before the shank's forward turn.
+    free_lean_rad: a shank leant back further has its foot off the ground or on its toes (ankle dorsiflexion ends near
+    35 to 40 deg).
     """
 
     swing_lowpass_hz: float = 12.0
@@ -67,15 +74,24 @@ class PhaseParameters:
     settle_s: float = 0.05
     refractory_s: float = 0.3
     toe_off_window_s: float = 0.35
+    thigh_window_s: float = 0.3
+    thigh_glance_s: float = 0.08
+    thigh_back_rad: float = 0.02
+    thigh_advance_rad: float = 0.07
+    free_lean_rad: float = -0.66
 
 
 @dataclass(frozen=True, slots=True)
 class FootEvent:
-    """An event of the foot. position: grid row, fractional, where it happened; confirmed: row at which it is known."""
+    """An event of the foot. position: grid row, fractional, where it happened; confirmed: row at which it is known.
+
+    forward: the swing carries, or carried, the thigh forward.
+    """
 
     kind: FootEventKind
     position: float
     confirmed: int
+    forward: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +101,14 @@ class Rates:
     swing: list[float]
     contact: list[float]
     known: list[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Inclinations:
+    """Sagittal inclination of both segments, rad, plain lists, n long; NaN where unknown."""
+
+    thigh: list[float]
+    shank: list[float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,19 +191,26 @@ class Phases:
         self._low_at = 0
         self._around = (0.0, 0.0)
         self._before = 0.0
+        self._considered = False
+        self._forward = True
+        self._thighs: deque[float] = deque(maxlen=max(2, round(p.thigh_window_s * rate_hz)))
+        self._thigh_from = 0.0
+        self._leant = 0.0
         self._contact_at = -1.0e9
-        self._toe_off_at = -1.0e9
+        self._toe_off_at = 0.0
 
-    def update(self, start: int, rates: Rates) -> tuple[list[int], list[FootEvent]]:
+    def update(self, start: int, rates: Rates, inclined: Inclinations) -> tuple[list[int], list[FootEvent]]:
         """Phase of each row as it is known at that row, and the events that these rows confirm.
 
         start: grid row of the first.
         """
         phases: list[int] = []
         events: list[FootEvent] = []
-        recent = self._recent
+        recent, thighs = self._recent, self._thighs
         row = start - 1
-        for slow, fast, known in zip(rates.swing, rates.contact, rates.known, strict=True):
+        for slow, fast, known, thigh, shank in zip(
+            rates.swing, rates.contact, rates.known, inclined.thigh, inclined.shank, strict=True
+        ):
             row += 1
             state = self._state
             if not known:
@@ -191,10 +222,12 @@ class Phases:
                 if slow > 0.0:
                     if self._turned == 0.0:
                         self._rising_since = row
+                        self._thigh_from = min(thighs, default=thigh)
+                        self._leant = shank
+                        self._considered = False
                     self._turned += slow
-                    if slow > self._threshold:
-                        self._swing_begins(row, events)
-                        self._peak = slow
+                    if slow > self._threshold and not self._considered:
+                        self._swing_begins(row, slow, thigh, events)
                 elif self._turned != 0.0:
                     self._turned = 0.0
             elif state is _Foot.SWING:
@@ -203,14 +236,16 @@ class Phases:
                     if slow > self._peak:
                         self._peak = slow
                 else:
-                    self._swing_ends(row, fast, events)
+                    self._swing_ends(row, fast, thigh, events)
             elif state is _Foot.LANDING:
                 self._land(row, slow, fast, events)
             else:
                 self._state = _Foot.GROUND
                 self._turned = 0.0
                 recent.clear()
+                thighs.clear()
             recent.append(slow)
+            thighs.append(thigh)
             self._before = fast
             phases.append(1 if self._state is _Foot.GROUND else 2)
             if row >= self._expires and self._peaks:
@@ -220,32 +255,45 @@ class Phases:
     def _lose(self, row: int, events: list[FootEvent]) -> None:
         self._state = _Foot.LOST
         self._contact_at = -1.0e9
-        self._toe_off_at = -1.0e9
         events.append(FootEvent(FootEventKind.LOST, float(row), row))
 
-    def _swing_begins(self, row: int, events: list[FootEvent]) -> None:
+    def _swing_begins(self, row: int, slow: float, thigh: float, events: list[FootEvent]) -> None:
+        p = self.parameters
+        glance = min(len(self._thighs), round(p.thigh_glance_s * self._rate_hz))
+        # Comparisons with NaN are false: an unknown thigh is taken to go forward.
+        forward = not (glance > 0 and self._thighs[-glance] - thigh > p.thigh_back_rad)
+        if not forward and not self._leant < p.free_lean_rad:
+            self._considered = True
+            return
+        self._forward = forward
+        self._peak = slow
+        self._state = _Foot.SWING
+        if forward:
+            self._toe_off_at = self._lowest_before(row) - self._delays.swing
+        else:
+            self._toe_off_at = self._rising_since - self._delays.swing
+        events.append(FootEvent(FootEventKind.TOE_OFF, self._toe_off_at, row, forward))
+
+    def _lowest_before(self, row: int) -> float:
         recent = list(self._recent)
         # Only what came before the forward turn: the rate may have dipped again within it.
         before = recent[: max(1, len(recent) - (row - self._rising_since))]
         lowest = min(range(len(before)), key=before.__getitem__)
         at = row - len(recent) + lowest
         if 0 < lowest < len(before) - 1:
-            position = at + _vertex(before[lowest - 1], before[lowest], before[lowest + 1])
-        else:
-            position = float(at)
-        self._toe_off_at = position - self._delays.swing
-        self._state = _Foot.SWING
-        events.append(FootEvent(FootEventKind.TOE_OFF, self._toe_off_at, row))
+            return at + _vertex(before[lowest - 1], before[lowest], before[lowest + 1])
+        return float(at)
 
-    def _swing_ends(self, row: int, fast: float, events: list[FootEvent]) -> None:
+    def _swing_ends(self, row: int, fast: float, thigh: float, events: list[FootEvent]) -> None:
         p = self.parameters
         duration = (row - self._rising_since) / self._rate_hz
         angle = self._turned / self._rate_hz
         self._turned = 0.0
+        self._forward = not thigh - self._thigh_from < p.thigh_advance_rad
         too_soon = row - self._contact_at < p.refractory_s * self._rate_hz
         if angle < p.swing_angle_rad or not p.swing_shortest_s <= duration <= p.swing_longest_s or too_soon:
             self._state = _Foot.GROUND
-            events.append(FootEvent(FootEventKind.REFUSED, float(row), row))
+            events.append(FootEvent(FootEventKind.REFUSED, float(row), row, self._forward))
             return
         self._state = _Foot.LANDING
         self._fell_at = row
@@ -275,9 +323,10 @@ class Phases:
         self._contact_at = self._low_at + vertex - self._delays.contact
         self._state = _Foot.GROUND
         self._turned = 0.0
-        events.append(FootEvent(FootEventKind.CONTACT, self._contact_at, row))
-        self._peaks.append((row, self._peak))
-        self._forget(row)
+        events.append(FootEvent(FootEventKind.CONTACT, self._contact_at, row, self._forward))
+        if self._forward:
+            self._peaks.append((row, self._peak))
+            self._forget(row)
 
     def _forget(self, row: int) -> None:
         p = self.parameters

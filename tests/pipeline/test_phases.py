@@ -11,6 +11,7 @@ from pipeline.phases import (
     CausalRates,
     FootEvent,
     FootEventKind,
+    Inclinations,
     PhaseParameters,
     Phases,
     Rates,
@@ -23,6 +24,7 @@ from tests.pipeline.public_legs import CMU_PEOPLE, cmu_leg, cmu_plates, matched
 from tests.shared_data import dataset
 
 RATE_HZ = 100.0
+Found = tuple[list[int], list[FootEvent]]
 P = PhaseParameters()
 
 
@@ -44,15 +46,21 @@ def walk(strides: int, period_s: float, peak_rad_s: float) -> tuple[Floats, Floa
     return np.concatenate([still, *[one] * strides, still]), contacts
 
 
-def causal(rate: Floats, known: Bools | None = None) -> tuple[list[int], list[FootEvent]]:
+def leaning(rate: Floats, thigh: float | Floats = np.nan) -> Inclinations:
+    """The shank's inclination from its rate; the thigh as given (unknown: taken to go along)."""
+    shank = np.cumsum(np.nan_to_num(rate)) / RATE_HZ
+    return Inclinations(np.broadcast_to(thigh, len(rate)).tolist(), shank.tolist())
+
+
+def causal(rate: Floats, known: Bools | None = None, inclined: Inclinations | None = None) -> Found:
     known = np.isfinite(rate) if known is None else known
     filters = CausalRates(RATE_HZ, P)
-    return Phases(RATE_HZ, filters.delays, P).update(0, filters.update(rate, known))
+    return Phases(RATE_HZ, filters.delays, P).update(0, filters.update(rate, known), inclined or leaning(rate))
 
 
-def both_ways(rate: Floats) -> list[FootEvent]:
-    known = np.isfinite(rate)
-    return Phases(RATE_HZ, NO_DELAY, P).update(0, two_sided_rates(rate, known, RATE_HZ, P))[1]
+def both_ways(rate: Floats, inclined: Inclinations | None = None) -> list[FootEvent]:
+    rates = two_sided_rates(rate, np.isfinite(rate), RATE_HZ, P)
+    return Phases(RATE_HZ, NO_DELAY, P).update(0, rates, inclined or leaning(rate))[1]
 
 
 def of(kind: FootEventKind, events: list[FootEvent]) -> Floats:
@@ -94,6 +102,20 @@ def test_a_squat_is_loaded_throughout() -> None:
     assert set(phases[5:]) == {1}
 
 
+def free_flexions() -> tuple[Floats, Floats]:
+    """Shank's rate and inclination: five flexions of a hanging shank to 90 deg, 1 s back and 1 s forward."""
+    t = np.arange(0, 10, 1 / RATE_HZ)
+    lean = -np.radians(45) * (1 - np.cos(np.pi * t))
+    return np.gradient(lean, 1 / RATE_HZ), lean
+
+
+def test_a_knee_flexed_in_the_air_is_unloaded_but_takes_no_step() -> None:
+    rate, lean = free_flexions()
+    thigh = np.zeros(len(rate))
+    _, events = causal(rate, None, Inclinations(thigh.tolist(), lean.tolist()))
+    assert not any(e.forward for e in events if e.kind is FootEventKind.CONTACT)
+
+
 def test_a_gap_ends_the_step_and_is_unknown() -> None:
     rate, _ = walk(10, 1.1, 5.0)
     known = np.ones(len(rate), dtype=bool)
@@ -112,7 +134,8 @@ def test_any_cutting_gives_the_same_rows_and_events(cuts: list[int], seed: int) 
     rate = np.concatenate([walk(4, 1.1, 5.0)[0], walk(4, 1.6, 2.5)[0]])
     rate = rate + rng.normal(0, 0.3, len(rate))
     known = rng.uniform(size=len(rate)) > 0.002
-    whole = causal(rate, known)
+    inclined = leaning(rate, rng.normal(0, 0.1, len(rate)))
+    whole = causal(rate, known, inclined)
     filters = CausalRates(RATE_HZ, P)
     stage = Phases(RATE_HZ, filters.delays, P)
     phases: list[int] = []
@@ -120,7 +143,8 @@ def test_any_cutting_gives_the_same_rows_and_events(cuts: list[int], seed: int) 
     begin = 0
     for cut in [*cuts, len(rate)]:
         end = min(begin + cut, len(rate))
-        more, new = stage.update(begin, filters.update(rate[begin:end], known[begin:end]))
+        piece = Inclinations(inclined.thigh[begin:end], inclined.shank[begin:end])
+        more, new = stage.update(begin, filters.update(rate[begin:end], known[begin:end]), piece)
         phases += more
         events += new
         begin = end
@@ -156,7 +180,7 @@ def test_exact_phases_swing_from_toe_off_to_contact() -> None:
 
 def test_lists_that_do_not_match_are_refused() -> None:
     with pytest.raises(ValueError):
-        Phases(RATE_HZ).update(0, Rates([0.0], [0.0, 0.0], [True]))
+        Phases(RATE_HZ).update(0, Rates([0.0], [0.0, 0.0], [True]), Inclinations([0.0], [0.0]))
 
 
 @pytest.mark.parametrize("person", CMU_PEOPLE)
@@ -164,8 +188,9 @@ def test_contacts_of_real_walking_against_force_plates(person: str) -> None:
     folder = dataset("cmu_capacitive")
     for side in Side:
         plates = cmu_plates(folder, person, "CSBaseline", side)
-        rate = leg_from_imu(cmu_leg(folder, person, "CSBaseline", side), side).shank_rate
-        for events in (causal(rate)[1], both_ways(rate)):
+        leg = leg_from_imu(cmu_leg(folder, person, "CSBaseline", side), side)
+        inclined = Inclinations(leg.thigh_incl.tolist(), leg.shank_incl.tolist())
+        for events in (causal(leg.shank_rate, None, inclined)[1], both_ways(leg.shank_rate, inclined)):
             found = matched(of(FootEventKind.CONTACT, events) / RATE_HZ, plates.contacts_s)
             assert found.found >= 0.98 * len(plates.contacts_s) - 1
             assert found.extra <= 1
