@@ -217,7 +217,7 @@ class _Stages:
         )
         codes = self._by_hand(codes)
         loads = self.loads.update(block.start, rows, phases, postures, feet)
-        return self._judge(block, codes, done, loads)
+        return self._judge(block, codes, done, loads, two_sided=False)
 
     def whole(self, block: LegBlock) -> MovementUpdate:
         p = self.parameters
@@ -235,7 +235,7 @@ class _Stages:
         )
         codes = self._by_hand(_settled(block.start, codes, done, self.rate_hz))
         loads = self.loads.update(block.start, rows, phases, postures, [])
-        update = self._judge(block, codes, done, loads)
+        update = self._judge(block, codes, done, loads, two_sided=True)
         last = self.finish()
         update.episodes += last.episodes
         update.events += last.events
@@ -317,7 +317,9 @@ class _Stages:
         rest = {Activity.STANDING, Activity.SITTING}
         return [c if c in rest else int(self.forced) for c in codes]
 
-    def _judge(self, block: LegBlock, codes: list[int], done: Sequence[_Done], loads: _Loaded) -> MovementUpdate:
+    def _judge(
+        self, block: LegBlock, codes: list[int], done: Sequence[_Done], loads: _Loaded, two_sided: bool
+    ) -> MovementUpdate:
         watched = WatchRows(
             flexion=block.flexion.tolist(),
             excess=block.excess.tolist(),
@@ -330,6 +332,12 @@ class _Stages:
             codes=codes,
         )
         judged = [JudgedUnit(d.activity, d.row.index, d.unit.begin, d.unit.end, d.unit.confirmed) for d in done]
+        if two_sided:
+            # Once to learn the clean steps of the whole recording, once to judge with them.
+            first = ValgusWatch(self.side, self.rate_hz, self.past.span, self.parameters.valgus)
+            first.update(block.start, watched, judged)
+            usual = first.usual
+            self.watch = ValgusWatch(self.side, self.rate_hz, self.past.span, self.parameters.valgus, usual)
         episodes, events = self.watch.update(block.start, watched, judged)
         events += self.changes.update(block.start, codes)
         events += [(d.unit.confirmed, _step_event(d, self.past)) for d in done]

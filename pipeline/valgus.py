@@ -4,8 +4,7 @@ The method. Two measures are watched, each above its clean movement at the same 
 the person's own unloaded path, and medial collapse (design: what valgus means). An episode is either of them above its
 threshold, and above twice its own standard deviation, for at least 100 ms of a loaded phase; it ends where both fall
 below their thresholds less a hysteresis, the foot leaves the ground, or the angles are no longer valid. The driver is
-told from what changed since contact (or the start of the repetition): a thigh that leans and turns inward is the hip's
-doing, a shank that turns inward under a thigh that does not is the foot's.
+told from what changed since contact (or the start of the repetition); see driver.py.
 
 The cue is raised at once with the provisional activity's thresholds; the row waits for the step or repetition to be
 over and takes its final ones. Confidence is the probability that the threshold was truly exceeded.
@@ -20,6 +19,7 @@ from typing import Any
 
 from pipeline.blocks import Activity, LegBlock
 from pipeline.clean import CleanReference
+from pipeline.driver import UsualTurns, changes, driver
 from pipeline.errors import BadInputError
 from pipeline.rows import EpisodeRow, RaisedEvent
 
@@ -47,7 +47,8 @@ class ValgusParameters:
 
     limits: for every activity; by_activity: where it differs. shortest_s: least time above. hysteresis_deg: below the
     threshold by so much ends it, for release_s. sd_factor: how many standard deviations a value must stand above zero.
-    driver_deg: least inward turn of a segment that tells the driver. final_s: longest wait for the step to be over.
+    driver_deg: least turn above the usual that tells
+    the driver. final_s: longest wait for the step to be over.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -56,7 +57,7 @@ class ValgusParameters:
     hysteresis_deg: float = 1.5
     release_s: float = 0.05
     sd_factor: float = 2.0
-    driver_deg: float = 3.0
+    driver_deg: float = 4.0
     final_s: float = 6.0
     clean: CleanReference = field(default_factory=CleanReference)
 
@@ -164,9 +165,15 @@ class ValgusWatch:
     """Watches one leg row by row. `rows_of(begin, end)` gives the kept rows of the leg, for an episode's details."""
 
     def __init__(
-        self, side: str, rate_hz: float, rows_of: Callable[[int, int], LegBlock], parameters: ValgusParameters | None
+        self,
+        side: str,
+        rate_hz: float,
+        rows_of: Callable[[int, int], LegBlock],
+        parameters: ValgusParameters | None = None,
+        usual: UsualTurns | None = None,
     ) -> None:
         self.parameters = parameters or ValgusParameters()
+        self.usual = usual or UsualTurns()
         p = self.parameters
         self._side = side
         self._rate_hz = rate_hz
@@ -298,7 +305,11 @@ class ValgusWatch:
             self._pending.append(episode)
 
     def _settle(self, unit: JudgedUnit, row: int, finished: list[tuple[int, EpisodeRow]]) -> None:
-        for episode in [e for e in self._pending if e.peak <= unit.end]:
+        inside = [e for e in self._pending if e.peak <= unit.end]
+        now = self._now is not None and self._now.raised and self._now.start < unit.end
+        if not now and not any(e.peak >= unit.begin for e in inside):
+            self.usual.add(unit.activity, self._rows_of(int(unit.begin), int(unit.end) + 1))
+        for episode in inside:
             self._pending.remove(episode)
             finished.append((row, self._finalise(episode, unit if episode.peak >= unit.begin else None)))
 
@@ -329,10 +340,16 @@ class ValgusWatch:
             peak_collapse_deg=degrees(float(block.collapse[first:].max())),
             flexion_at_peak_deg=degrees(float(block.flexion[at])),
             rotation_at_peak_deg=degrees(float(block.rotation[at])),
-            driver=driver(block, at, self.parameters.driver_deg),
+            driver=self._driver(block, at, activity, unit),
             severity=severity,
             confidence=confidence,
         )
+
+    def _driver(self, block: LegBlock, at: int, activity: Activity, unit: JudgedUnit | None) -> str:
+        turn, rotation = changes(block, at)
+        whole = (unit.end - unit.begin) if unit is not None else 3.0 * at
+        usual_turn, usual_rotation = self.usual.at(activity, at / max(whole, 1.0))
+        return driver(turn - usual_turn, rotation - usual_rotation, self.parameters.driver_deg)
 
     def _onset_fields(self, episode: _Episode) -> dict[str, object]:
         measure, severity, confidence = _judged(episode, episode.limits)
@@ -349,27 +366,6 @@ class ValgusWatch:
 
     def _event(self, row: int, kind: str, values: dict[str, object]) -> RaisedEvent:
         return RaisedEvent(row / self._rate_hz, kind, values)
-
-
-def driver(block: LegBlock, peak: int, least_deg: float) -> str:
-    """Which link gives way, from what changed between the first row of the block and row `peak`.
-
-    The thigh's turn inward is its yaw, with half its lean; the shank's own is its yaw less the thigh's, that is the
-    tibia turning inward under the thigh.
-    """
-    thigh = degrees(float(block.thigh_yaw[peak] - block.thigh_yaw[0]))
-    lean = degrees(float(block.thigh_tilt[peak] - block.thigh_tilt[0]))
-    shank = degrees(float(block.shank_yaw[peak] - block.shank_yaw[0]))
-    if not (isfinite(thigh) and isfinite(lean) and isfinite(shank)):
-        return "unclear"
-    hip = thigh + 0.5 * lean
-    foot = shank - thigh
-    by_hip, by_foot = hip > least_deg, foot > least_deg
-    if by_hip and by_foot:
-        return "mixed"
-    if by_hip:
-        return "hip"
-    return "foot" if by_foot else "unclear"
 
 
 def _judged(episode: _Episode, limits: Limits) -> tuple[str, str, float]:
