@@ -52,7 +52,7 @@ class UsualTurns:
 
 
 def changes(block: LegBlock, peak: int) -> tuple[float, float]:
-    """Thigh's turn inward and tibia's rotation inward (deg) from the block's first row to row `peak`; NaN if unknown."""
+    """Thigh's turn and tibia's rotation inward (deg) from the block's first row to row `peak`; NaN where unknown."""
     turn = degrees(float(block.thigh_yaw[peak] - block.thigh_yaw[0]))
     rotation = degrees(float(block.rotation[peak] - block.rotation[0]))
     return (turn, rotation) if isfinite(turn) and isfinite(rotation) else (nan, nan)
