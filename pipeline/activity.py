@@ -40,7 +40,7 @@ class ActivityParameters:
     knee_scale_rad: float = radians(10.0)
     up_climb_m: float = 0.13
     climb_scale_m: float = 0.08
-    level_climb_m: float = 0.16
+    level_climb_m: float = 0.22
     gait_thigh_rad: float = radians(17.0)
     gait_swing_knee_rad: float = radians(6.0)
     gait_longest_s: float = 2.6

@@ -50,6 +50,7 @@ class PhaseParameters:
     swing_over_share: below this share of its peak the forward turn is over.
     landing_s: longest wait for the contact's minimum; landing_rad_s: it must lie below this; rise_rad_s or settle_s
     confirm it. toe_off_window_s: how far before the forward turn toe-off may lie.
+    push_off_rad_s: in a step forward the shank turns back at least so fast before, as the heel rises.
     thigh_back_rad: a thigh that went back by more in the thigh_glance_s before a swing is seen makes it no step
     forward; nor does one that, at the swing's end, is less than thigh_advance_rad ahead of its rearmost within
     thigh_window_s before the shank's forward turn.
@@ -71,6 +72,7 @@ class PhaseParameters:
     settle_s: float = 0.05
     refractory_s: float = 0.3
     toe_off_window_s: float = 0.35
+    push_off_rad_s: float = -0.3
     thigh_window_s: float = 0.3
     thigh_glance_s: float = 0.08
     thigh_back_rad: float = 0.02
@@ -195,24 +197,29 @@ class Phases:
         if not forward and not self._leant < p.free_lean_rad:
             self._considered = True
             return
+        lowest, position = self._lowest_before(row)
+        if forward and lowest > p.push_off_rad_s:
+            self._considered = True
+            return
         self._forward = forward
         self._peak = slow
         self._state = _Foot.SWING
         if forward:
-            self._toe_off_at = self._lowest_before(row) - self._delays.swing
+            self._toe_off_at = position - self._delays.swing
         else:
             self._toe_off_at = self._rising_since - self._delays.swing
         events.append(FootEvent(FootEventKind.TOE_OFF, self._toe_off_at, row, forward))
 
-    def _lowest_before(self, row: int) -> float:
+    def _lowest_before(self, row: int) -> tuple[float, float]:
+        """Lowest rate before the forward turn, and the row where."""
         recent = list(self._recent)
         # Only what came before the forward turn: the rate may have dipped again within it.
         before = recent[: max(1, len(recent) - (row - self._rising_since))]
         lowest = min(range(len(before)), key=before.__getitem__)
         at = row - len(recent) + lowest
         if 0 < lowest < len(before) - 1:
-            return at + _vertex(before[lowest - 1], before[lowest], before[lowest + 1])
-        return float(at)
+            return before[lowest], at + _vertex(before[lowest - 1], before[lowest], before[lowest + 1])
+        return before[lowest], float(at)
 
     def _swing_ends(self, row: int, fast: float, thigh: float, events: list[FootEvent]) -> None:
         p = self.parameters
