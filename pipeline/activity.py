@@ -29,7 +29,7 @@ class ActivityParameters:
     on; gait_longest_s: longest stride. level_climb_m: a stride that climbs more, without a bent knee, is `other`.
     ankle_m: sensor to ankle. flat_share: of a stride, from contact to when the foot stands flat.
     lunge_*, step_up_*, squat_*, deadlift_*, chair_share, rear_*, one_leg_*: what tells exercises apart.
-    kneel_s: a lunge held longer is kneeling.
+    kneel_s: a lunge held longer is kneeling. bend_shortest_s: of a repetition.
     before_s: how far before a bend the leg's lean is looked at.
     gait_gap_s: provisionally in gait so long after a contact; again_s: what was done so recently is guessed again;
     standing_rad: knee and thigh of standing; bend_longest_s: bends that last longer are `other`.
@@ -52,6 +52,7 @@ class ActivityParameters:
     step_up_knee_rad: float = radians(36.0)
     step_up_straight_rad: float = radians(26.0)
     kneel_s: float = 2.2
+    bend_shortest_s: float = 0.8
     squat_depth_rad: float = radians(36.0)
     deadlift_least_rad: float = radians(14.0)
     deadlift_most_rad: float = radians(52.0)
@@ -96,10 +97,12 @@ def classify_stride(shape: StrideShape, p: ActivityParameters) -> Activity | Non
 
 def classify_bend(shape: BendShape, p: ActivityParameters) -> Activity | None:
     """What a bend was; None if it is no repetition of a kind that is known."""
+    if shape.seconds < p.bend_shortest_s:
+        return None
     share = shape.thigh_change / shape.depth if shape.depth > 0.0 else nan
     if shape.stepped:
-        lunged = shape.depth > p.lunge_drop_rad and shape.shank > p.foot_flat_rad and shape.held_s < p.kneel_s
-        return Activity.LUNGE if lunged else None
+        deep = shape.depth > p.squat_depth_rad and shape.thigh > p.still_thigh_rad
+        return Activity.LUNGE if deep and shape.shank > p.foot_flat_rad and shape.held_s < p.kneel_s else None
     if shape.shank < p.foot_flat_rad:
         rear = shape.thigh < p.still_thigh_rad and shape.depth > p.rear_depth_rad
         sinks = shape.sinks_m > p.rear_sinks_m and shape.held_s < p.kneel_s

@@ -1,10 +1,10 @@
 """A `LegBlock` straight from two raw IMUs of a moving leg, without the engine: for tests of what follows the angles.
 
-Orientation by VQF; the flexion axis of each sensor is what gravity stays perpendicular to, its sign such that the
-larger peaks of the shank swing forward and the thigh leads it; the long axis is the mean of gravity while the segment turns slowly in stance.
-Both are taken from the walking of the recording, where the shank turns fast every second. Only the
-sagittal columns (inclinations, rates, flexion), the tilts and the accelerations are filled: abduction and rotation are
-NaN and `valid` is False throughout, as in a recording that could only be calibrated from its motion.
+Orientation by VQF. The flexion axis of each segment is what gravity stays perpendicular to, its sign such that the
+larger peaks of the shank swing forward and the thigh leads it; the long axis is the mean of gravity while the segment
+turns slowly in stance. Signs and stance are taken from the walking of the recording, where the shank turns fast every
+second. Only the sagittal columns (inclinations, rates, flexion), the tilts and the accelerations are filled: abduction
+and rotation are NaN and `valid` is False throughout, as in a recording that could only be calibrated from its motion.
 """
 
 from dataclasses import dataclass
@@ -101,7 +101,7 @@ def _walking(shank_gyr: Floats, rate_hz: float) -> Bools:
 
 
 def _flexion_axis(up: Floats, gyr: Floats, walking: Bools, rate_hz: float, after: Floats | None) -> Floats:
-    """Direction to which gravity stays perpendicular while the segment moves; turns about the vertical leave it alone."""
+    """Direction to which gravity stays perpendicular while the segment moves, whatever turns about the vertical."""
     moving = up[np.linalg.norm(gyr, axis=1) > 0.3]
     _, vectors = np.linalg.eigh(moving.T @ moving)
     axis = np.asarray(vectors[:, 0], dtype=float)
@@ -115,9 +115,7 @@ def _flexion_axis(up: Floats, gyr: Floats, walking: Bools, rate_hz: float, after
     return axis if forward > 0 else -axis
 
 
-def _segment(
-    acc: Floats, gyr: Floats, walking: Bools, rate_hz: float, after: Floats | None = None
-) -> _Segment:
+def _segment(acc: Floats, gyr: Floats, walking: Bools, rate_hz: float, after: Floats | None = None) -> _Segment:
     result = VQF(1.0 / rate_hz).updateBatch(np.ascontiguousarray(gyr), np.ascontiguousarray(acc))
     world_from_sensor = Rotation.from_quat(np.asarray(result["quat6D"])[:, [1, 2, 3, 0]])
     up_sensor = world_from_sensor.inv().apply(np.array([0.0, 0.0, 1.0]))
