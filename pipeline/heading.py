@@ -7,10 +7,11 @@ axes, which would delete the abduction that is to be measured (Kok, Hol and Scho
 Q takes the shank sensor's level frame into the thigh sensor's: a heading `delta` and a small relative inclination
 (`tilt_x`, `tilt_y`). Over blocks of half a second the differences of the joint's specific force, gravity included, are
 summed into a 3 x 3 information matrix (robust weights; the horizontal accelerations tell of heading, gravity of
-inclination). A Kalman filter over the blocks carries five states: tilt_x, tilt_y (returning to zero), delta, its
-drift, and `axis`, a correction of the thigh's anatomical frame about its long axis: standing still, the knee's rotation
-is zero by definition, which ties delta to axis, and walking then tells the two apart. Offline the same filter is
-smoothed backwards (Rauch, Tung and Striebel 1965).
+inclination). A Kalman filter over the blocks carries six states: tilt_x, tilt_y (returning to zero), delta, its drift,
+and `thigh` and `shank`, corrections of the two anatomical frames about their long axes. Standing still, the knee's
+rotation is zero by definition, which ties delta + shank - thigh to a known value; the joint's acceleration tells delta
+alone; so every standing and every walk sharpen the frames. Offline the same filter is smoothed backwards (Rauch, Tung
+and Striebel 1965).
 """
 
 from dataclasses import dataclass, field
@@ -22,7 +23,8 @@ from pipeline.blocks import Bools, Floats, Ints
 from pipeline.joint_signals import JointSignals, join_signals
 from pipeline.quaternions import about_z, multiply, small
 
-TILT_X, TILT_Y, DELTA, DRIFT, AXIS = range(5)
+TILT_X, TILT_Y, DELTA, DRIFT, THIGH, SHANK = range(6)
+STATES = 6
 _DEG = np.pi / 180.0
 
 
@@ -58,7 +60,7 @@ class HeadingParameters:
 
 @dataclass(slots=True)
 class RelativeState:
-    """Mean (5,) and covariance (5, 5) of tilt_x, tilt_y, delta, drift, axis (rad, rad/s)."""
+    """Mean (6,) and covariance (6, 6) of tilt_x, tilt_y, delta, drift, thigh, shank (rad, rad/s)."""
 
     mean: Floats
     cov: Floats
@@ -77,34 +79,49 @@ class BlockInformation:
 
 @dataclass(frozen=True, slots=True)
 class Neutral:
-    """Quiet standing: delta - axis and the tilts have the neutral pose's values, to within sd (rad)."""
+    """Quiet standing: delta + shank - thigh and the tilts have the neutral pose's values, to within sd (rad)."""
 
-    delta_minus_axis: float
+    turn: float
     tilt_x: float
     tilt_y: float
     sd: float
 
 
+@dataclass(frozen=True, slots=True)
+class RelativeRows:
+    """states (n, 6): tilt_x, tilt_y, delta, drift, thigh, shank. cov (n, 7), rad2: variance of a tilt, of delta, thigh
+    and shank, and the covariances delta-thigh, delta-shank, thigh-shank."""
+
+    states: Floats
+    cov: Floats
+
+
+def _covariances(c: Floats) -> list[float]:
+    pairs = ((TILT_X, TILT_X), (DELTA, DELTA), (THIGH, THIGH), (SHANK, SHANK))
+    crossed = ((DELTA, THIGH), (DELTA, SHANK), (THIGH, SHANK))
+    return [float(c[i, j]) for i, j in pairs + crossed]
+
+
 def start_state(p: HeadingParameters) -> RelativeState:
-    """Nothing known of the heading; axis taken as it is (variance zero until an alignment says otherwise)."""
-    sd = np.array([p.tilt_sd, p.tilt_sd, p.unknown_sd, p.drift_sd, 0.0])
-    return RelativeState(np.zeros(5), np.diag(sd**2) + 1e-12 * np.eye(5))
+    """Nothing known of the heading; the frames taken as they are (until an alignment says how sure they are)."""
+    sd = np.array([p.tilt_sd, p.tilt_sd, p.unknown_sd, p.drift_sd, 0.0, 0.0])
+    return RelativeState(np.zeros(STATES), np.diag(sd**2) + 1e-12 * np.eye(STATES))
 
 
 def transition(p: HeadingParameters) -> tuple[Floats, Floats]:
-    """Matrices F and Q (5, 5) of one block."""
+    """Matrices F and Q (6, 6) of one block."""
     dt = p.block_s
     decay = float(np.exp(-dt / p.tilt_tau_s))
-    f = np.eye(5)
+    f = np.eye(STATES)
     f[TILT_X, TILT_X] = f[TILT_Y, TILT_Y] = decay
     f[DELTA, DRIFT] = dt
-    q = np.zeros((5, 5))
+    q = np.zeros((STATES, STATES))
     q[TILT_X, TILT_X] = q[TILT_Y, TILT_Y] = p.tilt_sd**2 * (1.0 - decay**2)
     w = p.drift_walk**2
     q[DELTA, DELTA] = w * dt**3 / 3.0 + p.delta_walk**2 * dt
     q[DELTA, DRIFT] = q[DRIFT, DELTA] = w * dt**2 / 2.0
     q[DRIFT, DRIFT] = w * dt
-    q[AXIS, AXIS] = 1e-14
+    q[THIGH, THIGH] = q[SHANK, SHANK] = 1e-14
     return f, q
 
 
@@ -115,7 +132,7 @@ def predict(state: RelativeState, f: Floats, q: Floats) -> RelativeState:
 
 def with_information(state: RelativeState, info: BlockInformation) -> RelativeState:
     """The state after a block's information on its first three entries."""
-    h = np.zeros((3, 5))
+    h = np.zeros((3, STATES))
     h[0, TILT_X] = h[1, TILT_Y] = h[2, DELTA] = 1.0
     # Gain form that stays sound for a singular information matrix L: P+ = P - P H' (I + L H P H')^-1 L H P.
     ph = state.cov @ h.T
@@ -139,11 +156,12 @@ def with_value(state: RelativeState, row: Floats, value: float, sd: float, gate:
 
 def with_neutral(state: RelativeState, neutral: Neutral) -> RelativeState:
     """The state after a quiet standing."""
-    turn = wrapped(neutral.delta_minus_axis - (state.mean[DELTA] - state.mean[AXIS]))
-    row = np.array([0.0, 0.0, 1.0, 0.0, -1.0])
-    state = with_value(state, row, float(row @ state.mean) + turn, neutral.sd)
-    state = with_value(state, np.eye(5)[TILT_X], neutral.tilt_x, neutral.sd)
-    return with_value(state, np.eye(5)[TILT_Y], neutral.tilt_y, neutral.sd)
+    row = np.zeros(STATES)
+    row[DELTA], row[SHANK], row[THIGH] = 1.0, 1.0, -1.0
+    present = float(row @ state.mean)
+    state = with_value(state, row, present + wrapped(neutral.turn - present), neutral.sd)
+    state = with_value(state, np.eye(STATES)[TILT_X], neutral.tilt_x, neutral.sd)
+    return with_value(state, np.eye(STATES)[TILT_Y], neutral.tilt_y, neutral.sd)
 
 
 def wrapped(angle: float) -> float:
@@ -258,19 +276,16 @@ class Heading:
             self.state = predict(self.state, self._f, self._q)
             self._measure(self._number - 2)
 
-    def rows(self, start: int, n: int) -> tuple[Floats, Floats]:
-        """States (n, 5) and their variances (n, 5) at grid rows start to start + n, all in the present block."""
+    def rows(self, start: int, n: int) -> "RelativeRows":
+        """What is known at grid rows start to start + n, all in the present block."""
         assert self._number is not None
         since = (start - self._number * self.block + np.arange(n)) / self.block
         old, new = self._before, self.state
-        step = np.zeros(5)
-        step[DELTA] = self.p.block_s
-        states = [
-            (old.mean[k] + (new.mean[k] - old.mean[k]) * since) + step[k] * new.mean[DRIFT] * (since - 1.0)
-            for k in range(5)
-        ]
-        variances = [old.cov[k, k] + (new.cov[k, k] - old.cov[k, k]) * since for k in range(5)]
-        return np.stack(states, axis=-1), np.stack(variances, axis=-1)
+        states = [old.mean[k] + (new.mean[k] - old.mean[k]) * since for k in range(STATES)]
+        states[DELTA] = states[DELTA] + (self.p.block_s * new.mean[DRIFT]) * (since - 1.0)
+        old_cov, new_cov = _covariances(old.cov), _covariances(new.cov)
+        cov = [a + (b - a) * since for a, b in zip(old_cov, new_cov, strict=True)]
+        return RelativeRows(np.stack(states, axis=-1), np.stack(cov, axis=-1))
 
     def _measure(self, number: int) -> None:
         rows = self._take(number)
@@ -334,7 +349,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Smoothed:
-    """The offline estimate over blocks: means (b, 5), covariances (b, 5, 5), at grid times centre (b,)."""
+    """The offline estimate over blocks: means (b, 6), covariances (b, 6, 6), at grid times centre (b,)."""
 
     centre: Floats
     mean: Floats
@@ -342,18 +357,19 @@ class Smoothed:
     arms: LeverArms
     residual_sd: float
 
-    def rows(self, start: int, n: int) -> tuple[Floats, Floats]:
-        """States and variances (n, 5) at grid rows start to start + n, linear between the blocks."""
+    def rows(self, start: int, n: int) -> "RelativeRows":
+        """What is known at grid rows start to start + n, linear between the blocks."""
         t = start + np.arange(n)
-        states = np.stack([np.interp(t, self.centre, self.mean[:, k]) for k in range(5)], axis=-1)
-        variances = np.stack([np.interp(t, self.centre, self.cov[:, k, k]) for k in range(5)], axis=-1)
-        return states, variances
+        states = [np.interp(t, self.centre, self.mean[:, k]) for k in range(STATES)]
+        entries = np.array([_covariances(c) for c in self.cov]).T
+        cov = [np.interp(t, self.centre, e) for e in entries]
+        return RelativeRows(np.stack(states, axis=-1), np.stack(cov, axis=-1))
 
 
 @dataclass(slots=True)
 class HeadingSmoother:
     """The two-sided estimate over a whole recording. neutrals: block number and what it says; lost: blocks at whose
-    start a sensor's filter began anew; axis_sd: standard deviation of the thigh frame's azimuth, rad."""
+    start a sensor's filter began anew; thigh_sd, shank_sd: standard deviations of the frames' azimuths, rad."""
 
     rate_hz: float
     parameters: HeadingParameters = field(default_factory=HeadingParameters)
@@ -361,7 +377,8 @@ class HeadingSmoother:
     rounds: int = 5
     neutrals: dict[int, Neutral] = field(default_factory=dict)
     lost: frozenset[int] = frozenset()
-    axis_sd: float = 0.0
+    thigh_sd: float = 0.0
+    shank_sd: float = 0.0
 
     def smooth(self, signals: JointSignals) -> Smoothed:
         """signals: of the whole recording (joint_signals_offline)."""
@@ -371,11 +388,11 @@ class HeadingSmoother:
         first = int(number[0])
         count = int(number[-1]) - first + 1
         block: Ints = number - first
-        centre: Floats = (first + np.arange(count) + 0.5) * float(length)
+        centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
         still = signals.picked(signals.good)
         arms = fit_by_norm(still.force1, still.lever1, still.force2, still.lever2, self.prior)
-        mean = np.zeros((count, 5))
-        cov = np.zeros((count, 5, 5))
+        mean = np.zeros((count, STATES))
+        cov = np.zeros((count, STATES, STATES))
         residual_sd = p.residual_start
         for round_number in range(self.rounds):
             force1, force2 = joint_force(signals, arms)
@@ -419,7 +436,8 @@ class HeadingSmoother:
         count = len(matrix)
         state = start_state(p)
         state.mean[DELTA] = guess[0, DELTA]
-        state.cov[AXIS, AXIS] = self.axis_sd**2 + 1e-12
+        state.cov[THIGH, THIGH] = self.thigh_sd**2 + 1e-12
+        state.cov[SHANK, SHANK] = self.shank_sd**2 + 1e-12
         before, after = [], []
         for b in range(count):
             if b:

@@ -28,7 +28,7 @@ def offline(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: flo
     ok = np.ones(len(acc1), bool)
     one, two = orient_offline(acc1, gyr1, ok, rate_hz), orient_offline(acc2, gyr2, ok, rate_hz)
     signals = joint_signals_offline(0, acc1, one, acc2, two, ok, rate_hz, SIGNALS)
-    states, _ = HeadingSmoother(rate_hz).smooth(signals).rows(0, len(acc1))
+    states = HeadingSmoother(rate_hz).smooth(signals).rows(0, len(acc1)).states
     return relative(one, two, states)
 
 
@@ -44,7 +44,7 @@ def causal(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: floa
         fresh = (signals.index >= begin - heading.block) & (signals.index < begin)
         heading.add(signals.picked(fresh))
         heading.advance(number)
-        states.append(heading.rows(begin, end - begin)[0])
+        states.append(heading.rows(begin, end - begin).states)
     return relative(one, two, np.concatenate(states))
 
 
