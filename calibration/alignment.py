@@ -2,7 +2,7 @@
 
 | what the person does | what it gives |
 |---|---|
-| stands still, both feet forward, some seconds | the long axis Y of both segments: upwards (all angles zero by definition) |
+| stands still, feet forward, some seconds | the long axis Y of both segments: upwards (angles zero by definition) |
 | bends the free knee slowly, five times or more | the shank's flexion axis Z: the axis its gyroscope turns about |
 | walks, or squats | the thigh's axis, the same way; and, with the relative heading, that of both |
 
@@ -111,8 +111,8 @@ def turning_axis(gyr: Floats, up: Floats, least_rad_s: float = 0.35, prior_sd: f
         return None
     weight = 1.0 / np.linalg.norm(moving, axis=1)
     scatter = (moving * weight[:, None]).T @ moving
-    values, vectors = np.linalg.eigh(scatter)
-    axis = vectors[:, 2] - up * float(vectors[:, 2] @ up)
+    main = np.linalg.eigh(scatter)[1][:, 2]
+    axis = main - up * float(main @ up)
     length = float(np.linalg.norm(axis))
     if length < 0.3:
         return None

@@ -79,11 +79,9 @@ class BlockInformation:
 
 @dataclass(frozen=True, slots=True)
 class Neutral:
-    """Quiet standing: delta + shank - thigh and the tilts have the neutral pose's values, to within sd (rad)."""
+    """Quiet standing: delta + shank - thigh is `turn` (the neutral pose has no rotation), to within sd (rad)."""
 
     turn: float
-    tilt_x: float
-    tilt_y: float
     sd: float
 
 
@@ -159,9 +157,7 @@ def with_neutral(state: RelativeState, neutral: Neutral) -> RelativeState:
     row = np.zeros(STATES)
     row[DELTA], row[SHANK], row[THIGH] = 1.0, 1.0, -1.0
     present = float(row @ state.mean)
-    state = with_value(state, row, present + wrapped(neutral.turn - present), neutral.sd)
-    state = with_value(state, np.eye(STATES)[TILT_X], neutral.tilt_x, neutral.sd)
-    return with_value(state, np.eye(STATES)[TILT_Y], neutral.tilt_y, neutral.sd)
+    return with_value(state, row, present + wrapped(neutral.turn - present), neutral.sd)
 
 
 def wrapped(angle: float) -> float:
@@ -235,7 +231,7 @@ class Heading:
         self._before = self.state
         self.arms = (prior or LeverPrior(LeverArms.zero())).mean
         self._prior = prior or LeverPrior(LeverArms.zero())
-        self._residual_sd = self.p.residual_start
+        self.residual_sd = self.p.residual_start
         self._pending: list[JointSignals] = []
         self._kept: list[JointSignals] = []
         self._since_fit = 0
@@ -257,6 +253,27 @@ class Heading:
         if len(signals):
             self._pending.append(signals)
 
+    def align(self, thigh_sd: float, shank_sd: float) -> None:
+        """Frames from an alignment, with the standard deviations of their azimuths (rad)."""
+        for index, sd in ((THIGH, thigh_sd), (SHANK, shank_sd)):
+            self.state.mean[index] = 0.0
+            self.state.cov[index, :] = self.state.cov[:, index] = 0.0
+            self.state.cov[index, index] = sd**2
+        self._before = self.state.copy()
+
+    def neutral(self, neutral: Neutral) -> None:
+        """A quiet standing was seen."""
+        was_known = self.known
+        self.state = with_neutral(self.state, neutral)
+        if not was_known:
+            self._before = self.state.copy()
+
+    def observe(self, index: int, value: float, sd: float) -> None:
+        """One of the states was observed otherwise."""
+        row = np.zeros(STATES)
+        row[index] = 1.0
+        self.state = with_value(self.state, row, value, sd)
+
     def lost(self) -> None:
         """A sensor's filter restarted: its heading is unknown."""
         fresh = start_state(self.p)
@@ -276,7 +293,7 @@ class Heading:
             self.state = predict(self.state, self._f, self._q)
             self._measure(self._number - 2)
 
-    def rows(self, start: int, n: int) -> "RelativeRows":
+    def rows(self, start: int, n: int) -> RelativeRows:
         """What is known at grid rows start to start + n, all in the present block."""
         assert self._number is not None
         since = (start - self._number * self.block + np.arange(n)) / self.block
@@ -286,6 +303,10 @@ class Heading:
         old_cov, new_cov = _covariances(old.cov), _covariances(new.cov)
         cov = [a + (b - a) * since for a, b in zip(old_cov, new_cov, strict=True)]
         return RelativeRows(np.stack(states, axis=-1), np.stack(cov, axis=-1))
+
+    def now(self, n: int) -> RelativeRows:
+        """What is known now, for n rows of the recent past."""
+        return RelativeRows(np.tile(self.state.mean, (n, 1)), np.tile(_covariances(self.state.cov), (n, 1)))
 
     def _measure(self, number: int) -> None:
         rows = self._take(number)
@@ -306,7 +327,7 @@ class Heading:
         for _ in range(2):
             m = np.repeat(state.mean[None, :3], len(rows), axis=0)
             turn = rotation_matrices(m[:, 0], m[:, 1], m[:, 2])
-            matrix, vector, _, _ = row_information(force1, force2, rows.good, turn, self._residual_sd, self.p)
+            matrix, vector, _, _ = row_information(force1, force2, rows.good, turn, self.residual_sd, self.p)
             total = matrix.sum(axis=0)
             info = BlockInformation(total, vector.sum(axis=0) + total @ state.mean[:3])
             state = with_information(self.state, info)
@@ -315,7 +336,7 @@ class Heading:
     def _search(self, force1: Floats, force2: Floats, good: Bools) -> None:
         """Sum up the closed form until it is worth something."""
         self._coarse += complex(coarse_heading(force1, force2, good).sum())
-        information = abs(self._coarse) * self.p.independent / self._residual_sd**2
+        information = abs(self._coarse) * self.p.independent / self.residual_sd**2
         if information > 1.0 / (0.5 * self.p.known_sd) ** 2:
             self.state.mean[DELTA] = float(np.angle(self._coarse))
             for i in (DELTA, DRIFT):
@@ -334,7 +355,7 @@ class Heading:
         self.arms = fit_by_norm(rows.force1, rows.lever1, rows.force2, rows.lever2, start, rounds=6)
         force1, force2 = joint_force(rows, self.arms)
         lengths = np.abs(np.linalg.norm(force1, axis=1) - np.linalg.norm(force2, axis=1))
-        self._residual_sd = max(self.p.residual_floor, 1.4826 * float(np.median(lengths)))
+        self.residual_sd = max(self.p.residual_floor, 1.4826 * float(np.median(lengths)))
 
     def _take(self, number: int) -> JointSignals | None:
         """The pending rows of a block; older ones are dropped."""
@@ -357,7 +378,7 @@ class Smoothed:
     arms: LeverArms
     residual_sd: float
 
-    def rows(self, start: int, n: int) -> "RelativeRows":
+    def rows(self, start: int, n: int) -> RelativeRows:
         """What is known at grid rows start to start + n, linear between the blocks."""
         t = start + np.arange(n)
         states = [np.interp(t, self.centre, self.mean[:, k]) for k in range(STATES)]
