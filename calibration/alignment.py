@@ -119,7 +119,7 @@ def turning_axis(gyr: Floats, up: Floats, least_rad_s: float = 0.35, prior_sd: f
     axis /= length
     across = np.cross(up, axis)
     ratio = float(across @ scatter @ across) / max(float(axis @ scatter @ axis), 1e-12)
-    sd = float(np.hypot(prior_sd, np.sqrt(ratio / 10.0)))
+    sd = float(np.hypot(prior_sd, np.sqrt(max(ratio, 0.0) / 10.0)))
     return Axis(axis, sd)
 
 

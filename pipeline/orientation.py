@@ -158,7 +158,8 @@ class _Ahrs:
 
     def _build(self) -> None:
         kinds = {"madgwick": ahrs.filters.Madgwick, "mahony": ahrs.filters.Mahony, "ekf": ahrs.filters.EKF}
-        options: dict[str, Any] = {"frame": "ENU"} if self._name == "ekf" else {}
+        # ahrs's EKF calls NED the frame in which a sensor at rest reads +g along z: z is up here all the same.
+        options: dict[str, Any] = {"frame": "NED"} if self._name == "ekf" else {}
         self._step = kinds[self._name](frequency=self._rate, **options)
 
     def run(self, gyr: Floats, acc: Floats) -> tuple[Floats, Floats]:
