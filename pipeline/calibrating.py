@@ -42,7 +42,9 @@ class CalibratingParameters:
     begins and ends a flexion, rad. flexions: how many are wanted; few: how many will do where the person goes on.
     shortest_s, longest_s: a flexion's duration. impact_m_s2: what no slow flexion reaches. thigh_share: most the
     thigh moves, relative to the shank. motion_blocks: moving blocks after which the motion itself is used, after a
-    standing or without one. buffer_blocks: what is kept.
+    standing or without one. buffer_blocks: what is kept. *_prior_sd: what soft tissue alone makes of an axis, rad;
+    upright_sd, upright_motion_sd: of the long axes with and without a standing; upright_lean: most that a segment may
+    lean in a rest that counts as standing, rad; straightest: a walking knee's least flexion, rad.
     """
 
     rest_gyr_rad_s: float = 0.08
@@ -63,6 +65,10 @@ class CalibratingParameters:
     thigh_prior_sd: float = 6.0 * _DEG
     shank_prior_sd: float = 3.0 * _DEG
     motion_prior_sd: float = 7.0 * _DEG
+    upright_sd: float = 0.5 * _DEG
+    upright_motion_sd: float = 4.0 * _DEG
+    upright_lean: float = 20.0 * _DEG
+    straightest: float = 3.0 * _DEG
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +269,7 @@ class Calibrating:
         thigh = self._thigh_sign(thigh, flexing, shank_frame, up_thigh)
         self.done = True
         alignment = Alignment(
-            frame(up_thigh, thigh.direction), shank_frame, thigh.sd, shank.sd, 0.5 * _DEG, STANDING_AND_FLEXIONS
+            frame(up_thigh, thigh.direction), shank_frame, thigh.sd, shank.sd, p.upright_sd, STANDING_AND_FLEXIONS
         )
         standing = (self._standing.start, self._standing.start + len(self._standing))
         return Calibrated(alignment, standing, self._span, self._count, rows)
@@ -278,35 +284,82 @@ class Calibrating:
         return Axis(-thigh.direction, thigh.sd)
 
     def from_motion(self) -> Calibrated | None:
-        """Axes from walking or whatever was done; the vertical from the standing, or from the mean inclination."""
-        if not self._blocks:
+        """Axes from walking or whatever was done; the vertical from a rest in which the leg was upright, or else from
+        the mean inclination of walking legs."""
+        blocks = [b for b in self._blocks if bool(b.ok.all())]
+        if not blocks:
             return None
-        rows = join_rows([b for b in self._blocks if bool(b.ok.all())] or list(self._blocks))
+        rows = join_rows(blocks)
         moving = np.linalg.norm(rows.shank_gyr, axis=1) > 0.3
         if int(moving.sum()) < 100:
             return None
-        p = self._p
-        if self._standing is not None:
-            up_thigh, up_shank = upright(self._standing.thigh_acc), upright(self._standing.shank_acc)
-        else:
-            up_thigh, up_shank = _mean_up(rows.thigh_quat[moving]), _mean_up(rows.shank_quat[moving])
-        shank = turning_axis(rows.shank_gyr, up_shank, least_rad_s=1.0, prior_sd=p.motion_prior_sd)
-        thigh = turning_axis(rows.thigh_gyr, up_thigh, least_rad_s=0.5, prior_sd=p.motion_prior_sd)
+        mean = _mean_up(rows.thigh_quat[moving]), _mean_up(rows.shank_quat[moving])
+        axes = self._axes(rows, *mean)
+        if axes is None:
+            return None
+        ups = self._straightened(rows, axes, mean)
+        method, upright_sd = MOTION, self._p.upright_motion_sd
+        standing = self._upright_rest(blocks, *ups)
+        if standing is not None:
+            ups = upright(standing.thigh_acc), upright(standing.shank_acc)
+            axes = self._axes(rows, *ups) or axes
+            method, upright_sd = STANDING_AND_MOTION, self._p.upright_sd
+        thigh, shank = axes
+        alignment = Alignment(
+            frame(ups[0], thigh.direction), frame(ups[1], shank.direction), thigh.sd, shank.sd, upright_sd, method
+        )
+        span = None if standing is None else (standing.start, standing.start + len(standing))
+        return Calibrated(alignment, span, None, 0, rows)
+
+    def _axes(self, rows: LegRows, up_thigh: Floats, up_shank: Floats) -> tuple[Axis, Axis] | None:
+        """Thigh's and shank's flexion axes from movement, signs included."""
+        shank = turning_axis(rows.shank_gyr, up_shank, least_rad_s=1.0, prior_sd=self._p.motion_prior_sd)
+        thigh = turning_axis(rows.thigh_gyr, up_thigh, least_rad_s=0.5, prior_sd=self._p.motion_prior_sd)
         if shank is None or thigh is None:
             return None
         shank = signed_by_swing(shank, rows.shank_gyr)
-        thigh = _sign_of_thigh(thigh, shank, rows, self._rate)
-        method, upright_sd, standing = STANDING_AND_MOTION, 0.5 * _DEG, None
-        if self._standing is None:
-            method, upright_sd = MOTION, 4.0 * _DEG
-            up_thigh = leaned(up_thigh, thigh.direction, WALKING_THIGH_LEAN)
-            up_shank = leaned(up_shank, shank.direction, WALKING_SHANK_LEAN)
-        else:
-            standing = (self._standing.start, self._standing.start + len(self._standing))
-        alignment = Alignment(
-            frame(up_thigh, thigh.direction), frame(up_shank, shank.direction), thigh.sd, shank.sd, upright_sd, method
-        )
-        return Calibrated(alignment, standing, None, 0, rows)
+        return _sign_of_thigh(thigh, shank, rows, self._rate), shank
+
+    def _straightened(
+        self, rows: LegRows, axes: tuple[Axis, Axis], mean: tuple[Floats, Floats]
+    ) -> tuple[Floats, Floats]:
+        """Long axes such that the mean inclinations are those of walking and the straightest knee that was seen has a
+        walking knee's least flexion; what is missing is shared between the segments."""
+        leans = [WALKING_THIGH_LEAN, WALKING_SHANK_LEAN]
+        quats = rows.thigh_quat, rows.shank_quat
+        for _ in range(2):
+            ups = [leaned(mean[k], axes[k].direction, leans[k]) for k in range(2)]
+            thigh, shank = (_sagittal(quats[k], frame(ups[k], axes[k].direction)) for k in range(2))
+            missing = self._p.straightest - float(np.percentile(thigh - shank, 2.0))
+            leans[0] += 0.5 * missing
+            leans[1] -= 0.5 * missing
+        return ups[0], ups[1]
+
+    def _upright_rest(self, blocks: list[LegRows], up_thigh: Floats, up_shank: Floats) -> LegRows | None:
+        """The longest rest, of a second at least, in which both segments were about upright."""
+        best: list[LegRows] = []
+        run: list[LegRows] = []
+        for rows in blocks:
+            leans = _angle(upright(rows.thigh_acc), up_thigh), _angle(upright(rows.shank_acc), up_shank)
+            follows = not run or run[-1].start + len(run[-1]) == rows.start
+            if at_rest(rows, self._p) and max(leans) < self._p.upright_lean:
+                run = [*run, rows] if follows else [rows]
+                best = run if len(run) > len(best) else best
+            else:
+                run = []
+        return join_rows(best[-20:]) if len(best) >= 2 else None
+
+
+def _sagittal(quat: Floats, segment: Floats) -> Floats:
+    """(n,) sagittal inclination, lower end forwards +, rad; segment: (3, 3) frame from sensor."""
+    r = columns(quat)
+    x, y = (r[6] * v[0] + r[7] * v[1] + r[8] * v[2] for v in segment[:2])
+    return np.asarray(np.arctan2(x, y))
+
+
+def _angle(a: Floats, b: Floats) -> float:
+    """Between two unit vectors, rad."""
+    return float(np.arccos(np.clip(a @ b, -1.0, 1.0)))
 
 
 def _mean_up(quat: Floats) -> Floats:
