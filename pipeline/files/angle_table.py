@@ -6,6 +6,7 @@ memory of minutes. Degrees. Times are 64-bit; angles are 32-bit: their spacing a
 of what any sensor resolves, and the file is half the size.
 """
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,28 +74,27 @@ class GridTable:
     Parameters
     ----------
     path : the file to write.
-    schema : ANGLES_SCHEMA or ORIENTATIONS_SCHEMA, with the function that makes its rows.
+    schema, rows : ANGLES_SCHEMA and `angle_rows`, or ORIENTATIONS_SCHEMA and `orientation_rows`.
     """
 
-    def __init__(self, path: Path, schema: Any, rows: Any) -> None:
+    def __init__(self, path: Path, schema: Any, rows: Callable[[LegResult], Any]) -> None:
         self._writer = pq.ParquetWriter(path, schema, compression="snappy")
         self._rows = rows
         self._waiting: dict[Side, dict[int, list[Any]]] = {}
         self._reached: dict[Side, int] = {}
         self._written = -(1 << 62)
 
-    def add(self, result: LegResult) -> None:
-        """Take a leg's rows; minutes that are over are written."""
-        if len(result.block) == 0:
-            return
-        waiting = self._waiting.setdefault(result.side, {})
-        for window, part in _windows(result):
-            # Rows of a minute that was given up waiting for go into the next row group.
-            waiting.setdefault(max(window, self._written + 1), []).append(self._rows(part))
-            self._reached[result.side] = max(window, self._reached.get(result.side, window))
-        ahead = max(self._reached.values())
-        over = min(max(reached, ahead - _LAG_WINDOWS) for reached in self._reached.values())
-        self._write_before(over)
+    def add(self, results: Sequence[LegResult]) -> None:
+        """Take an update's rows of all legs; minutes that are over are written."""
+        for result in results:
+            waiting = self._waiting.setdefault(result.side, {})
+            for window, part in _windows(result):
+                # Rows of a minute that was given up waiting for go into the next row group.
+                waiting.setdefault(max(window, self._written + 1), []).append(self._rows(part))
+                self._reached[result.side] = max(window, self._reached.get(result.side, window))
+        if self._reached:
+            ahead = max(self._reached.values())
+            self._write_before(min(max(reached, ahead - _LAG_WINDOWS) for reached in self._reached.values()))
 
     def close(self) -> None:
         """Write what is held back and finish the file."""

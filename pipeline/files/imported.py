@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from firmware_interface.drivers import table
-from firmware_interface.samples import STANDARD_GRAVITY, Floats, Ints
+from firmware_interface.samples import Floats, Ints
 from pipeline.errors import BadInputError
 from pipeline.files.row_order import order_rows, runs_backwards
 from pipeline.records import Notification, Record, SensorInfo, Side
@@ -26,8 +26,6 @@ _MAX_TIME_S = 4e9
 _PACKET_S = 0.05
 _STEP_S = (2e-4, 0.2)
 """A median time between rows outside of this is not in seconds."""
-_MAX_RATE = 70.0
-"""rad/s: the widest range of any sensor (4000 deg/s)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +48,8 @@ def sensor_table(
 ) -> SensorTable:
     """Rows as a file holds them, put in order and checked. path, time_name: where they come from, for the messages.
 
-    Raises BadInputError where time runs backwards as a whole, is not in seconds, or is too short, and where the units
-    cannot be m/s2 and rad/s.
+    Raises BadInputError where time runs backwards as a whole, is not in seconds, or is too short, and where no row is
+    complete.
     """
     usable = np.where(np.abs(time_s) < _MAX_TIME_S, time_s, np.nan)
     if not np.isfinite(usable).any():
@@ -73,7 +71,8 @@ def sensor_table(
     motion = SensorTable(
         info, time, acc[order.rows], gyr[order.rows], None if mag is None else mag[order.rows], order.counts()
     )
-    _check_units(motion, path)
+    if not (np.isfinite(motion.acc).all(axis=1) & np.isfinite(motion.gyr).all(axis=1)).any():
+        raise BadInputError(f"{path}: no row of the {info.segment.value} sensor is complete: export it again")
     return motion
 
 
@@ -147,23 +146,3 @@ def _cuts(time_s: Floats) -> Ints:
 
 def _nanoseconds(time_s: Floats) -> Ints:
     return np.rint(time_s * 1e9).astype(np.int64)
-
-
-def _check_units(motion: SensorTable, path: Path) -> None:
-    segment = motion.info.segment.value
-    norm = np.linalg.norm(motion.acc, axis=1)
-    fast = np.linalg.norm(motion.gyr, axis=1)
-    norm, fast = norm[np.isfinite(norm)], fast[np.isfinite(fast)]
-    if len(norm) == 0 or len(fast) == 0:
-        raise BadInputError(f"{path}: no row of the {segment} sensor is complete: export it again")
-    typical = float(np.median(norm))
-    if 0.7 < typical < 1.4:
-        raise BadInputError(
-            f"{path}: the {segment}'s accelerations look like g (typically {typical:.2f}): "
-            f"multiply them by {STANDARD_GRAVITY}"
-        )
-    if float(np.quantile(fast, 0.99)) > _MAX_RATE:
-        raise BadInputError(
-            f"{path}: the {segment}'s angular rates look like deg/s (up to {float(np.quantile(fast, 0.99)):.0f}): "
-            "rad/s are needed, multiply them by pi/180"
-        )

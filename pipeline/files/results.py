@@ -77,10 +77,9 @@ class ResultsWriter:
         if self._problem or not self._open:
             return
         try:
-            for result in update.legs:
-                self._angles.add(result)
-                if self._orientations is not None:
-                    self._orientations.add(result)
+            self._angles.add(update.legs)
+            if self._orientations is not None:
+                self._orientations.add(update.legs)
             for step in update.steps:
                 self._steps.add(step)
             for episode in update.episodes:

@@ -1,7 +1,7 @@
 """Delimited text and Parquet as named columns of numbers, and one clear line where that is impossible.
 
 Every refusal names the file, the place (line and column as a person counts them) and what to do. Blank lines and empty
-cells become NaN, so that line numbers stay true. Numbers are read exactly (nearest double).
+cells become NaN, so that line numbers stay true.
 """
 
 import csv
@@ -105,7 +105,7 @@ def read_text(path: Path, header_line: int = 1, separator: str | None = None) ->
     where the separator is not the comma.
     """
     lines = head(path).splitlines()
-    if "\x00" in "".join(lines[:header_line]) or len(lines) < header_line:
+    if "\x00" in "".join(lines) or len(lines) < header_line:
         raise BadInputError(f"{path} is no table: name a .csv, .parquet or .knee file")
     header = lines[header_line - 1]
     separator = separator or max(",;\t", key=header.count)
@@ -121,7 +121,6 @@ def read_text(path: Path, header_line: int = 1, separator: str | None = None) ->
             skipinitialspace=True,
             encoding="utf-8-sig",
             encoding_errors="replace",
-            float_precision="round_trip",
             low_memory=False,
             index_col=False,
             quoting=csv.QUOTE_MINIMAL,
