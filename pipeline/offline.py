@@ -76,4 +76,6 @@ def process(
             profiles[side] = profile
         progress(0.4 + 0.6 * (number + 1) / len(legs))
     update.events.sort(key=lambda e: e.time_s)
+    update.steps.sort(key=lambda s: (s.end_s, s.side))
+    update.episodes.sort(key=lambda e: (e.end_s, e.side))
     return Processed(update, quality, profiles)

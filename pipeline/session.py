@@ -6,8 +6,9 @@ raised is handed on in the order of session time, once every leg has come that f
 on how the records were cut.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,14 @@ from pipeline.intake import Intake, IntakeParameters
 from pipeline.movement import Movement, MovementUpdate
 from pipeline.orientation import FILTERS, OrientationParameters
 from pipeline.records import Event, Record, SensorInfo, Side
-from pipeline.rows import RaisedEvent
+from pipeline.rows import EpisodeRow, RaisedEvent, StepRow
 from pipeline.update import LegResult, Update
 
 LEFT_RIGHT = (Side.LEFT, Side.RIGHT)
+
+Found = RaisedEvent | StepRow | EpisodeRow
+Raise = Callable[[float, str, Found], None]
+"""Takes the time at which something was raised, the side, and what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ class Session:
     def __init__(self, sensors: Sequence[SensorInfo], settings: Settings | None = None) -> None:
         self._settings = settings or Settings()
         self._legs = {side: _Leg(side, mine, self._settings) for side, mine in legs_of(sensors).items()}
-        self._waiting: list[tuple[float, int, RaisedEvent]] = []
+        self._waiting: list[tuple[float, str, int, Found]] = []
         self._raised = 0
 
     def feed(self, records: Sequence[Record]) -> Update:
@@ -82,7 +87,8 @@ class Session:
                 self._note(record)
             for leg in self._legs.values():
                 leg.take(record, update, self._raise)
-        update.events.extend(self._ripe())
+        reached = min(leg.reached_s for leg in self._legs.values())
+        self._hand_on(update, reached)
         return update
 
     def finish(self) -> Update:
@@ -90,8 +96,7 @@ class Session:
         update = Update()
         for leg in self._legs.values():
             leg.finish(update, self._raise)
-        update.events.extend(event for _, _, event in sorted(self._waiting, key=_order))
-        self._waiting = []
+        self._hand_on(update, np.inf)
         return update
 
     def phase(self, side: Side) -> str:
@@ -110,25 +115,24 @@ class Session:
     def _note(self, event: Event) -> None:
         """A marker goes into the events."""
         if event.kind == "marker":
-            self._raise(RaisedEvent(event.host_time_ns * 1e-9, "marker", dict(event.fields)))
+            raised = RaisedEvent(event.host_time_ns * 1e-9, "marker", dict(event.fields))
+            self._raise(raised.time_s, "", raised)
 
-    def _raise(self, event: RaisedEvent) -> None:
+    def _raise(self, time_s: float, side: str, found: Found) -> None:
         self._raised += 1
-        self._waiting.append((event.time_s, self._raised, event))
+        self._waiting.append((time_s, side, self._raised, found))
 
-    def _ripe(self) -> list[RaisedEvent]:
-        if not self._waiting:
-            return []
-        reached = min(leg.reached_s for leg in self._legs.values())
-        ripe = sorted((w for w in self._waiting if w[0] < reached), key=_order)
-        self._waiting = [w for w in self._waiting if w[0] >= reached]
-        return [event for _, _, event in ripe]
-
-
-def _order(waiting: tuple[float, int, RaisedEvent]) -> tuple[float, str, int]:
-    """By time; the left leg before the right one; as raised."""
-    time_s, number, event = waiting
-    return time_s, str(event.fields.get("side", "")), number
+    def _hand_on(self, update: Update, reached_s: float) -> None:
+        """What was raised before every leg's present, by time; the left leg before the right one; as raised."""
+        ripe = sorted((w for w in self._waiting if w[0] < reached_s), key=itemgetter(0, 1, 2))
+        self._waiting = [w for w in self._waiting if w[0] >= reached_s]
+        for _, _, _, found in ripe:
+            if isinstance(found, StepRow):
+                update.steps.append(found)
+            elif isinstance(found, EpisodeRow):
+                update.episodes.append(found)
+            else:
+                update.events.append(found)
 
 
 class _Leg:
@@ -152,7 +156,7 @@ class _Leg:
     def profile(self) -> Profile | None:
         return None if self._engine is None else self._engine.profile()
 
-    def take(self, record: Record, update: Update, raise_: Any) -> None:
+    def take(self, record: Record, update: Update, raise_: Raise) -> None:
         """One record: to the intake, and what comes out of it onwards."""
         if isinstance(record, Event):
             if record.kind in ("calibration", "activity", "marker"):
@@ -162,10 +166,10 @@ class _Leg:
         for grid in self._intake.update(record):
             self._run(grid, update, raise_)
 
-    def finish(self, update: Update, raise_: Any) -> None:
+    def finish(self, update: Update, raise_: Raise) -> None:
         for grid in self._intake.finish():
             self._run(grid, update, raise_)
-        self._hand_on(self._movement.finish(), update, raise_)
+        self._hand_on(self._movement.finish(), raise_)
 
     def quality(self) -> dict[str, Any]:
         counts = self._intake.counts()
@@ -174,7 +178,7 @@ class _Leg:
             "calibration": {} if self._engine is None else self._engine.quality(),
         }
 
-    def _run(self, grid: GridBlock, update: Update, raise_: Any) -> None:
+    def _run(self, grid: GridBlock, update: Update, raise_: Raise) -> None:
         """Grid rows through the engine, cut where a recorded setting takes effect."""
         if self._engine is None:
             self._engine = LegEngine(self.side, grid.rate_hz, self._settings.leg(self.side))
@@ -192,32 +196,40 @@ class _Leg:
             self._through(grid.cut(begin, len(grid)), update, raise_)
         self.reached_s = (grid.start + len(grid)) / grid.rate_hz
 
-    def _through(self, grid: GridBlock, update: Update, raise_: Any) -> None:
+    def _through(self, grid: GridBlock, update: Update, raise_: Raise) -> None:
         assert self._engine is not None
         for block in self._engine.update(grid):
             for event in self._engine.take_events():
-                raise_(RaisedEvent(event.time_s, event.kind, {"side": self.side.value, **event.fields}))
+                fields = {"side": self.side.value, **event.fields}
+                raise_(event.time_s, self.side.value, RaisedEvent(event.time_s, event.kind, fields))
             for event in status_events(block, self.side, self._status):
-                raise_(event)
+                raise_(event.time_s, self.side.value, event)
             self._status = int(block.status[-1])
             moved = self._movement.update(block)
             update.legs.append(LegResult(self.side, block, moved.activity))
-            self._hand_on(moved, update, raise_)
+            self._hand_on(moved, raise_)
 
-    def _hand_on(self, moved: MovementUpdate, update: Update, raise_: Any) -> None:
-        update.steps.extend(moved.steps)
-        update.episodes.extend(moved.episodes)
+    def _hand_on(self, moved: MovementUpdate, raise_: Raise) -> None:
+        """Rows are raised with the event that tells of them."""
+        units = [e.time_s for e in moved.events if e.kind in ("step", "repetition")]
+        ends = [e.time_s for e in moved.events if e.kind == "episode_end" and not e.fields.get("withdrawn")]
+        for time_s, step in zip(units, moved.steps, strict=True):
+            raise_(time_s, self.side.value, step)
+        for time_s, episode in zip(ends, moved.episodes, strict=True):
+            raise_(time_s, self.side.value, episode)
         for event in moved.events:
-            raise_(event)
+            raise_(event.time_s, self.side.value, event)
 
-    def _act(self, event: Event, raise_: Any) -> None:
+    def _act(self, event: Event, raise_: Raise) -> None:
         """A recorded setting takes effect. One that cannot be read is said, not fatal."""
         assert self._engine is not None
         if event.kind == "calibration" and event.fields.get("side") == self.side.value:
             try:
                 self._engine.use_profile(Profile.from_json(event.fields.get("profile"), "recorded calibration"))
             except ProfileError as error:
-                raise_(RaisedEvent(event.host_time_ns * 1e-9, "status", {"side": self.side.value, "error": str(error)}))
+                time_s = event.host_time_ns * 1e-9
+                fields: dict[str, object] = {"side": self.side.value, "error": str(error)}
+                raise_(time_s, self.side.value, RaisedEvent(time_s, "status", fields))
         activity = event.fields.get("activity")
         if event.kind in ("activity", "marker") and isinstance(activity, str):
             known = {a.label: a for a in Activity}
