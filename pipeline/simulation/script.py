@@ -190,6 +190,20 @@ def everyday_script(
     return script
 
 
+def idle_script(rng: np.random.Generator, seconds: float = 600.0) -> list[Bout]:
+    """Everyday movement with no exercise in it: sitting, rising, reaching, turning, kneeling, riding a lift."""
+    script = [Bout("stand", 5.0)]
+    spent = 5.0
+    while spent < seconds:
+        what = ("sitting", "reach", "turn", "kneel", "lift", "stand")[int(rng.integers(6))]
+        lead = list(Side)[int(rng.integers(2))]
+        amount = float(rng.uniform(4.0, 25.0)) if what in {"sitting", "lift", "stand"} else float(rng.uniform(3.0, 8.0))
+        turn = float(rng.choice([90.0, 180.0, -90.0, -180.0]))
+        script.append(Bout(what, amount, lead=lead, turn_deg=turn if what == "turn" else 0.0))
+        spent += amount + 4.0
+    return script
+
+
 def _led(bout: Bout, rng: np.random.Generator, sides: Sequence[Side], rate: float) -> Bout:
     """The bout with a leading leg among the instrumented ones, and collapses drawn for its steps or repetitions."""
     lead = sides[int(rng.integers(len(sides)))]

@@ -16,7 +16,7 @@ from pipeline.simulation.curves import STYLES, WALK, Locomotion, foot_pitch, war
 from pipeline.simulation.person import Person
 from pipeline.simulation.plan import OTHER_SIDE, Contact, Injection, Joint, Plan, Repetition, Stance, Trunk
 from pipeline.simulation.script import Bout
-from pipeline.simulation.shapes import ramp, staircase, through
+from pipeline.simulation.shapes import bump, ramp, staircase, through
 
 _BEFORE = 0.65
 """Of a cycle, before the first contact: the first step begins."""
@@ -135,7 +135,7 @@ def _leg(
     at = [float(k) for k in range(-1, len(own) + 1)]
     varied = {
         name: through(at, [float(v) for v in 1.0 + sd * rng.standard_normal(len(at))], phase)
-        for name, sd in (("thigh", gait.stride_sd), ("knee", gait.stride_sd), ("front", 6.0 * gait.stride_sd))
+        for name, sd in (("thigh", gait.stride_sd), ("knee", gait.stride_sd), ("front", 12.0 * gait.stride_sd))
     }
     channels = plan.legs[side]
     shares = _shares(len(ways), own, phase)
@@ -145,7 +145,7 @@ def _leg(
         p = warp(phase, way.style.toe_off, way.toe_off)
         shifted = p + gait.knee_shift
         thigh = gait.thigh_gain * way.size * (way.style.thigh(p) + _wave(gait.thigh_wave, phase))
-        knee = way.size * (gait.knee_gain * way.style.knee(shifted) + _wave(gait.knee_wave, phase))
+        knee = way.size**0.45 * (gait.knee_gain * way.style.knee(shifted) + _wave(gait.knee_wave, phase))
         if way.style is not WALK:
             thigh, knee = thigh / gait.thigh_gain, gait.stairs_gain * knee / gait.knee_gain
         knee = _softplus(knee)
@@ -153,7 +153,8 @@ def _leg(
         if way.bout.style == "stiff":
             straight = 0.55 * (ramp(np.mod(p, 1.0), 0.45, 0.72) - ramp(np.mod(p, 1.0), 0.8, 0.99))
             knee, lean = knee * (1.0 - straight), lean - 5.0 * straight
-        thigh = thigh + 0.8 * way.bout.slope_deg * np.cos(2 * np.pi * phase)
+        if way.bout.slope_deg:
+            knee, thigh = _on_slope(way.bout.slope_deg, phase, knee, thigh)
         weight = share * envelope
         channels[Joint.INCLINATION] += np.deg2rad(thigh * varied["thigh"]) * weight
         channels[Joint.FLEXION] += np.deg2rad(knee * varied["knee"]) * weight
@@ -172,6 +173,14 @@ def _leg(
     channels[Joint.ROTATION] += (
         np.deg2rad(leg.gait_rotation_deg) * (0.8 * loading - 0.6 * pushing) * varied["front"] * envelope
     )
+
+
+def _on_slope(slope_deg: float, phase: Floats, knee: Floats, thigh: Floats) -> tuple[Floats, Floats]:
+    """Uphill the leading leg is shorter at contact, downhill the trailing one gives way."""
+    p = np.mod(phase + 0.5, 1.0) - 0.5
+    share = bump(p, -0.25, 0.02, 0.38) if slope_deg > 0 else bump(p, 0.08, 0.42, 0.49)
+    steep = abs(slope_deg)
+    return knee + 2.2 * steep * share, thigh + (1.4 if slope_deg > 0 else 0.9) * steep * share
 
 
 def _softplus(knee: Floats) -> Floats:
