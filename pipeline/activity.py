@@ -16,6 +16,7 @@ from pipeline.blocks import Activity
 from pipeline.features import BendShape, StrideShape
 from pipeline.phases import FootEvent, FootEventKind, Phase
 from pipeline.repetitions import Posture
+from pipeline.rows import RaisedEvent
 from pipeline.steps import EXERCISES, GAIT, Unit, UnitKind
 
 
@@ -28,7 +29,7 @@ class ActivityParameters:
     on; gait_longest_s: longest stride. level_climb_m: a stride that climbs more, without a bent knee, is `other`.
     ankle_m: sensor to ankle. flat_share: of a stride, from contact to when the foot stands flat.
     lunge_*, step_up_*, squat_*, deadlift_*, chair_share, rear_*, one_leg_*: what tells exercises apart.
-    kneel_s: a lunge held longer is kneeling.
+    kneel_s: a lunge held longer is kneeling. bend_shortest_s: of a repetition.
     before_s: how far before a bend the leg's lean is looked at.
     gait_gap_s: provisionally in gait so long after a contact; again_s: what was done so recently is guessed again;
     standing_rad: knee and thigh of standing; bend_longest_s: bends that last longer are `other`.
@@ -39,7 +40,7 @@ class ActivityParameters:
     knee_scale_rad: float = radians(10.0)
     up_climb_m: float = 0.13
     climb_scale_m: float = 0.08
-    level_climb_m: float = 0.16
+    level_climb_m: float = 0.22
     gait_thigh_rad: float = radians(17.0)
     gait_swing_knee_rad: float = radians(6.0)
     gait_longest_s: float = 2.6
@@ -51,6 +52,7 @@ class ActivityParameters:
     step_up_knee_rad: float = radians(36.0)
     step_up_straight_rad: float = radians(26.0)
     kneel_s: float = 2.2
+    bend_shortest_s: float = 0.8
     squat_depth_rad: float = radians(36.0)
     deadlift_least_rad: float = radians(14.0)
     deadlift_most_rad: float = radians(52.0)
@@ -95,10 +97,12 @@ def classify_stride(shape: StrideShape, p: ActivityParameters) -> Activity | Non
 
 def classify_bend(shape: BendShape, p: ActivityParameters) -> Activity | None:
     """What a bend was; None if it is no repetition of a kind that is known."""
+    if shape.seconds < p.bend_shortest_s:
+        return None
     share = shape.thigh_change / shape.depth if shape.depth > 0.0 else nan
     if shape.stepped:
-        lunged = shape.depth > p.lunge_drop_rad and shape.shank > p.foot_flat_rad and shape.held_s < p.kneel_s
-        return Activity.LUNGE if lunged else None
+        deep = shape.depth > p.squat_depth_rad and shape.thigh > p.still_thigh_rad
+        return Activity.LUNGE if deep and shape.shank > p.foot_flat_rad and shape.held_s < p.kneel_s else None
     if shape.shank < p.foot_flat_rad:
         rear = shape.thigh < p.still_thigh_rad and shape.depth > p.rear_depth_rad
         sinks = shape.sinks_m > p.rear_sinks_m and shape.held_s < p.kneel_s
@@ -266,6 +270,33 @@ class Provisional:
         if self._recently(row) and self._last in alike:
             return self._last
         return Activity.SINGLE_LEG_SQUAT if leant > p.one_leg_lean_rad else Activity.SQUAT
+
+
+class ActivityChanges:
+    """Events of the rows' activity: a new one that lasted settle_s."""
+
+    def __init__(self, side: str, rate_hz: float, settle_s: float) -> None:
+        self._side = side
+        self._rate_hz = rate_hz
+        self._settle = max(1, round(settle_s * rate_hz))
+        self._said = -1
+        self._now = -1
+        self._since = 0
+
+    def update(self, start: int, codes: Sequence[int]) -> list[tuple[int, RaisedEvent]]:
+        """The events of these rows, each with the row at which it is raised."""
+        events = []
+        now, since, said, settle = self._now, self._since, self._said, self._settle
+        for row, code in enumerate(codes, start):
+            if code != now:
+                now, since = code, row
+            elif code != said and row - since >= settle:
+                said = code
+                values: dict[str, object] = {"side": self._side, "activity": Activity(code).label}
+                values["start_s"] = round(since / self._rate_hz, 4)
+                events.append((row, RaisedEvent(row / self._rate_hz, "activity", values)))
+        self._now, self._since, self._said = now, since, said
+        return events
 
 
 def _limited(value: float) -> float:

@@ -45,6 +45,7 @@ class BendShape:
     shank is at depth, if it ends as high as it began. rises_m: how much higher the ankle ends.
     """
 
+    seconds: float
     depth: float
     thigh: float
     shank: float
@@ -90,6 +91,7 @@ def bend_shape(block: LegBlock, flexion: Floats, unit: Unit, before: LegBlock, a
     lean = 0.5 * (block.thigh_tilt - block.shank_tilt)
     quiet = 0.5 * (before.thigh_tilt - before.shank_tilt)
     return BendShape(
+        seconds=(unit.end - unit.begin) / rate,
         depth=depth,
         thigh=float(block.thigh_incl[deep]),
         shank=float(block.shank_incl[deep]),

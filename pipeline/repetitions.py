@@ -46,8 +46,8 @@ class BendParameters:
     from the seat by this much; stood_rad: flexion of standing.
     swing_margin_s: the deepest point may lie this long after toe-off and still be loaded.
     contact_window_s, contact_thigh_rad: a contact this long before the bend, with the thigh this far forward (further
-    than in walking), belongs to it; await_s: wait for the foot to leave again.
-    the knee may bend again at once, on the way back.
+    than in walking), belongs to it if the thigh stays reaching_on_rad forward until then. await_s: wait for the foot
+    to leave again, or the knee to bend again on the way back.
     longest_s: bends that last longer are no repetitions.
     """
 
@@ -69,6 +69,7 @@ class BendParameters:
     swing_margin_s: float = 0.1
     contact_window_s: float = 0.8
     contact_thigh_rad: float = radians(28.0)
+    reaching_on_rad: float = radians(15.0)
     await_s: float = 0.45
     longest_s: float = 12.0
 
@@ -104,6 +105,8 @@ class BendFinder:
         self._mode = Posture.UPRIGHT
         self._low = inf
         self._near_row = 0
+        self._upright_row = 0
+        self._peak_upright = 0
         self._begin = 0
         self._peak = 0.0
         self._peak_row = 0
@@ -130,7 +133,7 @@ class BendFinder:
         event = next(upcoming, None)
         row = start - 1
         low, leave, near = self._low, self.parameters.leave_rad, self.parameters.near_rad
-        recent = self._recent
+        recent, reaching = self._recent, self.parameters.reaching_on_rad
         for bent, raised, is_known in zip(flexion, thigh, known, strict=True):
             row += 1
             while event is not None and event.confirmed <= row:
@@ -141,6 +144,8 @@ class BendFinder:
                 low = self._low
                 postures.append(0)
                 continue
+            if raised < reaching:
+                self._upright_row = row
             if self._mode is Posture.UPRIGHT:
                 if bent < low:
                     low = bent
@@ -177,6 +182,7 @@ class BendFinder:
             self._waiting = [b for b in self._waiting if event.position < b.contact]
         elif event.kind is FootEventKind.CONTACT and self._swings:
             self._swings[-1].contact = event.position
+            self._swings[-1].forward = event.forward
             self._swings[-1].reaching = event.forward and thigh > self.parameters.contact_thigh_rad
         elif event.kind is FootEventKind.REFUSED and self._swings:
             self._swings.pop()
@@ -186,6 +192,7 @@ class BendFinder:
         self._begin = self._near_row
         self._peak = self._drop = bent
         self._peak_row = self._drop_row = row
+        self._peak_upright = self._upright_row
 
     def _beyond(self, row: int, bent: float, raised: float, bends: list[Bend]) -> None:
         if self._mode is Posture.BENDING:
@@ -209,6 +216,7 @@ class BendFinder:
         if bent > self._peak:
             self._peak = self._drop = bent
             self._peak_row = self._drop_row = row
+            self._peak_upright = self._upright_row
         elif bent < self._drop:
             self._drop, self._drop_row = bent, row
         depth = self._peak - self._low
@@ -230,6 +238,7 @@ class BendFinder:
         p = self.parameters
         low = self._low if end == row else self._drop
         self._mode = Posture.UPRIGHT
+        step = self._step_before(self._begin, self._peak_row, self._peak_upright)
         self._near_row = end
         self._low = low
         if end - self._begin > p.longest_s * self._rate_hz or self._in_swing(self._peak_row):
@@ -238,7 +247,6 @@ class BendFinder:
             # The way back from a lunge: the free knee bends once more.
             self._waiting[-1] = replace(self._waiting[-1], end=end)
             return
-        step = self._step_before(self._begin, self._peak_row)
         if step is None:
             bends.append(Bend(BendKind.BEND, self._begin, self._peak_row, end, row))
         elif not any(swing.toe_off > step.contact for swing in self._swings):
@@ -275,7 +283,7 @@ class BendFinder:
         if abs(bent - then_bent) > p.still_rad or abs(raised - then_raised) > p.still_rad:
             self._still_since = None
             return False
-        if raised < p.chair_thigh_rad or self._step_before(self._near_row, row) is not None:
+        if raised < p.chair_thigh_rad or self._step_before(self._near_row, row, self._upright_row) is not None:
             return False
         if self._still_since is None:
             self._still_since = row - self._still_rows
@@ -292,10 +300,11 @@ class BendFinder:
 
     def _in_swing(self, row: int) -> bool:
         margin = self.parameters.swing_margin_s * self._rate_hz
-        return any(s.toe_off + margin < row < s.contact for s in self._swings)
+        return any(s.forward and s.toe_off + margin < row < s.contact for s in self._swings)
 
-    def _step_before(self, begin: int, until: int) -> "_Swing | None":
-        earliest = begin - self.parameters.contact_window_s * self._rate_hz
+    def _step_before(self, begin: int, until: int, upright: int) -> "_Swing | None":
+        """The step forward that leads into a bend: a thigh that was upright after its contact has ended it."""
+        earliest = max(begin - self.parameters.contact_window_s * self._rate_hz, upright)
         steps = [s for s in self._swings if s.reaching and earliest <= s.contact <= until]
         return steps[-1] if steps else None
 
@@ -304,4 +313,5 @@ class BendFinder:
 class _Swing:
     toe_off: float
     contact: float = inf
+    forward: bool = True
     reaching: bool = False
