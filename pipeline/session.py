@@ -210,12 +210,11 @@ class _Leg:
             self._hand_on(moved, raise_)
 
     def _hand_on(self, moved: MovementUpdate, raise_: Raise) -> None:
-        """Rows are raised with the event that tells of them."""
+        """Steps are raised with the event that tells of them."""
         units = [e.time_s for e in moved.events if e.kind in ("step", "repetition")]
-        ends = [e.time_s for e in moved.events if e.kind == "episode_end" and not e.fields.get("withdrawn")]
         for time_s, step in zip(units, moved.steps, strict=True):
             raise_(time_s, self.side.value, step)
-        for time_s, episode in zip(ends, moved.episodes, strict=True):
+        for time_s, episode in zip(moved.episode_times_s, moved.episodes, strict=True):
             raise_(time_s, self.side.value, episode)
         for event in moved.events:
             raise_(event.time_s, self.side.value, event)
