@@ -1,0 +1,1 @@
+"""How each kind of bout is moved: one file per family, each turning bouts into a plan."""

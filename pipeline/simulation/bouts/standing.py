@@ -1,0 +1,48 @@
+"""Standing still, talking with the hands, riding a lift: feet at rest, the body hardly moving."""
+
+import numpy as np
+
+from pipeline.blocks import Activity
+from pipeline.records import Side
+from pipeline.simulation.person import Person
+from pipeline.simulation.plan import Joint, Plan, Stance, Trunk
+from pipeline.simulation.script import Bout
+from pipeline.simulation.shapes import ramp
+
+
+def plan_standing(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:
+    """Quiet standing for `amount` seconds."""
+    plan = Plan(bout.amount, Activity.STANDING)
+    plan.quiet = True
+    plan.stances.append(Stance(None, 0.0, plan.seconds, 0.0))
+    return plan
+
+
+def plan_lift(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:
+    """Riding a lift up and down again: 1 m/s, 1 m/s2 or so, standing still."""
+    plan = Plan(max(bout.amount, 8.0), Activity.STANDING)
+    half = plan.seconds / 2.0
+    rise = 0.5 * (half - 1.5)
+    plan.trunk[Trunk.PLATFORM] = rise * (ramp(plan.t, 0.5, half - 0.5) - ramp(plan.t, half + 0.5, plan.seconds - 0.5))
+    plan.stances.append(Stance(None, 0.0, plan.seconds, 0.0))
+    return plan
+
+
+def plan_reach(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:
+    """Reaching up, down and aside: small bends of both knees, shifts of weight, feet where they are."""
+    plan = Plan(max(bout.amount, 3.0), Activity.OTHER)
+    time = 0.4
+    while time < plan.seconds - 2.0:
+        length = float(rng.uniform(1.2, 2.4))
+        end = min(time + length, plan.seconds - 0.5)
+        bend = float(rng.uniform(0.0, 32.0)) if rng.uniform() < 0.6 else 3.0
+        shift = float(rng.normal(0.0, 2.5))
+        for side in Side:
+            middle = time + float(rng.uniform(0.4, 0.6)) * (end - time)
+            plan.swell(side, Joint.FLEXION, time, middle, end, bend)
+            plan.swell(side, Joint.INCLINATION, time, middle, end, bend * 0.75)
+            plan.swell(side, Joint.LEAN, time, middle, end, side.sign * shift)
+        time = end + float(rng.uniform(0.0, 1.0))
+    plan.stances.append(Stance(None, 0.0, plan.seconds, 0.0))
+    plan.locked += [(side, 0.1, plan.seconds - 0.1) for side in Side]
+    return plan
