@@ -24,6 +24,12 @@ STANDING_AND_FLEXIONS = "standing + flexions"
 STANDING_AND_MOTION = "standing + motion"
 MOTION = "motion"
 
+INWARD_IN_FLEXIONS = np.deg2rad(8.3)
+INWARD_IN_MOTION = np.deg2rad(6.0)
+"""How far the tibia is turned inward, on average over the flexing, when a free knee bends to 90 deg or a leg walks and
+squats: the knee's passive coupling (3 deg at 10, 8 at 40, 11 at 90 deg of flexion; OpenSim's Rajagopal model). The axis
+that the shank's gyroscope shows is the thigh's axis seen from a tibia turned by as much, so it is turned back."""
+
 WALKING_THIGH_LEAN = np.deg2rad(5.7)
 WALKING_SHANK_LEAN = np.deg2rad(-14.6)
 """Mean sagittal inclination over a cycle of level walking, distal end forward +, from the normal curves of the OpenSim
@@ -102,15 +108,19 @@ def turning_axis(gyr: Floats, up: Floats, least_rad_s: float = 0.35, prior_sd: f
     """The axis, orthogonal to `up`, that a segment turns about most.
 
     gyr (n, 3) rad/s. Rows slower than least_rad_s are left out, faster ones count by their size, not its square, so
-    that a kick does not outweigh a careful movement. None where there are too few rows. The standard deviation is that
-    of the scatter across the axis over ten independent movements, no better than prior_sd (soft tissue). Sign: open.
+    that a kick does not outweigh a careful movement. None where there are too few rows. The standard deviation grows
+    with the turning across the axis and is no better than prior_sd (soft tissue). Sign: open.
     """
     speed = np.linalg.norm(gyr, axis=1)
     moving = gyr[speed > least_rad_s]
     if len(moving) < 20:
         return None
     weight = 1.0 / np.linalg.norm(moving, axis=1)
-    scatter = (moving * weight[:, None]).T @ moving
+    return main_axis((moving * weight[:, None]).T @ moving, up, prior_sd)
+
+
+def main_axis(scatter: Floats, up: Floats, prior_sd: float) -> Axis | None:
+    """The same from the weighted sum (3, 3) of the outer products of the rates."""
     main = np.linalg.eigh(scatter)[1][:, 2]
     axis = main - up * float(main @ up)
     length = float(np.linalg.norm(axis))
@@ -119,8 +129,14 @@ def turning_axis(gyr: Floats, up: Floats, least_rad_s: float = 0.35, prior_sd: f
     axis /= length
     across = np.cross(up, axis)
     ratio = float(across @ scatter @ across) / max(float(axis @ scatter @ axis), 1e-12)
-    sd = float(np.hypot(prior_sd, np.sqrt(max(ratio, 0.0) / 10.0)))
+    sd = float(np.hypot(prior_sd, 0.5 * np.arctan(np.sqrt(max(ratio, 0.0)))))
     return Axis(axis, sd)
+
+
+def azimuth(axis: Axis, segment_from_sensor: Floats) -> float:
+    """How far (rad, about Y) a frame must be turned for its Z to be this axis, whichever way the axis points."""
+    x, _, z = segment_from_sensor @ axis.direction
+    return float(np.arctan2(x, z)) if z > 0 else float(np.arctan2(-x, -z))
 
 
 def frame(up: Floats, axis: Floats) -> Floats:

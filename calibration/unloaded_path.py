@@ -54,6 +54,30 @@ class UnloadedPath:
         )
 
 
+POPULATION_SLOPE = -0.031
+"""Abduction per flexion of an average unloaded knee: 3 deg of varus at 100 deg (OpenSim's Rajagopal model)."""
+POPULATION_SLOPE_SD = 0.05
+"""Its spread between people, soft tissue included."""
+
+
+def azimuth_from_path(flexion: Floats, abduction: Floats, side_sign: float, prior_sd: float) -> tuple[float, float]:
+    """How far both frames should be turned about their long axes (rad) for the path to look like a knee's, and the
+    standard deviation left.
+
+    A frame turned by a shows abduction - sign a sin(flexion) that is not there. flexion, abduction (n,) rad of slow
+    unloaded flexions; prior_sd: how sure the azimuth is already. (0, prior_sd) where the flexions are too small.
+    """
+    use = np.isfinite(flexion) & np.isfinite(abduction) & (flexion > np.deg2rad(10.0))
+    f, a = flexion[use], abduction[use]
+    if len(f) < 50 or np.percentile(f, 98) < np.deg2rad(25.0):
+        return 0.0, prior_sd
+    s = np.sin(f)
+    slope = -side_sign * float(s @ (POPULATION_SLOPE * f - a)) / float(s @ s)
+    spread = POPULATION_SLOPE_SD * float(s @ f) / float(s @ s)
+    share = prior_sd**2 / (prior_sd**2 + spread**2)
+    return share * slope, float(np.sqrt(share)) * spread
+
+
 def fit_unloaded_path(flexion: Floats, abduction: Floats, rounds: int = 5) -> UnloadedPath:
     """The curve through slow unloaded flexions; flexion, abduction (n,) rad. A zero curve where they were too small
     (under 25 deg) or too few (under 50 rows). Robust: rows far from the curve count less."""

@@ -41,9 +41,8 @@ class ArrivalQueue:
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._items: deque[Arrival | LinkEvent] = deque()
+        self._items: deque[Arrival | LinkEvent | Exception] = deque()
         self._filled = asyncio.Event()
-        self._error: Exception | None = None
 
     def put(self, arrival: Arrival) -> bool:
         """Append a notification; False where the queue is full and it was refused."""
@@ -59,22 +58,27 @@ class ArrivalQueue:
         self._filled.set()
 
     def fail(self, error: Exception) -> None:
-        """Let the next `take` raise this error, after everything that came before it has been fetched."""
-        self._error = self._error or error
+        """Let a `take` raise this error, in its place: after all that came before it was fetched."""
+        self._items.append(error)
         self._filled.set()
 
     async def take(self, timeout_s: float) -> list[Arrival | LinkEvent]:
         """Everything that waits; waits up to timeout_s for the first. Raises what `fail` was given, once."""
-        if not self._items and not self._error and timeout_s > 0:
+        if not self._items and timeout_s > 0:
             self._filled.clear()
             try:
                 async with asyncio.timeout(timeout_s):
                     await self._filled.wait()
             except TimeoutError:
                 return []
-        taken = list(self._items)
-        self._items.clear()
-        if not taken and self._error is not None:
-            error, self._error = self._error, None
-            raise error
+        taken: list[Arrival | LinkEvent] = []
+        while self._items:
+            item = self._items[0]
+            if not isinstance(item, Exception):
+                taken.append(item)
+            elif taken:
+                break
+            self._items.popleft()
+            if isinstance(item, Exception):
+                raise item
         return taken

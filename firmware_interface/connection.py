@@ -29,9 +29,6 @@ T = TypeVar("T")
 LARGEST_PAYLOAD = 512
 """Bytes: the longest attribute value that Bluetooth allows."""
 
-_RADIO_ERRORS = (BleakError, TimeoutError, OSError, EOFError)
-"""What bleak and the sockets below it raise when a link is lost or refused."""
-
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
@@ -131,6 +128,8 @@ class Connection:
         self._parameters = parameters
         self._backend = backend
         self._random = random.Random(chosen.found.device.address)
+        self._data = 0
+        self._radio_told = False
 
     async def run(self) -> None:
         """Connect and stream, again and again; ends only by cancellation, and then leaves the sensor stopped."""
@@ -138,9 +137,9 @@ class Connection:
         try:
             failures = 0
             while True:
-                heard = self.counters.notifications
+                heard = self._data
                 reason = await self._attempt(failures)
-                failures = 1 if self.counters.notifications > heard else failures + 1
+                failures = 1 if self._data > heard else failures + 1
                 wait_s = self._wait_s(failures)
                 if reason:
                     self.counters.failures += 1
@@ -159,10 +158,17 @@ class Connection:
                 return "not in range"
             client = await self._connect(stream)
         except RadioError as error:
-            if not self.counters.connections:
+            if not self.counters.connections and not self._radio_told:
+                self._radio_told = True
                 self._queue.fail(error)
             return str(error)
-        except _RADIO_ERRORS as error:
+        except asyncio.CancelledError:
+            # Some stacks cancel their own work when a link dies while it is being made.
+            if _being_cancelled():
+                raise
+            return "the system gave up the connection"
+        # Every operating system's stack raises errors of its own family; a session must outlive all of them.
+        except Exception as error:
             return _line(error)
         self.counters.connections += 1
         advertisement = self.chosen.found.advertisement
@@ -176,11 +182,12 @@ class Connection:
         try:
             await self._configure(client, stream)
             await self._watch(stream)
-        except _RADIO_ERRORS as error:
+        except Exception as error:
             stream.end(_line(error))
         except asyncio.CancelledError:
-            stream.end("stopped")
-            raise
+            stream.end("stopped" if _being_cancelled() else "the system gave up the connection")
+            if _being_cancelled():
+                raise
         finally:
             await self._leave(client, stream)
         return ""
@@ -231,18 +238,22 @@ class Connection:
 
     def _receiver(self, characteristic: str, stream: _Stream) -> Callable[[BleakGATTCharacteristic, bytearray], None]:
         sensor, counters, queue = self.chosen.sensor, self.counters, self._queue
+        is_data = characteristic == self._driver.notify[0]
 
         # A plain function: bleak would run a coroutine as a task of its own for every packet.
         def receive(_: BleakGATTCharacteristic, data: bytearray) -> None:
             now_ns = self._now_ns()
             if stream.ended.is_set():
                 return
-            stream.last_ns = now_ns
+            if is_data:
+                # A battery level is no sign of a stream.
+                stream.last_ns = now_ns
             if not 0 < len(data) <= LARGEST_PAYLOAD:
                 counters.refused += 1
             elif queue.put(Arrival(sensor, now_ns, characteristic, bytes(data))):
                 counters.notifications += 1
                 counters.octets += len(data)
+                self._data += is_data
             else:
                 counters.overflowed += 1
 
@@ -276,13 +287,12 @@ class Connection:
             if client.is_connected:
                 for write in self._driver.stop():
                     await self._write(client, write)
-        except _RADIO_ERRORS:
-            # The stream ends with the connection in any case.
-            pass
+        except Exception as error:
+            stream.reason += f"; not stopped: {_line(error)}"
         try:
             await self._within(client.disconnect())
-        except _RADIO_ERRORS as error:
-            stream.reason += f"; {_line(error)}"
+        except Exception as error:
+            stream.reason += f"; not disconnected: {_line(error)}"
         self.counters.disconnections += 1
         self._tell("disconnected", reason=stream.reason)
 
@@ -296,7 +306,7 @@ class Connection:
     async def _report_if_never_heard(self) -> None:
         limit_s = self._parameters.first_data_s
         await asyncio.sleep(limit_s)
-        if self.counters.notifications:
+        if self._data:
             return
         name = self.chosen.found.advertisement.name or self._driver.label
         how = "connected, but sent nothing" if self.counters.connections else "could not be connected"
@@ -319,5 +329,13 @@ class Connection:
         self._queue.tell(LinkEvent(self.chosen.sensor, self._now_ns(), kind, fields))
 
 
+def _being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    text = " ".join(str(error).split())[:200]
+    if isinstance(error, BleakError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

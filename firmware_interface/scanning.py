@@ -110,10 +110,13 @@ async def listen(
 
 def radio_error(error: Exception) -> RadioError:
     """The one line for a Bluetooth stack that does not work."""
-    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    if isinstance(error, OSError):
+        reason = "its Bluetooth service is not running"
+    else:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
     return RadioError(
-        f"Bluetooth does not work on this computer ({reason}): switch the adapter on, allow this programme to use it, "
-        "or try --virtual, which needs none"
+        f"Bluetooth does not work on this computer ({reason}): switch the adapter on and allow this programme to use "
+        "it, or use the virtual sensors, which need none"
     )
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.alignment import (
+    INWARD_IN_FLEXIONS,
+    INWARD_IN_MOTION,
     MOTION,
     STANDING_AND_FLEXIONS,
     STANDING_AND_MOTION,
@@ -56,15 +58,18 @@ class CalibratingParameters:
     few: int = 3
     shortest_s: float = 0.7
     longest_s: float = 6.0
-    shake_m_s2: float = 1.8
+    shake_m_s2: float = 3.5
     thigh_shake_m_s2: float = 1.2
     thigh_share: float = 0.75
     motion_blocks_standing: int = 10
     motion_blocks_alone: int = 40
     buffer_blocks: int = 160
-    thigh_prior_sd: float = 6.0 * _DEG
-    shank_prior_sd: float = 3.0 * _DEG
-    motion_prior_sd: float = 7.0 * _DEG
+    thigh_prior_sd: float = 9.0 * _DEG
+    thigh_unclear_sd: float = 15.0 * _DEG
+    shank_prior_sd: float = 4.0 * _DEG
+    thigh_motion_sd: float = 4.0 * _DEG
+    shank_motion_sd: float = 4.0 * _DEG
+    moving_rows: int = 300
     upright_sd: float = 0.5 * _DEG
     upright_motion_sd: float = 4.0 * _DEG
     upright_lean: float = 20.0 * _DEG
@@ -144,8 +149,13 @@ class Calibrating:
     `finish` and forgets nothing."""
 
     def __init__(
-        self, rate_hz: float, parameters: CalibratingParameters | None = None, whole_recording: bool = False
+        self,
+        rate_hz: float,
+        side_sign: float,
+        parameters: CalibratingParameters | None = None,
+        whole_recording: bool = False,
     ) -> None:
+        self._sign = side_sign
         self._p = parameters or CalibratingParameters()
         self._rate = rate_hz
         self._whole = whole_recording
@@ -161,6 +171,7 @@ class Calibrating:
         self._count = 0
         self._moving = 0
         self._fallback = ""
+        self._walking = False
         self.done = False
 
     @property
@@ -168,6 +179,8 @@ class Calibrating:
         """What the person should do now."""
         if self._standing is None:
             return "stand still"
+        if self._walking:
+            return "walk a few steps"
         if self._count < self._p.flexions:
             return f"bend the knee slowly ({self._count} of {self._p.flexions})"
         return "done"
@@ -181,9 +194,10 @@ class Calibrating:
         if bool(rows.ok.mean() > 0.5):
             self._moving += 1
         if self._standing is not None:
-            other = self._follow(rows)
-            if self._count >= self._p.flexions + 3 or (other and self._count >= self._p.few):
-                return self._from_flexions()
+            other = False if self._walking and self._whole else self._follow(rows)
+            if self._count >= self._p.flexions + 3 or (self._count >= self._p.few and (other or self._walking)):
+                self._walking = True
+                return None if self._whole else self._from_flexions()
         return None if self._whole else self._fall_back()
 
     def _fall_back(self) -> Calibrated | None:
@@ -199,12 +213,15 @@ class Calibrating:
     def finish(self) -> Calibrated | None:
         """The best that can be had of what was seen, at the end of a recording."""
         if self._standing is not None and self._count >= self._p.few:
-            return self._from_flexions()
+            found = self._from_flexions()
+            if found is not None:
+                return found
         return self.from_motion()
 
     def _rest(self, rows: LegRows) -> Calibrated | None:
         if self._standing is not None and self._count >= self._p.few:
-            return self._from_flexions()
+            self._walking = True
+            return None if self._whole else self._from_flexions()
         self._resting.append(rows)
         if len(self._resting) >= self._p.rest_blocks:
             self._standing = join_rows(self._resting[-20:])
@@ -262,26 +279,34 @@ class Calibrating:
         if shank is None:
             return None
         shank = signed_by_flexion(shank, up_shank, flexing.shank_acc)
-        thigh = turning_axis(flexing.thigh_gyr, up_thigh, least_rad_s=0.1, prior_sd=p.thigh_prior_sd)
+        shank_frame = frame(up_shank, shank.direction)
+        thigh = self._thigh_axis(rows, flexing, shank, shank_frame, up_thigh)
         if thigh is None:
             return None
-        shank_frame = frame(up_shank, shank.direction)
-        thigh = self._thigh_sign(thigh, flexing, shank_frame, up_thigh)
         self.done = True
         alignment = Alignment(
             frame(up_thigh, thigh.direction), shank_frame, thigh.sd, shank.sd, p.upright_sd, STANDING_AND_FLEXIONS
-        )
+        ).turned(0.0, self._sign * INWARD_IN_FLEXIONS)
         standing = (self._standing.start, self._standing.start + len(self._standing))
         return Calibrated(alignment, standing, self._span, self._count, rows)
 
-    def _thigh_sign(self, thigh: Axis, flexing: LegRows, shank_frame: Floats, up: Floats) -> Axis:
-        """The thigh's lower end goes forwards while the free knee bends (the hip flexes a little)."""
+    def _thigh_axis(self, rows: LegRows, flexing: LegRows, shank: Axis, shank_frame: Floats, up: Floats) -> Axis | None:
+        """The thigh's axis: from its movement after the flexions, where there is enough; else from the little it turns
+        in them; None where that has no clear axis (then the person has to walk some steps first)."""
+        p = self._p
+        after = rows.cut(flexing.start + len(flexing) - rows.start, len(rows))
+        if int((np.linalg.norm(after.thigh_gyr, axis=1) > 0.5).sum()) >= p.moving_rows:
+            walking = turning_axis(after.thigh_gyr, up, least_rad_s=0.5, prior_sd=p.thigh_motion_sd)
+            if walking is not None:
+                return _sign_of_thigh(walking, shank, after, self._rate)
+        thigh = turning_axis(flexing.thigh_gyr, up, least_rad_s=0.1, prior_sd=p.thigh_prior_sd)
+        if thigh is None or thigh.sd > p.thigh_unclear_sd:
+            return None
         forward = np.cross(up, thigh.direction)
         lean = flexing.thigh_acc @ forward
         bend = -(flexing.shank_acc @ shank_frame[0])
-        if float(np.cov(lean, bend)[0, 1]) >= 0.0:
-            return thigh
-        return Axis(-thigh.direction, thigh.sd)
+        # The thigh's lower end goes forwards a little while the free knee bends: the hip flexes.
+        return thigh if float(np.cov(lean, bend)[0, 1]) >= 0.0 else Axis(-thigh.direction, thigh.sd)
 
     def from_motion(self) -> Calibrated | None:
         """Axes from walking or whatever was done; the vertical from a rest in which the leg was upright, or else from
@@ -307,14 +332,14 @@ class Calibrating:
         thigh, shank = axes
         alignment = Alignment(
             frame(ups[0], thigh.direction), frame(ups[1], shank.direction), thigh.sd, shank.sd, upright_sd, method
-        )
+        ).turned(0.0, self._sign * INWARD_IN_MOTION)
         span = None if standing is None else (standing.start, standing.start + len(standing))
         return Calibrated(alignment, span, None, 0, rows)
 
     def _axes(self, rows: LegRows, up_thigh: Floats, up_shank: Floats) -> tuple[Axis, Axis] | None:
         """Thigh's and shank's flexion axes from movement, signs included."""
-        shank = turning_axis(rows.shank_gyr, up_shank, least_rad_s=1.0, prior_sd=self._p.motion_prior_sd)
-        thigh = turning_axis(rows.thigh_gyr, up_thigh, least_rad_s=0.5, prior_sd=self._p.motion_prior_sd)
+        shank = turning_axis(rows.shank_gyr, up_shank, least_rad_s=1.0, prior_sd=self._p.shank_motion_sd)
+        thigh = turning_axis(rows.thigh_gyr, up_thigh, least_rad_s=0.5, prior_sd=self._p.thigh_motion_sd)
         if shank is None or thigh is None:
             return None
         shank = signed_by_swing(shank, rows.shank_gyr)

@@ -4,7 +4,7 @@ Rows pass through as they come; decisions (calibration, heading, neutral standin
 blocks of the grid, from rows that were complete by then. So the same rows give the same bits however they are cut.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -12,10 +12,11 @@ import numpy as np
 from calibration.alignment import Alignment
 from calibration.joint_centre import LeverArms, LeverPrior
 from calibration.profile import Profile
-from calibration.unloaded_path import UnloadedPath, fit_unloaded_path
+from calibration.unloaded_path import UnloadedPath, azimuth_from_path, fit_unloaded_path
+from pipeline.axis_watch import AxisWatch, AxisWatchParameters
 from pipeline.blocks import Activity, Bytes, GridBlock, LegBlock, Status
 from pipeline.calibrating import Calibrated, Calibrating, LegRows, join_rows
-from pipeline.heading import Heading, HeadingParameters, Neutral
+from pipeline.heading import THIGH, Heading, HeadingParameters, Neutral
 from pipeline.joint_signals import JointSignalFilter
 from pipeline.knee import Knee, no_angles
 from pipeline.neutral import NeutralParameters, is_neutral, neutral_turn
@@ -35,6 +36,7 @@ class LegSettings:
     orientation: OrientationParameters = field(default_factory=OrientationParameters)
     heading: HeadingParameters = field(default_factory=HeadingParameters)
     neutral: NeutralParameters = field(default_factory=NeutralParameters)
+    axis_watch: AxisWatchParameters = field(default_factory=AxisWatchParameters)
     profile: Profile | None = None
     activity: Activity | None = None
 
@@ -57,12 +59,13 @@ class LegEngine:
         self._shank = Orientation(rate_hz, settings.orientation)
         self._heading = Heading(rate_hz, settings.heading)
         self._signals = JointSignalFilter(rate_hz)
-        self._calibrating: Calibrating | None = Calibrating(rate_hz)
+        self._calibrating: Calibrating | None = Calibrating(rate_hz, side.sign)
         self._knee = Knee(side, rate_hz)
         self._block = self._heading.block
         self._number: int | None = None
         self._parts: list[LegRows] = []
         self._resting = 0
+        self._axis: AxisWatch | None = None
         self.alignment: Alignment | None = None
         self.path = UnloadedPath()
         self.calibrated: Calibrated | None = None
@@ -155,8 +158,13 @@ class LegEngine:
             if found is not None:
                 self._use(found, time_s)
                 return
-        if self.alignment is not None and self.alignment.standing:
+        if self.alignment is None:
+            return
+        if self.alignment.standing:
             self._look_for_neutral(rows)
+        seen = None if self._axis is None else self._axis.update(rows)
+        if seen is not None:
+            self._heading.observe(THIGH, *seen)
 
     def _look_for_neutral(self, rows: LegRows) -> None:
         assert self.alignment is not None
@@ -169,26 +177,43 @@ class LegEngine:
             self._heading.neutral(Neutral(neutral_turn(rows, self.alignment), p.sd))
 
     def _use(self, found: Calibrated, time_s: float) -> None:
-        alignment = found.alignment
-        self.alignment, self.calibrated = alignment, found
+        """A calibration from now on: frames, neutral heading, unloaded path."""
+        self.calibrated = found
+        self._apply(found.alignment, found)
+        self.path = UnloadedPath()
+        if found.flexing is not None:
+            flexions = self._flexions(found, found.flexing)
+            sd = found.alignment.shank_axis_sd
+            turn, left = azimuth_from_path(flexions.flexion, flexions.abduction, self._side.sign, sd)
+            self._apply(replace(found.alignment.turned(0.0, turn), shank_axis_sd=left), found)
+            flexions = self._flexions(found, found.flexing)
+            self.path = fit_unloaded_path(flexions.flexion, flexions.abduction)
+        assert self.alignment is not None
+        self._knee.align(self.alignment, self.path)
+        self._axis = AxisWatch(self.alignment, self._settings.axis_watch)
+        self._events.append(calibration_event(found, self.path, time_s))
+
+    def _apply(self, alignment: Alignment, found: Calibrated) -> None:
+        """Frames and, with the standing, the heading."""
+        self.alignment = alignment
         self._heading.align(alignment.thigh_axis_sd, alignment.shank_axis_sd)
         self._heading.set_prior(lever_prior(alignment))
         if found.standing is not None:
             begin = max(0, found.standing[0] - found.rows.start)
             rows = found.rows.cut(begin, found.standing[1] - found.rows.start)
             self._heading.neutral(Neutral(neutral_turn(rows, alignment), self._settings.neutral.sd))
-        self._knee.align(alignment, self.path)
-        if found.flexing is not None:
-            self.path = self._unloaded_path(found)
-            self._knee.align(alignment, self.path)
-        self._events.append(calibration_event(found, self.path, time_s))
 
-    def _unloaded_path(self, found: Calibrated) -> UnloadedPath:
-        """Angles of the flexions with what is known of the heading now."""
-        assert found.flexing is not None
-        begin = max(0, found.flexing[0] - found.rows.start)
-        rows = found.rows.cut(begin, found.flexing[1] - found.rows.start)
-        return path_from(rows, self._side, self._rate, found.alignment, self._heading)
+    def _flexions(self, found: Calibrated, span: tuple[int, int]) -> LegBlock:
+        """The angles of the calibration's flexions with what is known of the heading now."""
+        assert self.alignment is not None
+        rows = found.rows.cut(max(0, span[0] - found.rows.start), span[1] - found.rows.start)
+        n = len(rows)
+        knee = Knee(self._side, self._rate)
+        knee.align(self.alignment, UnloadedPath())
+        none = np.zeros(n, bool)
+        one = Oriented(rows.thigh_quat, rows.thigh_gyr, none)
+        two = Oriented(rows.shank_quat, rows.shank_gyr, none)
+        return knee.update(rows.start, one, two, rows.shank_acc, self._heading.now(n), np.zeros(n, np.uint8))
 
     def use_profile(self, profile: Profile) -> None:
         """A saved calibration, from now on."""
@@ -230,21 +255,3 @@ def calibration_event(found: Calibrated, path: UnloadedPath, time_s: float) -> R
         "unloaded_path": path.to_json() if path.known else None,
     }
     return RaisedEvent(time_s, "calibration", fields)
-
-
-def path_from(rows: LegRows, side: Side, rate_hz: float, alignment: Alignment, heading: Heading) -> UnloadedPath:
-    """The unloaded path of rows that hold slow flexions."""
-    n = len(rows)
-    knee = Knee(side, rate_hz)
-    knee.align(alignment, UnloadedPath())
-    none = np.zeros(n, bool)
-    relative = heading.now(n)
-    leg = knee.update(
-        rows.start,
-        Oriented(rows.thigh_quat, rows.thigh_gyr, none),
-        Oriented(rows.shank_quat, rows.shank_gyr, none),
-        rows.shank_acc,
-        relative,
-        np.zeros(n, np.uint8),
-    )
-    return fit_unloaded_path(leg.flexion, leg.abduction)

@@ -15,6 +15,7 @@ and Striebel 1965).
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -209,8 +210,10 @@ def typical(length: Floats, good: Bools, p: HeadingParameters) -> float:
 
 
 def coarse_heading(force1: Floats, force2: Floats, good: Bools) -> Floats:
-    """(m,) complex: its sum's angle is the heading that aligns the horizontal parts best, its sum's length how much
-    there was to align."""
+    """(m,) complex, of one block: its sum's angle is the heading that aligns the horizontal parts best, the length how
+    much there was to align. Means are taken out: an inclination that is a degree wrong looks like a steady push."""
+    force1 = force1 - force1.mean(axis=0)
+    force2 = force2 - force2.mean(axis=0)
     real = force2[:, 0] * force1[:, 0] + force2[:, 1] * force1[:, 1]
     imag = force2[:, 0] * force1[:, 1] - force2[:, 1] * force1[:, 0]
     return np.where(good, real + 1j * imag, 0.0)
@@ -259,6 +262,7 @@ class Heading:
             self.state.mean[index] = 0.0
             self.state.cov[index, :] = self.state.cov[:, index] = 0.0
             self.state.cov[index, index] = sd**2
+        self.lost()
         self._before = self.state.copy()
 
     def neutral(self, neutral: Neutral) -> None:
@@ -418,7 +422,9 @@ class HeadingSmoother:
         for round_number in range(self.rounds):
             force1, force2 = joint_force(signals, arms)
             if round_number == 0:
-                mean[:, DELTA] = self._first_heading(coarse_heading(force1, force2, signals.good), block, count)
+                edges = np.flatnonzero(np.diff(block)) + 1
+                coarse = [coarse_heading(*part) for part in _split(edges, force1, force2, signals.good)]
+                mean[:, DELTA] = self._first_heading(np.concatenate(coarse), block, count)
             x = [np.interp(signals.index, centre, mean[:, k]) for k in (TILT_X, TILT_Y, DELTA)]
             turn = rotation_matrices(*x)
             lengths = np.linalg.norm(force1 - np.einsum("nij,nj->ni", turn, force2), axis=1)
@@ -485,6 +491,11 @@ class HeadingSmoother:
             means.append(after[b].mean + gain @ (means[-1] - before[b + 1].mean))
             covs.append(after[b].cov + gain @ (covs[-1] - before[b + 1].cov) @ gain.T)
         return np.array(means[::-1]), np.array(covs[::-1])
+
+
+def _split(edges: Ints, *arrays: Any) -> list[tuple[Any, ...]]:
+    """The same pieces of several arrays."""
+    return list(zip(*(np.split(a, edges) for a in arrays), strict=True))
 
 
 def _summed(rows: Floats, block: Ints, count: int) -> Floats:

@@ -145,6 +145,8 @@ class _Stream:
         self._base: TimeBase | TableTime | None = None
         self._held: list[tuple[Vector, Vector, bool]] = []
         self._clock = ""
+        self._nominal = (Clock.NONE, 0.0)
+        self._measured: dict[tuple[Clock, float], float] = {}
         self.connections = 0
         self._notifications = self._samples = self._lost = self._rejected = self._clipped = 0
         self._duplicates = self._reordered = self._restarts = 0
@@ -193,6 +195,8 @@ class _Stream:
             self._restarts += base.restarts
             self._lost += base.inferred_lost
             self._skew_ppm, self._time_sd_s = base.skew_ppm, base.time_sd_s
+            if isinstance(base, TimeBase) and self._track.first_s is not None:
+                self._measured[self._nominal] = base.tick_s
         self._held.clear()
         self._base = None
         self._decoder = None
@@ -232,7 +236,10 @@ class _Stream:
             self._base = TableTime(tick_s, self._parameters.table_time)
             self._track.reorder_s = self._parameters.grid.hold_s
         else:
-            self._base = TimeBase(clock, tick_s, self._parameters.time_base, floor_s=self._track.last_s)
+            known = self._measured.get((clock, tick_s))
+            p = self._parameters.time_base
+            self._base = TimeBase(clock, known or tick_s, p, self._track.last_s, rate_known=known is not None)
+            self._nominal = (clock, tick_s)
         return self._base
 
     def _release(self, times: list[float]) -> None:

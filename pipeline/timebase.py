@@ -80,6 +80,7 @@ class TimeBase:
     `update` takes a packet's ticks and gives times for all samples that are timed by now, those held before first, in
     the order they were given: nan marks a sample that must not be used (duplicate or not believed).
     floor_s: times are strictly above it (the last time of the sensor's connection before this one).
+    rate_known: tick_s was measured in a connection before, so that the opening is short.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class TimeBase:
         tick_s: float,
         parameters: TimeBaseParameters | None = None,
         floor_s: float = -1e300,
+        rate_known: bool = False,
     ) -> None:
         self.clock = clock
         self._p = parameters or TimeBaseParameters()
@@ -96,6 +98,7 @@ class TimeBase:
         self._last_s = floor_s
         self._held: list[tuple[list[int], float]] = []
         self._open = False
+        self._rate_known = rate_known
         self._doubted: list[int] = []
         self._doubt_level = 0.0
         self._recent: deque[int] = deque(maxlen=_RECENT_TICKS)
@@ -117,6 +120,11 @@ class TimeBase:
         self.inferred_lost = 0
 
     # -- what is known -------------------------------------------------------------------------------------------------
+
+    @property
+    def tick_s(self) -> float:
+        """Seconds per tick: nominal, or measured where that was far off."""
+        return self._tick_s
 
     @property
     def skew_ppm(self) -> float:
@@ -165,8 +173,7 @@ class TimeBase:
         elif isnan(self._behind_since):
             self._behind_since = arrival_s
         elif arrival_s - self._behind_since > p.behind_s:
-            self.restarts += 1
-            self._restart(ticks, arrival_s)
+            return settled + self._restart([(ticks, arrival_s)])
         if len(ticks) == 1 and tick > self._newest:
             settled.append(self._map(tick))
             return settled
@@ -185,9 +192,9 @@ class TimeBase:
 
     def _heard_enough(self) -> bool:
         held = self._held[-1][1] - self._held[0][1]
-        if held < self._p.opening_s or (self._none and held < self._p.opening_none_s):
+        if held < self._p.opening_s or (self._none and not self._rate_known and held < self._p.opening_none_s):
             return False
-        if self.clock is Clock.DEVICE_TIME or held >= self._p.opening_none_s:
+        if self.clock is Clock.DEVICE_TIME or held >= self._p.opening_none_s or self._rate_known:
             return True
         steps = self._held[-1][0][-1] - self._held[0][0][-1]
         return 0.8 < steps * self._tick_s / held < 1.25
@@ -197,11 +204,15 @@ class TimeBase:
     def _begin(self) -> list[float]:
         held, self._held = self._held, []
         first, last = held[0], held[-1]
-        if self.clock is not Clock.DEVICE_TIME:
+        if self.clock is not Clock.DEVICE_TIME and not self._rate_known:
             self._measure_rate(held)
         self._open = True
+        self._rate_known = True
         self._envelope = self._new_envelope()
         self._tick0 = first[0][0]
+        self._skipped = 0
+        self._newest = self._tick0 - 1
+        self._recent.clear()
         self._newest_x = -1e300
         for ticks, arrival in held:
             x = (ticks[-1] - self._tick0) * self._tick_s
@@ -275,28 +286,21 @@ class TimeBase:
 
     def _doubt(self, ticks: list[int], arrival_s: float, level: float) -> list[float]:
         if self._doubted and abs(level - self._doubt_level) < self._p.ahead_s:
-            held, self._doubted = self._doubted, []
-            self.restarts += 1
-            self._restart([*held, *ticks], arrival_s)
-            return [self._time(tick) for tick in (*held, *ticks)]
+            doubted, self._doubted = self._doubted, []
+            return self._restart([(doubted, arrival_s), (ticks, arrival_s)])
         refused = [nan] * len(self._doubted)
         self.refused += len(refused)
         self._doubted = ticks
         self._doubt_level = level
         return refused
 
-    def _restart(self, ticks: list[int], arrival_s: float) -> None:
-        """A new mapping that starts with these ticks: their newest arrived now."""
-        self._envelope = self._new_envelope()
-        self._tick0 = ticks[0]
-        self._skipped = 0
-        self._newest = ticks[0] - 1
-        self._newest_x = 0.0
-        self._recent.clear()
-        x = (ticks[-1] - ticks[0]) * self._tick_s
-        self._envelope.add(x, arrival_s - x)
-        self._shift = self._envelope.offset
+    def _restart(self, packets: list[tuple[list[int], float]]) -> list[float]:
+        """The device's clock began anew: open again, with these packets as the first."""
+        self.restarts += 1
+        self._open = False
+        self._held = packets
         self._behind_since = nan
+        return []
 
     def _infer_loss(self, ticks: list[int], arrival_s: float) -> None:
         """Ticks that only count what arrived: skip some where arrivals fall behind for good, or step back."""

@@ -205,7 +205,7 @@ class Track:
         if len(self.times) > 4 * _PRUNE and self._row_s == 0.0:
             keep_from = len(self.times) // 2
         else:
-            keep_from = max(self._at - int(2 + self.half_s / self.period_s * 4), 0)
+            keep_from = max(self._at - 2 - int((self._p.bridge_s + 4 * self.half_s) / self.period_s), 0)
         if keep_from == 0:
             return
         if self._row_s:
@@ -235,11 +235,20 @@ class Track:
         h = t2 - t1
         u = (time_s - t1) / h
         v = 1.0 - u
+        # across a hole the tangents come from samples about as far out as the hole is wide: near ones are all noise
+        far = 0.4 * h
+        i = at - 1
+        while i > 0 and t1 - times[i] < far:
+            i -= 1
+        j = at + 2
+        end = len(times) - 1
+        while j < end and times[j] - t2 < far:
+            j += 1
         reach = _REACH * max(h, self.period_s)
-        before = t1 - times[at - 1] if at else 1e300
-        after = times[at + 2] - t2 if at + 2 < len(times) else 1e300
-        has0 = 0.2 * h < before < reach
-        has3 = 0.2 * h < after < reach and not (self._jumped and at + 3 == len(times))
+        before = t1 - times[i] if i >= 0 else 1e300
+        after = times[j] - t2 if j <= end else 1e300
+        has0 = far / 2 < before < reach
+        has3 = far / 2 < after < reach and not (self._jumped and j == end)
         # a newest sample that jumped may yet be a spike: until its successor is seen it must not shape a row
         h10 = u * v * v
         h11 = -u * u * v
@@ -265,8 +274,8 @@ class Track:
             w2 += h11 * (c - d) + h10 * (2.0 - c + d)
         else:
             w1, w2 = v, u
-        i = at - 1 if has0 else at
-        j = at + 2 if has3 else at + 1
+        i = i if has0 else at
+        j = j if has3 else at
         x0, x1, x2 = self._acc[i]
         y0, y1, y2 = self._acc[at]
         z0, z1, z2 = self._acc[at + 1]

@@ -11,11 +11,11 @@ import numpy as np
 
 from calibration.alignment import Alignment
 from calibration.profile import Profile
-from calibration.unloaded_path import UnloadedPath, fit_unloaded_path
+from calibration.unloaded_path import UnloadedPath, azimuth_from_path, fit_unloaded_path
 from pipeline.blocks import GridBlock, LegBlock, Status
 from pipeline.calibrating import Calibrated, Calibrating, LegRows
 from pipeline.engine import LegSettings, calibration_event, calibration_quality, lever_prior
-from pipeline.heading import HeadingSmoother, Neutral, Smoothed
+from pipeline.heading import SHANK, HeadingSmoother, Neutral, Smoothed
 from pipeline.joint_signals import joint_signals_offline
 from pipeline.knee import Knee, no_angles
 from pipeline.neutral import is_neutral, neutral_turn
@@ -61,7 +61,7 @@ def analyse_leg(grid: GridBlock, side: Side, settings: LegSettings) -> LegAnalys
         alignment: Alignment | None = settings.profile.alignment
         path = settings.profile.path
     else:
-        calibrated = find_calibration(rows, rate)
+        calibrated = find_calibration(rows, rate, side)
         alignment = None if calibrated is None else calibrated.alignment
     status = row_status(grid, alignment is not None)
     if alignment is None or int(ok.sum()) < 3:
@@ -73,6 +73,12 @@ def analyse_leg(grid: GridBlock, side: Side, settings: LegSettings) -> LegAnalys
     block = knee.update(grid.start, one, two, grid.shank_acc, relative, status)
     if calibrated is not None and calibrated.flexing is not None:
         begin, end = (i - grid.start for i in calibrated.flexing)
+        posterior = float(np.sqrt(np.median(smoothed.cov[:, SHANK, SHANK])))
+        turn, _ = azimuth_from_path(block.flexion[begin:end], block.abduction[begin:end], side.sign, posterior)
+        alignment = alignment.turned(turn, turn)
+        knee = Knee(side, rate)
+        knee.align(alignment, path)
+        block = knee.update(grid.start, one, two, grid.shank_acc, relative, status)
         path = fit_unloaded_path(block.flexion[begin:end], block.abduction[begin:end])
         knee = Knee(side, rate)
         knee.align(alignment, path)
@@ -90,9 +96,9 @@ def row_status(grid: GridBlock, aligned: bool) -> "np.ndarray[tuple[int], np.dty
     return status
 
 
-def find_calibration(rows: LegRows, rate_hz: float) -> Calibrated | None:
+def find_calibration(rows: LegRows, rate_hz: float, side: Side) -> Calibrated | None:
     """The first calibration that the recording shows, block by block; at its end, the best that can be had."""
-    calibrating = Calibrating(rate_hz, whole_recording=True)
+    calibrating = Calibrating(rate_hz, side.sign, whole_recording=True)
     length = round(0.5 * rate_hz)
     for begin in range(0, len(rows) - length + 1, length):
         found = calibrating.update(rows.cut(begin, begin + length))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from firmware_interface.drivers import table
-from firmware_interface.samples import Floats, Ints
+from firmware_interface.samples import STANDARD_GRAVITY, Floats, Ints
 from pipeline.errors import BadInputError
 from pipeline.files.row_order import order_rows, runs_backwards
 from pipeline.records import Notification, Record, SensorInfo, Side
@@ -26,6 +26,9 @@ _MAX_TIME_S = 4e9
 _PACKET_S = 0.05
 _STEP_S = (2e-4, 0.2)
 """A median time between rows outside of this is not in seconds."""
+_LOOKS_LIKE_G = (0.7, 1.4)
+_MAX_RATE = 70.0
+"""rad/s: the widest range of any sensor (4000 deg/s)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,24 @@ def check_overlap(tables: Sequence[SensorTable], files: str) -> None:
         raise BadInputError(
             f"{files} overlap by {max(0.0, float(end - begin)):.1f} s only: "
             "they are not of one recording, or the sensors were not synchronised"
+        )
+
+
+def check_units(motion: SensorTable, path: Path) -> None:
+    """Refuse g and deg/s where they show: a worn sensor measures about 9.8 m/s2 most of the time."""
+    segment = motion.info.segment.value
+    norm, turning = (np.linalg.norm(values, axis=1) for values in (motion.acc, motion.gyr))
+    typical = float(np.median(norm[np.isfinite(norm)]))
+    fast = float(np.quantile(turning[np.isfinite(turning)], 0.99))
+    if _LOOKS_LIKE_G[0] < typical < _LOOKS_LIKE_G[1]:
+        raise BadInputError(
+            f"{path}: the {segment}'s accelerations look like g (typically {typical:.2f}): "
+            f"multiply them by {STANDARD_GRAVITY}"
+        )
+    if fast > _MAX_RATE:
+        raise BadInputError(
+            f"{path}: the {segment}'s angular rates look like deg/s (up to {fast:.0f}): "
+            "rad/s are needed, multiply them by pi/180"
         )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from firmware_interface.samples import Floats
 from pipeline.errors import BadInputError
 from pipeline.files.imported import ImportedRecording, SensorTable, check_overlap, sensor_table
-from pipeline.files.segments import segment_of, sibling_names
+from pipeline.files.pairing import find_pair, thigh_then_shank
 from pipeline.files.text_table import head, read_text
 from pipeline.records import Segment, SensorInfo, Side
 
@@ -44,21 +44,9 @@ def is_movella(path: Path) -> bool:
     return _header_line(head(path).splitlines()[:60]) is not None
 
 
-def find_pair(path: Path) -> tuple[Path, Path]:
-    """The file and its sibling, thigh first: the same name with the other segment's word, or the folder's only other.
-
-    Raises BadInputError where there is none or more than one.
-    """
-    folder = [other for other in sorted(path.parent.iterdir()) if other.suffix.lower() == path.suffix.lower()]
-    others = [other for other in folder if other.name != path.name]
-    wanted = sibling_names(path.stem)
-    found = [other for other in others if other.stem.lower() in wanted and is_movella(other)]
-    if not found:
-        found = [other for other in others if _readable_movella(other)]
-    if len(found) != 1:
-        many = "several files could be" if found else "no file beside it is"
-        raise BadInputError(f"{path} is one sensor of a pair and {many} the other: name both, thigh first")
-    return _ordered([path, found[0]])
+def device_tag(path: Path) -> str:
+    """What the app's user called the sensor."""
+    return _look(path).header.get("devicetag", "")
 
 
 def read_movella(paths: Sequence[Path], side: Side) -> ImportedRecording:
@@ -66,7 +54,7 @@ def read_movella(paths: Sequence[Path], side: Side) -> ImportedRecording:
 
     Session time 0 is the first sample of the earlier file. Raises BadInputError.
     """
-    pair = find_pair(paths[0]) if len(paths) == 1 else _ordered(list(paths))
+    pair = find_pair(paths[0], is_movella, device_tag) if len(paths) == 1 else thigh_then_shank(paths, device_tag)
     files = [_look(path) for path in pair]
     names = f"{pair[0]} and {pair[1].name}"
     for file in files:
@@ -90,18 +78,6 @@ def read_movella(paths: Sequence[Path], side: Side) -> ImportedRecording:
     return ImportedRecording(tables, start, "movella_csv", [path.name for path in pair])
 
 
-def _ordered(paths: list[Path]) -> tuple[Path, Path]:
-    if len(paths) != 2 or paths[0] == paths[1]:
-        raise BadInputError(f"{paths[0]}: a Movella recording is two different files, thigh and shank: name both")
-    segments = [segment_of(path.stem) or segment_of(_look(path).header.get("devicetag", "")) for path in paths]
-    if segments[0] is not None and segments[0] == segments[1]:
-        raise BadInputError(
-            f"{paths[0]} and {paths[1].name} are both {segments[0].value} sensors by their names: name one of each"
-        )
-    swapped = segments[0] is Segment.SHANK or segments[1] is Segment.THIGH
-    return (paths[1], paths[0]) if swapped else (paths[0], paths[1])
-
-
 def _look(path: Path) -> _File:
     lines = head(path).splitlines()[:60]
     number = _header_line(lines)
@@ -113,13 +89,6 @@ def _look(path: Path) -> _File:
         key, _, value = line.partition(separator)
         header[re.sub(r"[^a-z]", "", key.lower())] = value.strip()
     return _File(path, header, number, separator)
-
-
-def _readable_movella(path: Path) -> bool:
-    try:
-        return is_movella(path)
-    except BadInputError:
-        return False
 
 
 def _header_line(lines: list[str]) -> int | None:

@@ -7,20 +7,14 @@ becomes session time as it is.
 
 from pathlib import Path
 
-import numpy as np
-
-from firmware_interface.samples import STANDARD_GRAVITY
 from pipeline.errors import BadInputError
-from pipeline.files.imported import ImportedRecording, SensorTable, sensor_table
+from pipeline.files.imported import ImportedRecording, check_units, sensor_table
 from pipeline.files.text_table import Columns, read_parquet, read_text
 from pipeline.records import Segment, SensorInfo, Side
 
 _AXES = ("x", "y", "z")
 _EXAMPLE = "a table needs time_s and x, y, z of thigh_acc, thigh_gyr, shank_acc and shank_gyr"
 _DRIVER = "table"
-_LOOKS_LIKE_G = (0.7, 1.4)
-_MAX_RATE = 70.0
-"""rad/s: the widest range of any sensor (4000 deg/s)."""
 
 
 def column_names(segment: Segment, quantity: str) -> list[str]:
@@ -50,27 +44,9 @@ def read_table(path: Path, side: Side) -> ImportedRecording:
         mag = columns.numbers(names) if _has_all(columns, names) else None
         info = SensorInfo(number, f"{_DRIVER}:{segment.value}", _DRIVER, side, segment, path.name)
         tables.append(sensor_table(info, time_s, acc, gyr, mag, path, "time_s"))
-        _check_units(tables[-1], path)
+        check_units(tables[-1], path)
     return ImportedRecording(tables, None, "table", [path.name])
 
 
 def _has_all(columns: Columns, names: list[str]) -> bool:
     return all(name in columns.names and columns.frame[name].notna().any() for name in names)
-
-
-def _check_units(motion: SensorTable, path: Path) -> None:
-    """Refuse g and deg/s where they show: a worn sensor measures about 9.8 m/s2 most of the time."""
-    segment = motion.info.segment.value
-    norm, turning = (np.linalg.norm(values, axis=1) for values in (motion.acc, motion.gyr))
-    typical = float(np.median(norm[np.isfinite(norm)]))
-    fast = float(np.quantile(turning[np.isfinite(turning)], 0.99))
-    if _LOOKS_LIKE_G[0] < typical < _LOOKS_LIKE_G[1]:
-        raise BadInputError(
-            f"{path}: the {segment}'s accelerations look like g (typically {typical:.2f}): "
-            f"multiply them by {STANDARD_GRAVITY}"
-        )
-    if fast > _MAX_RATE:
-        raise BadInputError(
-            f"{path}: the {segment}'s angular rates look like deg/s (up to {fast:.0f}): "
-            "rad/s are needed, multiply them by pi/180"
-        )

@@ -60,7 +60,8 @@ def test_device_time_without_a_crystal_is_followed_beyond_its_bound() -> None:
 def test_a_sensor_set_to_another_rate_than_its_driver_believes() -> None:
     for clock in (Clock.NONE, Clock.COUNTER):
         times, true, _ = timed(clock, Link(rate_hz=50), 60, np.random.default_rng(2), nominal_hz=100)
-        assert np.abs(times - true)[100:].max() < 0.06
+        assert np.abs(times - true)[100:].max() < 0.1
+        assert np.abs(times - true)[1000:].max() < 0.02
 
 
 @pytest.mark.parametrize("clock", [Clock.DEVICE_TIME, Clock.COUNTER, Clock.NONE])
@@ -180,16 +181,17 @@ def test_without_any_ticks_a_silence_is_a_loss() -> None:
     ),
 )
 def test_no_ticks_whatever_break_it(clock: Clock, packets: list[tuple[list[int], float]]) -> None:
+    """Every sample is answered once, in order, with a finite time or none; no two samples share a time."""
     base = TimeBase(clock, 0.001)
-    given_, timed_ = 0, 0
-    newest = -np.inf
+    times: list[float] = []
     for ticks, arrival in packets:
-        given_ += len(ticks)
-        times = base.update(ticks, arrival)
-        timed_ += len(times)
-    timed_ += len(base.finish())
-    assert timed_ == given_
-    assert newest < np.inf
+        times += base.update(list(ticks), arrival)
+    times += base.finish()
+    assert len(times) == sum(len(ticks) for ticks, _ in packets)
+    good = [t for t in times if not np.isnan(t)]
+    assert np.isfinite(good).all()
+    assert len(set(good)) == len(good)
+    assert len(times) - len(good) == base.refused + base.duplicates
 
 
 def test_a_tables_times_are_taken_as_they_are() -> None:
