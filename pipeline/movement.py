@@ -1,0 +1,483 @@
+"""From one leg's angles to its steps, repetitions, activities and valgus episodes: phases to valgus in their order.
+
+`Movement` is causal: it takes blocks cut anywhere, keeps a bounded stretch of the past, and gives the same rows and
+events whatever the cutting. `analyse` looks at a whole recording both ways: the same state machines and formulas on
+rates filtered without delay, with phases and activities as they are known in the end.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
+from math import inf, isfinite, nan
+from operator import itemgetter
+
+import numpy as np
+
+from pipeline.activity import (
+    ActivityParameters,
+    Final,
+    Provisional,
+    classify_bend,
+    classify_stride,
+    compatible,
+)
+from pipeline.blocks import Activity, Bools, Bytes, Floats, LegBlock, Status, join
+from pipeline.features import bend_shape, climb, stride_shape
+from pipeline.phases import (
+    NO_DELAY,
+    CausalRates,
+    FootEvent,
+    Inclinations,
+    Phase,
+    PhaseParameters,
+    Phases,
+    exact_phases,
+    two_sided_rates,
+)
+from pipeline.records import Side
+from pipeline.repetitions import BendFinder, BendParameters, Posture
+from pipeline.rows import EpisodeRow, RaisedEvent, StepRow
+from pipeline.steps import (
+    EXERCISES,
+    GAIT,
+    ExerciseSet,
+    SetFinder,
+    StepParameters,
+    StepUpFinder,
+    StrideFinder,
+    Unit,
+    UnitKind,
+    measure,
+    unit_of,
+)
+from pipeline.valgus import JudgedUnit, ValgusParameters, ValgusWatch, WatchRows
+
+_KEPT_S = 30.0
+"""Longer than any unit, its lead-in and an episode's wait together."""
+_WAY_S = 1.5
+"""How far the way into and out of gait may reach beyond the strides."""
+
+
+@dataclass(frozen=True, slots=True)
+class MovementParameters:
+    """The parameters of all stages. settle_s: a provisional activity must last so long to be an event."""
+
+    phases: PhaseParameters = field(default_factory=PhaseParameters)
+    bends: BendParameters = field(default_factory=BendParameters)
+    activity: ActivityParameters = field(default_factory=ActivityParameters)
+    steps: StepParameters = field(default_factory=StepParameters)
+    valgus: ValgusParameters = field(default_factory=ValgusParameters)
+    settle_s: float = 0.3
+
+
+@dataclass(slots=True)
+class MovementUpdate:
+    """What became known. activity: (n,) code of each row of the block, provisional when causal; the rest in order."""
+
+    activity: Bytes
+    steps: list[StepRow] = field(default_factory=list)
+    episodes: list[EpisodeRow] = field(default_factory=list)
+    events: list[RaisedEvent] = field(default_factory=list)
+
+
+class Movement:
+    """One leg, causal. Feed blocks in order, then `finish`."""
+
+    def __init__(
+        self, side: Side, parameters: MovementParameters | None = None, activity: Activity | None = None
+    ) -> None:
+        self.side = side
+        self.parameters = parameters or MovementParameters()
+        self._forced = activity
+        self._stages: _Stages | None = None
+
+    def set_activity(self, activity: Activity | None) -> None:
+        """What a person says is being done from now on; None: tell it from the motion again."""
+        self._forced = activity
+        if self._stages is not None:
+            self._stages.forced = activity
+
+    def update(self, block: LegBlock) -> MovementUpdate:
+        """The next rows of the leg, without a hole to those before."""
+        if self._stages is None:
+            self._stages = _Stages(self.side, block.rate_hz, self.parameters, self._forced)
+        return self._stages.causal(block)
+
+    def finish(self) -> MovementUpdate:
+        """What is still open ends here."""
+        if self._stages is None:
+            return MovementUpdate(np.zeros(0, np.uint8))
+        return self._stages.finish()
+
+
+def analyse(
+    side: Side, block: LegBlock, activity: Activity | None = None, parameters: MovementParameters | None = None
+) -> MovementUpdate:
+    """A whole recording, both ways. activity: what a person says was done. The rows' activity is final."""
+    if len(block) == 0:
+        return MovementUpdate(np.zeros(0, np.uint8))
+    return _Stages(side, block.rate_hz, parameters or MovementParameters(), activity).whole(block)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The columns of a block that the stages loop over, as plain lists. lean: of the whole leg, inward."""
+
+    bent: list[float]
+    thigh: list[float]
+    shank: list[float]
+    lean: list[float]
+    knee_known: list[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A finished unit and what it was."""
+
+    activity: Activity
+    unit: Unit
+    row: StepRow
+
+
+@dataclass(slots=True)
+class _Loaded:
+    """Per row: whether the knee is loaded and to be judged, since and until which row (see `WatchRows`)."""
+
+    judged: list[bool] = field(default_factory=list)
+    since: list[float] = field(default_factory=list)
+    until: list[float] = field(default_factory=list)
+
+
+class _Past:
+    """The last rows of the leg."""
+
+    def __init__(self, rate_hz: float) -> None:
+        self.rate_hz = rate_hz
+        self._rows = round(_KEPT_S * rate_hz)
+        self._blocks: deque[LegBlock] = deque()
+
+    def append(self, block: LegBlock) -> None:
+        # The loop looks back from each row of the newest block, so that one is kept besides the stretch before it.
+        self._blocks.append(block)
+        while len(self._blocks) > 1 and self._blocks[1].start < block.start - self._rows:
+            self._blocks.popleft()
+
+    def span(self, begin: int, end: int) -> LegBlock:
+        """Rows begin to end (exclusive), as far as they are kept. At least one row."""
+        first = self._blocks[0].start
+        last = self._blocks[-1].start + len(self._blocks[-1])
+        begin = min(max(begin, first), last - 1)
+        end = min(max(end, begin + 1), last)
+        pieces = [
+            b.cut(max(begin - b.start, 0), min(end - b.start, len(b)))
+            for b in self._blocks
+            if b.start < end and b.start + len(b) > begin
+        ]
+        return join(pieces)
+
+
+class _Stages:
+    """The stages of one leg, strung together."""
+
+    def __init__(self, side: Side, rate_hz: float, parameters: MovementParameters, forced: Activity | None) -> None:
+        p = parameters
+        self.parameters = p
+        self.forced = forced
+        self.side = side.value
+        self.rate_hz = rate_hz
+        self.past = _Past(rate_hz)
+        self.rates = CausalRates(rate_hz, p.phases)
+        self.phases = Phases(rate_hz, self.rates.delays, p.phases)
+        self.bends = BendFinder(rate_hz, p.bends)
+        self.strides = StrideFinder(rate_hz, p.steps)
+        self.step_ups = StepUpFinder(rate_hz, p.steps)
+        self.sets = SetFinder(p.steps)
+        self.provisional = Provisional(rate_hz, p.activity)
+        self.watch = ValgusWatch(self.side, rate_hz, self.past.span, p.valgus)
+        self.loads = _Loads(p.activity)
+        self.changes = _Changes(self.side, rate_hz, p.settle_s)
+        self.count = 0
+        self.next_row = 0
+
+    def causal(self, block: LegBlock) -> MovementUpdate:
+        if len(block) == 0:
+            return MovementUpdate(np.zeros(0, np.uint8))
+        self.past.append(block)
+        rows, foot_known = _columns(block)
+        rates = self.rates.update(block.shank_rate, foot_known)
+        phases, feet = self.phases.update(block.start, rates, Inclinations(rows.thigh, rows.shank))
+        postures, bends = self.bends.update(block.start, rows.bent, rows.thigh, rows.knee_known, feet)
+        units = self._units(feet, [unit_of(b) for b in bends])
+        done = self._resolve(units, two_sided=False)
+        finals = [Final(d.activity, d.unit.confirmed) for d in done]
+        codes = self.provisional.update(
+            block.start, rows.bent, rows.thigh, rows.lean, rows.knee_known, phases, postures, feet, finals
+        )
+        codes = self._by_hand(codes)
+        loads = self.loads.update(block.start, rows, phases, postures, feet)
+        return self._judge(block, codes, done, loads)
+
+    def whole(self, block: LegBlock) -> MovementUpdate:
+        p = self.parameters
+        self.past.append(block)
+        rows, foot_known = _columns(block)
+        rates = two_sided_rates(block.shank_rate, foot_known, self.rate_hz, p.phases)
+        inclined = Inclinations(rows.thigh, rows.shank)
+        live, feet = Phases(self.rate_hz, NO_DELAY, p.phases).update(block.start, rates, inclined)
+        phases = exact_phases(block.start, rates.known, feet)
+        postures, bends = self.bends.update(block.start, rows.bent, rows.thigh, rows.knee_known, feet)
+        done = self._resolve(self._units(feet, [unit_of(b) for b in bends]), two_sided=True)
+        finals = [Final(d.activity, d.unit.confirmed) for d in done]
+        codes = self.provisional.update(
+            block.start, rows.bent, rows.thigh, rows.lean, rows.knee_known, live, postures, feet, finals
+        )
+        codes = self._by_hand(_settled(block.start, codes, done, self.rate_hz))
+        loads = self.loads.update(block.start, rows, phases, postures, [])
+        update = self._judge(block, codes, done, loads)
+        last = self.finish()
+        update.episodes += last.episodes
+        update.events += last.events
+        return update
+
+    def finish(self) -> MovementUpdate:
+        episodes, events = self.watch.finish(self.next_row)
+        for _, episode in episodes:
+            self.sets.collapse(episode.step_index)
+        events += self._set_event(self.next_row, self.sets.finish())
+        return MovementUpdate(np.zeros(0, np.uint8), [], [e for _, e in episodes], [e for _, e in events])
+
+    def _units(self, feet: Sequence[FootEvent], bends: Sequence[Unit]) -> list[Unit]:
+        strides = (self.strides.event(event) for event in feet)
+        units = [unit for unit in strides if unit is not None]
+        return sorted([*units, *bends], key=lambda u: (u.confirmed, u.kind))
+
+    def _resolve(self, units: Sequence[Unit], two_sided: bool) -> list[_Done]:
+        done = []
+        for unit in units:
+            found = self._classify(unit, two_sided)
+            if found is None:
+                continue
+            activity, unit, climbed = found
+            block = self.past.span(int(np.ceil(unit.begin)), int(unit.end) + 1)
+            row = measure(self.side, self.count, activity, unit, block, climbed)
+            self.count += 1
+            done.append(_Done(activity, unit, row))
+        return done
+
+    def _classify(self, unit: Unit, two_sided: bool) -> tuple[Activity, Unit, float] | None:
+        p = self.parameters.activity
+        if unit.kind in {UnitKind.SIT_DOWN, UnitKind.STAND_UP}:
+            return Activity.SIT_TO_STAND, unit, nan
+        forced = self.forced if self.forced is not None and compatible(self.forced, unit) else None
+        block = self.past.span(int(unit.begin), int(unit.end) + 1)
+        flexion = _flexion(block)
+        if unit.kind is UnitKind.BEND:
+            before = self.past.span(int(unit.begin - p.before_s * self.rate_hz), int(unit.begin))
+            shape = bend_shape(block, flexion, unit, before, p.ankle_m)
+            found = forced or classify_bend(shape, p)
+            whole: Unit | None = unit
+            if found is Activity.STEP_UP:
+                whole = self.step_ups.half(unit, shape.rises_m)
+            elif found is Activity.LUNGE and unit.lead_in == unit.lead_in:
+                whole = replace(unit, begin=unit.lead_in)
+            return None if found is None or whole is None else (found, whole, nan)
+        climbed = self._climb(unit, two_sided)
+        found = classify_stride(stride_shape(block, flexion, unit, climbed), p)
+        if forced is not None and (found is not None or unit.end - unit.begin < p.gait_longest_s * self.rate_hz):
+            found = forced
+        if found is None:
+            return None
+        if found in EXERCISES:
+            # A lunge or a step-up begins with the foot that goes forward, not with its contact.
+            begin = unit.lead_in if unit.lead_in == unit.lead_in else unit.begin
+            unit = replace(unit, begin=begin)
+        return found, unit, climbed
+
+    def _climb(self, unit: Unit, two_sided: bool) -> float:
+        p = self.parameters.activity
+        flat = p.flat_share * (unit.end - unit.begin)
+        begin = int(unit.begin + flat)
+        # Causally the next foot-flat is still to come: the foot is taken to stand right after the impact.
+        end = int(unit.end + flat) if two_sided else min(unit.confirmed, int(unit.end + 0.06 * self.rate_hz))
+        block = self.past.span(begin, end + 1)
+        return climb(block, begin - block.start, len(block) - 1, p.ankle_m)
+
+    def _by_hand(self, codes: list[int]) -> list[int]:
+        if self.forced is None:
+            return codes
+        rest = {Activity.STANDING, Activity.SITTING}
+        return [c if c in rest else int(self.forced) for c in codes]
+
+    def _judge(self, block: LegBlock, codes: list[int], done: Sequence[_Done], loads: _Loaded) -> MovementUpdate:
+        watched = WatchRows(
+            flexion=block.flexion.tolist(),
+            excess=block.excess.tolist(),
+            collapse=block.collapse.tolist(),
+            excess_sd=block.excess_sd.tolist(),
+            collapse_sd=block.collapse_sd.tolist(),
+            judged=[v and j for v, j in zip(block.valid.tolist(), loads.judged, strict=True)],
+            since=loads.since,
+            until=loads.until,
+            codes=codes,
+        )
+        judged = [JudgedUnit(d.activity, d.row.index, d.unit.begin, d.unit.end, d.unit.confirmed) for d in done]
+        episodes, events = self.watch.update(block.start, watched, judged)
+        events += self.changes.update(block.start, codes)
+        events += [(d.unit.confirmed, _step_event(d, self.past)) for d in done]
+        self.next_row = block.start + len(block)
+        events += self._sets(done, episodes)
+        ordered = [event for _, event in sorted(events, key=itemgetter(0))]
+        return MovementUpdate(np.array(codes, dtype=np.uint8), [d.row for d in done], [e for _, e in episodes], ordered)
+
+    def _sets(self, done: Sequence[_Done], episodes: Sequence[tuple[int, EpisodeRow]]) -> list[tuple[int, RaisedEvent]]:
+        """Set events of these rows: units, the episodes in them and the ends of pauses in the order of their rows."""
+        events: list[tuple[int, RaisedEvent]] = []
+        happened: list[tuple[int, int, _Done | EpisodeRow]] = [(d.unit.confirmed, 0, d) for d in done]
+        happened += [(row, 1, episode) for row, episode in episodes]
+        for row, _, thing in sorted(happened, key=itemgetter(0, 1)):
+            events += self._set_pause(row)
+            if isinstance(thing, _Done):
+                events += self._set_event(row, self.sets.row(thing.activity, thing.row))
+            else:
+                self.sets.collapse(thing.step_index)
+        return events + self._set_pause(self.next_row)
+
+    def _set_pause(self, before: int) -> list[tuple[int, RaisedEvent]]:
+        over_s = self.sets.over_s
+        row = int(np.ceil(over_s * self.rate_hz)) if over_s < inf else before
+        return self._set_event(row, self.sets.finish()) if row < before else []
+
+    def _set_event(self, row: int, over: ExerciseSet | None) -> list[tuple[int, RaisedEvent]]:
+        if over is None:
+            return []
+        values: dict[str, object] = {"side": self.side, "activity": over.activity.label}
+        values |= {"start_s": over.start_s, "end_s": over.end_s, "repetitions": over.repetitions}
+        values |= {"clean": over.repetitions - over.collapsed, "collapsed": over.collapsed}
+        values |= {"tempo_s": _json(over.tempo_s), "depth_deg": _json(over.depth_deg)}
+        return [(row, RaisedEvent(row / self.rate_hz, "set", values))]
+
+
+def _step_event(done: _Done, past: _Past) -> RaisedEvent:
+    values: dict[str, object] = {f.name: _json(getattr(done.row, f.name)) for f in fields(StepRow)}
+    if done.unit.kind is UnitKind.SIT_DOWN:
+        values["part"] = "down"
+    elif done.unit.kind is UnitKind.STAND_UP:
+        values["part"] = "up"
+    is_step = done.unit.kind is UnitKind.STRIDE and done.activity not in EXERCISES
+    if not is_step:
+        lean = past.span(int(done.unit.begin), int(done.unit.end) + 1).shank_incl
+        values["shank_lean_deg"] = _json(-float(np.degrees(np.min(lean))))
+    rate = past.rate_hz
+    return RaisedEvent(done.unit.confirmed / rate, "step" if is_step else "repetition", values)
+
+
+def _json(value: object) -> object:
+    if not isinstance(value, float):
+        return value
+    return round(value, 4) if isfinite(value) else None
+
+
+def _columns(block: LegBlock) -> tuple[_Rows, Bools]:
+    """Plain lists for the loops, and where the foot can be followed: the shank's rate and inclination are known."""
+    flexion = _flexion(block)
+    there = block.status != Status.GAP
+    foot_known = np.isfinite(block.shank_rate) & np.isfinite(block.shank_incl) & there
+    knee_known = foot_known & np.isfinite(flexion) & np.isfinite(block.thigh_incl)
+    lean = 0.5 * (block.thigh_tilt - block.shank_tilt)
+    rows = _Rows(
+        flexion.tolist(),
+        block.thigh_incl.tolist(),
+        block.shank_incl.tolist(),
+        lean.tolist(),
+        knee_known.tolist(),
+    )
+    return rows, foot_known
+
+
+def _flexion(block: LegBlock) -> Floats:
+    """Knee flexion, or where it is unknown what the inclinations say."""
+    return np.where(np.isfinite(block.flexion), block.flexion, block.thigh_incl - block.shank_incl)
+
+
+def _settled(start: int, codes: list[int], done: Sequence[_Done], rate_hz: float) -> list[int]:
+    """Final activity of every row: that of its unit; standing and sitting as seen; the way into and out of gait belongs
+    to the stride it leads to; all else is `other`."""
+    rest = (int(Activity.STANDING), int(Activity.SITTING))
+    gait = {int(a) for a in (*GAIT, Activity.OTHER)}
+    reach = round(_WAY_S * rate_hz)
+    settled = [c if c in rest else 0 for c in codes]
+    for d in done:
+        if d.activity in GAIT:
+            begin, end = int(d.unit.begin) - start, int(d.unit.end) - start
+            for row in range(max(0, begin - reach), min(len(codes), end + reach)):
+                if codes[row] in gait:
+                    settled[row] = int(d.activity)
+    for d in done:
+        begin, end = int(np.ceil(d.unit.begin)) - start, int(d.unit.end) + 1 - start
+        settled[max(0, begin) : end] = [int(d.activity)] * (min(end, len(codes)) - max(0, begin))
+    return settled
+
+
+class _Loads:
+    """Which rows are loaded: on the ground, not on a chair, and not a foot in the air behind the body."""
+
+    def __init__(self, parameters: ActivityParameters) -> None:
+        self._free_shank = parameters.foot_flat_rad
+        self._free_thigh = parameters.still_thigh_rad
+        self._since = -inf
+        self._until = -inf
+
+    def update(
+        self, start: int, rows: _Rows, phases: Sequence[int], postures: Sequence[int], feet: Sequence[FootEvent]
+    ) -> _Loaded:
+        """feet: the events by which `phases` are stamped back; none where the phases are exact."""
+        loaded = _Loaded()
+        upcoming = iter(feet)
+        event = next(upcoming, None)
+        row = start - 1
+        since, until = self._since, self._until
+        free_shank, free_thigh, seated, ground = self._free_shank, self._free_thigh, Posture.SEATED, Phase.LOADED
+        for phase, posture, thigh, shank, known in zip(
+            phases, postures, rows.thigh, rows.shank, rows.knee_known, strict=True
+        ):
+            row += 1
+            stamped = nan
+            while event is not None and event.confirmed <= row:
+                stamped = event.position
+                event = next(upcoming, None)
+            on = known and phase == ground and posture != seated and not (shank < free_shank and thigh < free_thigh)
+            if on and until < inf:
+                since, until = (stamped if stamped == stamped else float(row)), inf
+            elif not on and until == inf:
+                until = stamped if stamped == stamped else float(row)
+            loaded.judged.append(on)
+            loaded.since.append(since)
+            loaded.until.append(until)
+        self._since, self._until = since, until
+        return loaded
+
+
+class _Changes:
+    """Events of the activity: a new one that lasted."""
+
+    def __init__(self, side: str, rate_hz: float, settle_s: float) -> None:
+        self._side = side
+        self._rate_hz = rate_hz
+        self._settle = max(1, round(settle_s * rate_hz))
+        self._said = -1
+        self._now = -1
+        self._since = 0
+
+    def update(self, start: int, codes: Sequence[int]) -> list[tuple[int, RaisedEvent]]:
+        events = []
+        now, since, said, settle = self._now, self._since, self._said, self._settle
+        for row, code in enumerate(codes, start):
+            if code != now:
+                now, since = code, row
+            elif code != said and row - since >= settle:
+                said = code
+                values: dict[str, object] = {"side": self._side, "activity": Activity(code).label}
+                values["start_s"] = round(since / self._rate_hz, 4)
+                events.append((row, RaisedEvent(row / self._rate_hz, "activity", values)))
+        self._now, self._since, self._said = now, since, said
+        return events
