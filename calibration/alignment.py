@@ -121,22 +121,22 @@ def turning_axis(gyr: Floats, up: Floats, least_rad_s: float = 0.35, prior_sd: f
 
 def main_axis(scatter: Floats, up: Floats, prior_sd: float) -> Axis | None:
     """The same from the weighted sum (3, 3) of the outer products of the rates."""
-    main = np.linalg.eigh(scatter)[1][:, 2]
+    sizes, directions = np.linalg.eigh(scatter)
+    main = directions[:, 2]
     axis = main - up * float(main @ up)
     length = float(np.linalg.norm(axis))
     if length < 0.3:
         return None
     axis /= length
-    across = np.cross(up, axis)
-    ratio = float(across @ scatter @ across) / max(float(axis @ scatter @ axis), 1e-12)
-    sd = float(np.hypot(prior_sd, 0.5 * np.arctan(np.sqrt(max(ratio, 0.0)))))
+    ratio = float(max(sizes[1], 0.0) / max(sizes[2], 1e-12))
+    sd = float(np.hypot(prior_sd, 0.5 * np.arctan(np.sqrt(ratio))))
     return Axis(axis, sd)
 
 
 def azimuth(axis: Axis, segment_from_sensor: Floats) -> float:
-    """How far (rad, about Y) a frame must be turned for its Z to be this axis, whichever way the axis points."""
+    """How far (rad, about Y) a frame must be turned for its Z to be this axis."""
     x, _, z = segment_from_sensor @ axis.direction
-    return float(np.arctan2(x, z)) if z > 0 else float(np.arctan2(-x, -z))
+    return float(np.arctan2(x, z))
 
 
 def frame(up: Floats, axis: Floats) -> Floats:

@@ -26,7 +26,9 @@ class ActivityParameters:
     up_*: knee at contact and climb at which going up and walking are equally likely, and the scale of each; down_*: the
     same with the knee at toe-off and the loss of height. gait_thigh_rad: least range of the thigh of a step that goes
     on; gait_longest_s: longest stride. level_climb_m: a stride that climbs more, without a bent knee, is `other`.
-    ankle_m: sensor to ankle. bend_*: what tells bends apart. kneel_s: a lunge held longer is kneeling.
+    ankle_m: sensor to ankle. flat_share: of a stride, from contact to when the foot stands flat.
+    lunge_*, step_up_*, squat_*, deadlift_*, chair_share, rear_*, one_leg_*: what tells exercises apart.
+    kneel_s: a lunge held longer is kneeling.
     before_s: how far before a bend the leg's lean is looked at.
     gait_gap_s: provisionally in gait so long after a contact; again_s: what was done so recently is guessed again;
     standing_rad: knee and thigh of standing; bend_longest_s: bends that last longer are `other`.
@@ -42,7 +44,7 @@ class ActivityParameters:
     gait_swing_knee_rad: float = radians(6.0)
     gait_longest_s: float = 2.6
     ankle_m: float = 0.26
-    flat_share: float = 0.2
+    flat_share: float = 0.25
     lunge_knee_rad: float = radians(52.0)
     lunge_drop_rad: float = radians(18.0)
     lunge_shortest_s: float = 1.1
@@ -59,7 +61,8 @@ class ActivityParameters:
     rear_depth_rad: float = radians(55.0)
     rear_sinks_m: float = 0.08
     one_leg_lean_rad: float = radians(1.3)
-    box_m: float = 0.09
+    stays_lean_rad: float = radians(1.6)
+    box_m: float = 0.05
     before_s: float = 1.0
     gait_gap_s: float = 1.3
     again_s: float = 10.0
@@ -69,7 +72,7 @@ class ActivityParameters:
 
 def classify_stride(shape: StrideShape, p: ActivityParameters) -> Activity | None:
     """What a stride was; None if it is no step at all."""
-    gone_back = shape.knee_stance_peak - shape.knee_at_toe_off > p.lunge_drop_rad
+    gone_back = shape.knee_given_back > p.lunge_drop_rad
     came = shape.knee_stance_peak - shape.knee_at_contact > p.lunge_drop_rad
     if shape.knee_stance_peak > p.lunge_knee_rad and gone_back and came and shape.seconds > p.lunge_shortest_s:
         return Activity.LUNGE if shape.held_s < p.kneel_s else None
@@ -104,15 +107,15 @@ def classify_bend(shape: BendShape, p: ActivityParameters) -> Activity | None:
         return Activity.DEADLIFT
     if shape.depth < p.squat_depth_rad:
         return None
-    if abs(shape.rises_m) > p.box_m:
-        return Activity.STEP_UP
     if share > p.chair_share:
         return Activity.SIT_TO_STAND
     if share < 0.35:
         return None
+    if abs(shape.rises_m) > p.box_m:
+        return Activity.STEP_UP
     if not shape.lean > p.one_leg_lean_rad:
         return Activity.SQUAT
-    return Activity.SINGLE_LEG_SQUAT if shape.lean_before > 0.4 * shape.lean else Activity.STEP_DOWN
+    return Activity.SINGLE_LEG_SQUAT if shape.lean_before > p.stays_lean_rad else Activity.STEP_DOWN
 
 
 def compatible(activity: Activity, unit: Unit) -> bool:
@@ -217,7 +220,7 @@ class Provisional:
             if row - self._contact > 2.0 * self._rate_hz and event.forward:
                 again = self._recently(row) and self._last in {Activity.LUNGE, Activity.STEP_UP}
                 self._gait = self._last if again else Activity.WALKING
-            elif self._gait in {Activity.WALKING, Activity.OTHER} and bent > p.down_knee_rad + p.knee_scale_rad:
+            elif bent > p.down_knee_rad + p.knee_scale_rad and self._contact_knee < p.up_knee_rad:
                 self._gait = Activity.STAIR_DESCENT
             elif self._gait is Activity.STAIR_DESCENT and bent < p.down_knee_rad - p.knee_scale_rad:
                 self._gait = Activity.WALKING
@@ -240,7 +243,9 @@ class Provisional:
         if phase == Phase.LOADED and bent > p.lunge_knee_rad - 0.15 and bent > self._contact_knee + 0.2:
             if raised > p.still_thigh_rad + 0.1:
                 return Activity.LUNGE
-            if raised < p.still_thigh_rad:
+            # A walking knee is bent by some 50 deg before its swing is noticed, a knee going up by more.
+            straight = self._contact_knee < p.up_knee_rad
+            if straight and raised < p.still_thigh_rad and bent > p.down_knee_rad + 0.8 * p.knee_scale_rad:
                 self._gait = Activity.STAIR_DESCENT
         return self._gait
 
@@ -257,7 +262,7 @@ class Provisional:
             return Activity.OTHER
         if share > p.chair_share and bent > p.squat_depth_rad:
             return Activity.SIT_TO_STAND
-        alike = {Activity.SQUAT, Activity.SINGLE_LEG_SQUAT, Activity.STEP_DOWN}
+        alike = {Activity.SQUAT, Activity.SINGLE_LEG_SQUAT, Activity.STEP_DOWN, Activity.STEP_UP}
         if self._recently(row) and self._last in alike:
             return self._last
         return Activity.SINGLE_LEG_SQUAT if leant > p.one_leg_lean_rad else Activity.SQUAT

@@ -394,9 +394,21 @@ def _mean_up(quat: Floats) -> Floats:
     return np.asarray(mean / np.linalg.norm(mean))
 
 
-def _sign_of_thigh(thigh: Axis, shank: Axis, rows: LegRows, rate_hz: float) -> Axis:
-    """In walking the thigh swings forwards before the shank does: the two rates agree best 0.15 s apart."""
+SWING_RAD_S = 2.5
+"""A shank that turns faster is swinging in a step."""
+
+
+def swing_agreement(thigh_gyr: Floats, shank_rate: Floats, rate_hz: float) -> Floats:
+    """(3,) sum of the thigh's rates (n, 3) times the shank's sagittal rate (n,) 0.15 s later, over the swings.
+
+    In walking the thigh swings forwards before the shank does, so the thigh's axis points along this sum.
+    """
     lead = max(1, round(0.15 * rate_hz))
-    t, s = rows.thigh_gyr @ thigh.direction, rows.shank_gyr @ shank.direction
-    together = float((t[:-lead] * s[lead:]).sum())
-    return thigh if together >= 0.0 else Axis(-thigh.direction, thigh.sd)
+    later = np.where(shank_rate[lead:] > SWING_RAD_S, shank_rate[lead:], 0.0)
+    return np.asarray(later @ thigh_gyr[: len(later)])
+
+
+def _sign_of_thigh(thigh: Axis, shank: Axis, rows: LegRows, rate_hz: float) -> Axis:
+    """The thigh's axis pointing to the right."""
+    together = swing_agreement(rows.thigh_gyr, rows.shank_gyr @ shank.direction, rate_hz)
+    return thigh if float(together @ thigh.direction) >= 0.0 else Axis(-thigh.direction, thigh.sd)

@@ -31,7 +31,8 @@ SHANK_LENGTH_PRIOR_M = 0.15
 
 @dataclass(frozen=True, slots=True)
 class LegSettings:
-    """How a leg is analysed. profile: a saved calibration, used as given. activity: set by hand."""
+    """How a leg is analysed. profile: a saved calibration, used as given. activity: set by hand. wrong_axis: a thigh
+    axis that turns out further off than this (rad) is replaced, not corrected."""
 
     orientation: OrientationParameters = field(default_factory=OrientationParameters)
     heading: HeadingParameters = field(default_factory=HeadingParameters)
@@ -39,6 +40,7 @@ class LegSettings:
     axis_watch: AxisWatchParameters = field(default_factory=AxisWatchParameters)
     profile: Profile | None = None
     activity: Activity | None = None
+    wrong_axis: float = np.deg2rad(35.0)
 
 
 def lever_prior(alignment: Alignment) -> LeverPrior:
@@ -164,7 +166,18 @@ class LegEngine:
             self._look_for_neutral(rows)
         seen = None if self._axis is None else self._axis.update(rows)
         if seen is not None:
-            self._heading.observe(THIGH, *seen)
+            self._see_axis(*seen, time_s)
+
+    def _see_axis(self, turn: float, sd: float, time_s: float) -> None:
+        """The thigh's axis was seen: a correction, or, where the frame was altogether wrong, a new one."""
+        assert self.alignment is not None
+        if abs(turn) < self._settings.wrong_axis:
+            self._heading.observe(THIGH, turn, sd)
+            return
+        alignment = replace(self.alignment.turned(turn, 0.0), thigh_axis_sd=sd)
+        self._apply(alignment, self.calibrated)
+        self._knee.align(alignment, self.path)
+        self._events.append(RaisedEvent(time_s, "calibration", {"method": alignment.method, "corrected": "thigh axis"}))
 
     def _look_for_neutral(self, rows: LegRows) -> None:
         assert self.alignment is not None
@@ -190,15 +203,15 @@ class LegEngine:
             self.path = fit_unloaded_path(flexions.flexion, flexions.abduction)
         assert self.alignment is not None
         self._knee.align(self.alignment, self.path)
-        self._axis = AxisWatch(self.alignment, self._settings.axis_watch)
+        self._axis = AxisWatch(self.alignment, self._rate, self._settings.axis_watch)
         self._events.append(calibration_event(found, self.path, time_s))
 
-    def _apply(self, alignment: Alignment, found: Calibrated) -> None:
+    def _apply(self, alignment: Alignment, found: Calibrated | None) -> None:
         """Frames and, with the standing, the heading."""
         self.alignment = alignment
         self._heading.align(alignment.thigh_axis_sd, alignment.shank_axis_sd)
         self._heading.set_prior(lever_prior(alignment))
-        if found.standing is not None:
+        if found is not None and found.standing is not None:
             begin = max(0, found.standing[0] - found.rows.start)
             rows = found.rows.cut(begin, found.standing[1] - found.rows.start)
             self._heading.neutral(Neutral(neutral_turn(rows, alignment), self._settings.neutral.sd))

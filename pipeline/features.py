@@ -17,7 +17,10 @@ from pipeline.steps import Unit
 
 @dataclass(frozen=True, slots=True)
 class StrideShape:
-    """Features of a stride: angles rad, seconds, metres; NaN where unknown."""
+    """Features of a stride: angles rad, seconds, metres; NaN where unknown.
+
+    knee_given_back: how far the loaded knee straightened after its peak; held_s: time near that peak.
+    """
 
     seconds: float
     stance_s: float
@@ -25,6 +28,7 @@ class StrideShape:
     knee_at_toe_off: float
     knee_stance_peak: float
     knee_stance_low: float
+    knee_given_back: float
     knee_swing_peak: float
     thigh_range: float
     climb_m: float
@@ -36,9 +40,9 @@ class StrideShape:
 class BendShape:
     """Features of a bend: depth and changes from its begin to its deepest point, rad.
 
-    lean, lean_before: whole leg tilted inward (the thigh's medial tilt less the shank's, halved) at depth and before
-    the bend (its least in the last second). held_s: time near the deepest point. sinks_m: how much lower the shank is
-    at depth, if it ends as high as it began. rises_m: how much higher the ankle ends.
+    lean, lean_before: whole leg tilted inward (the thigh's medial tilt less the shank's, halved) on the way down and
+    before the bend (its least in the last second). held_s: time near the deepest point. sinks_m: how much lower the
+    shank is at depth, if it ends as high as it began. rises_m: how much higher the ankle ends.
     """
 
     depth: float
@@ -67,6 +71,7 @@ def stride_shape(block: LegBlock, flexion: Floats, unit: Unit, climb_m: float) -
         knee_at_toe_off=_mean(flexion[max(0, off - early) : off + early]),
         knee_stance_peak=peak,
         knee_stance_low=-_top(-stance),
+        knee_given_back=peak + _top(-stance[int(np.argmax(stance)) :]),
         knee_swing_peak=_top(swing),
         thigh_range=_top(block.thigh_incl) + _top(-block.thigh_incl),
         climb_m=climb_m,
@@ -79,7 +84,8 @@ def bend_shape(block: LegBlock, flexion: Floats, unit: Unit, before: LegBlock, a
     """Features of a bend. block, flexion: its rows; before: the rows of the second before it."""
     rate = block.rate_hz
     deep = min(max(int(unit.deepest) - block.start, 0), len(block) - 1)
-    depth = float(flexion[deep] - flexion[0])
+    low = float(flexion[0])
+    depth = float(flexion[deep]) - low
     near = flexion > flexion[deep] - 0.12 * max(depth, 0.3)
     lean = 0.5 * (block.thigh_tilt - block.shank_tilt)
     quiet = 0.5 * (before.thigh_tilt - before.shank_tilt)
@@ -88,7 +94,8 @@ def bend_shape(block: LegBlock, flexion: Floats, unit: Unit, before: LegBlock, a
         thigh=float(block.thigh_incl[deep]),
         shank=float(block.shank_incl[deep]),
         thigh_change=float(block.thigh_incl[deep] - block.thigh_incl[0]),
-        lean=_mean(lean[near]),
+        # On the way down, before a knee that gives way moves the shank.
+        lean=_mean(lean[:deep][(flexion[:deep] > low + 0.2 * depth) & (flexion[:deep] < low + 0.6 * depth)]),
         lean_before=-_top(-quiet),
         held_s=float(np.count_nonzero(near)) / rate,
         sinks_m=-_height_at(block, deep),
@@ -97,25 +104,40 @@ def bend_shape(block: LegBlock, flexion: Floats, unit: Unit, before: LegBlock, a
     )
 
 
-def climb(block: LegBlock, begin: int, end: int, ankle_m: float) -> float:
+def climb(block: LegBlock, begin: int, end: int, ankle_m: float, drift_m_s2: float | None = None) -> float:
     """How much higher the ankle is at row `end` of the block than at row `begin`, m. NaN where unknown.
 
-    At both rows the foot is taken to stand: the sensor's velocity is that of a shank turning about a still ankle,
-    ankle_m below it, and the difference between that and the integral is drift, taken off linearly.
+    At `begin` the foot is taken to stand: the sensor's velocity is that of a shank turning about a still ankle, ankle_m
+    below it. So is it at `end`, and what the integral says beyond that is drift; or, where the foot is only just
+    meeting the ground at `end`, the drift is given from before.
     """
     if not 0 <= begin < end < len(block):
         return nan
     up = block.shank_acc[begin : end + 1, 1]
-    lean, rate = block.shank_incl[[begin, end]], block.shank_rate[[begin, end]]
-    if not (np.all(np.isfinite(up)) and np.all(np.isfinite(lean)) and np.all(np.isfinite(rate))):
+    drift = vertical_drift(block, begin, end, ankle_m) if drift_m_s2 is None else drift_m_s2
+    if not (np.all(np.isfinite(up)) and isfinite(drift)):
         return nan
     step = 1.0 / block.rate_hz
     velocity = np.concatenate([[0.0], np.cumsum(0.5 * (up[1:] + up[:-1]) * step)])
-    first, last = (-ankle_m * sin(a) * w for a, w in zip(lean.tolist(), rate.tolist(), strict=True))
-    drift = float(velocity[-1]) - (last - first)
-    velocity = velocity + first - drift * np.arange(len(up)) / (len(up) - 1)
+    velocity = velocity + _standing_velocity(block, begin, ankle_m) - drift * step * np.arange(len(up))
     rise = float(np.sum(0.5 * (velocity[1:] + velocity[:-1])) * step)
-    return rise - ankle_m * (cos(float(lean[1])) - cos(float(lean[0])))
+    return rise - ankle_m * (cos(float(block.shank_incl[end])) - cos(float(block.shank_incl[begin])))
+
+
+def vertical_drift(block: LegBlock, begin: int, end: int, ankle_m: float) -> float:
+    """Mean error of the vertical acceleration between two rows at which the foot stands, m/s2. NaN where unknown."""
+    if not 0 <= begin < end < len(block):
+        return nan
+    up = block.shank_acc[begin : end + 1, 1]
+    step = 1.0 / block.rate_hz
+    gained = float(np.sum(0.5 * (up[1:] + up[:-1])) * step)
+    true = _standing_velocity(block, end, ankle_m) - _standing_velocity(block, begin, ankle_m)
+    return (gained - true) / ((end - begin) * step)
+
+
+def _standing_velocity(block: LegBlock, row: int, ankle_m: float) -> float:
+    """Upward velocity of the sensor on a shank that turns about a still ankle, m/s."""
+    return -ankle_m * sin(float(block.shank_incl[row])) * float(block.shank_rate[row])
 
 
 def _height_at(block: LegBlock, row: int) -> float:

@@ -38,6 +38,8 @@ class HeadingParameters:
     two views. tilt_sd, tilt_tau_s: size and memory of the relative inclination error, rad, s. drift_sd: initial drift,
     rad/s; drift_walk: its random walk, rad/s per sqrt(s); delta_walk: random walk of the heading, rad per sqrt(s).
     unknown_sd: heading's standard deviation before anything is known, rad; known_sd: below it the linear filter works.
+    coarse_tau_s: memory of the closed form that starts the filter, and starts it anew where it disagrees by far_apart
+    (rad) and is coherent (length of its sum over the sum of its lengths).
     refit_blocks: blocks between two fits of the lever arms, live; kept_blocks: blocks they are fitted to.
     moving: rms of the lever matrix, 1/s2, above which a block tells about the lever arms.
     """
@@ -54,6 +56,9 @@ class HeadingParameters:
     delta_walk: float = 0.05 * _DEG
     unknown_sd: float = 3.0
     known_sd: float = 20.0 * _DEG
+    coarse_tau_s: float = 15.0
+    coherent: float = 0.5
+    far_apart: float = 40.0 * _DEG
     refit_blocks: int = 10
     kept_blocks: int = 120
     moving: float = 2.0
@@ -239,6 +244,8 @@ class Heading:
         self._kept: list[JointSignals] = []
         self._since_fit = 0
         self._coarse = 0.0 + 0.0j
+        self._coarse_size = 0.0
+        self._arms_known = prior is not None
         self._number: int | None = None
 
     @property
@@ -250,6 +257,7 @@ class Heading:
         """Lever arms that the alignment makes likely."""
         self._prior = prior
         self.arms = prior.mean
+        self._arms_known = True
 
     def add(self, signals: JointSignals) -> None:
         """Rows as they come; they are used when their block is two blocks old."""
@@ -285,6 +293,7 @@ class Heading:
             self.state.cov[i, :] = self.state.cov[:, i] = 0.0
             self.state.cov[i, i] = fresh.cov[i, i]
         self._coarse = 0.0 + 0.0j
+        self._coarse_size = 0.0
 
     def advance(self, number: int) -> None:
         """Begin block `number`: predict, and use the rows of block number - 2 and what else was observed."""
@@ -324,8 +333,8 @@ class Heading:
             self._since_fit = 0
             self._refit()
         force1, force2 = joint_force(rows, self.arms)
+        self._search(force1, force2, rows.good)
         if not self.known:
-            self._search(force1, force2, rows.good)
             return
         state = self.state
         for _ in range(2):
@@ -338,17 +347,26 @@ class Heading:
         self.state = state
 
     def _search(self, force1: Floats, force2: Floats, good: Bools) -> None:
-        """Sum up the closed form until it is worth something."""
-        self._coarse += complex(coarse_heading(force1, force2, good).sum())
+        """Sum up the closed form, slowly forgetting. It starts the linear filter when it is worth something, and starts
+        it anew where the two have come far apart."""
+        rows = coarse_heading(force1, force2, good)
+        keep = np.exp(-self.p.block_s / self.p.coarse_tau_s)
+        self._coarse = keep * self._coarse + complex(rows.sum())
+        self._coarse_size = keep * self._coarse_size + float(np.abs(rows).sum())
+        if not self._arms_known or abs(self._coarse) < self.p.coherent * self._coarse_size:
+            return
+        found = float(np.angle(self._coarse))
         information = abs(self._coarse) * self.p.independent / self.residual_sd**2
-        if information > 1.0 / (0.5 * self.p.known_sd) ** 2:
-            self.state.mean[DELTA] = float(np.angle(self._coarse))
-            for i in (DELTA, DRIFT):
-                self.state.cov[i, :] = self.state.cov[:, i] = 0.0
-            self.state.cov[DELTA, DELTA] = (0.75 * self.p.known_sd) ** 2
-            self.state.cov[DRIFT, DRIFT] = self.p.drift_sd**2
-            self._before = self.state.copy()
-            self._coarse = 0.0 + 0.0j
+        if information < 1.0 / (0.5 * self.p.known_sd) ** 2:
+            return
+        if self.known and abs(wrapped(found - self.state.mean[DELTA])) < self.p.far_apart:
+            return
+        self.lost()
+        self.state.mean[DELTA] = found
+        self.state.cov[DRIFT, :] = self.state.cov[:, DRIFT] = 0.0
+        self.state.cov[DELTA, DELTA] = (0.75 * self.p.known_sd) ** 2
+        self.state.cov[DRIFT, DRIFT] = self.p.drift_sd**2
+        self._before = self.state.copy()
 
     def _refit(self) -> None:
         rows = join_signals(self._kept)
@@ -357,6 +375,7 @@ class Heading:
             return
         start = LeverPrior(self._prior.mean, self._prior.sd_m)
         self.arms = fit_by_norm(rows.force1, rows.lever1, rows.force2, rows.lever2, start, rounds=6)
+        self._arms_known = True
         force1, force2 = joint_force(rows, self.arms)
         lengths = np.abs(np.linalg.norm(force1, axis=1) - np.linalg.norm(force2, axis=1))
         self.residual_sd = max(self.p.residual_floor, 1.4826 * float(np.median(lengths)))

@@ -22,7 +22,7 @@ from pipeline.activity import (
     compatible,
 )
 from pipeline.blocks import Activity, Bools, Bytes, Floats, LegBlock, Status, join
-from pipeline.features import bend_shape, climb, stride_shape
+from pipeline.features import bend_shape, climb, stride_shape, vertical_drift
 from pipeline.phases import (
     NO_DELAY,
     CausalRates,
@@ -197,6 +197,8 @@ class _Stages:
         self.loads = _Loads(p.activity)
         self.changes = _Changes(self.side, rate_hz, p.settle_s)
         self.count = 0
+        self.flat_row = 0
+        self.stride_end = nan
         self.next_row = 0
 
     def causal(self, block: LegBlock) -> MovementUpdate:
@@ -296,11 +298,18 @@ class _Stages:
     def _climb(self, unit: Unit, two_sided: bool) -> float:
         p = self.parameters.activity
         flat = p.flat_share * (unit.end - unit.begin)
-        begin = int(unit.begin + flat)
-        # Causally the next foot-flat is still to come: the foot is taken to stand right after the impact.
-        end = int(unit.end + flat) if two_sided else min(unit.confirmed, int(unit.end + 0.06 * self.rate_hz))
-        block = self.past.span(begin, end + 1)
-        return climb(block, begin - block.start, len(block) - 1, p.ankle_m)
+        begin, before = int(unit.begin + flat), self.flat_row
+        self.flat_row, follows = begin, self.stride_end == unit.begin
+        self.stride_end = unit.end
+        if two_sided:
+            block = self.past.span(begin, int(unit.end + flat) + 1)
+            return climb(block, begin - block.start, len(block) - 1, p.ankle_m)
+        if not follows:
+            return nan
+        # The next foot-flat is still to come: the drift is that of the stride before.
+        block = self.past.span(before, min(unit.confirmed, int(unit.end) + 2) + 1)
+        drift = vertical_drift(block, before - block.start, begin - block.start, p.ankle_m)
+        return climb(block, begin - block.start, len(block) - 1, p.ankle_m, drift)
 
     def _by_hand(self, codes: list[int]) -> list[int]:
         if self.forced is None:

@@ -50,6 +50,7 @@ class PhaseParameters:
     swing_floor_rad_s, swing_ceiling_rad_s: limits of the adaptive threshold, which is swing_share of the mean of the
     last swings' peaks. memory_s: how long these count.
     swing_angle_rad: least forward turn of a swing; swing_shortest_s, swing_longest_s: of the forward turn.
+    swing_over_share: below this share of its peak the forward turn is over.
     landing_s: longest wait for the contact's minimum; landing_rad_s: it must lie below this; rise_rad_s or settle_s
     confirm it. toe_off_window_s: how far before the forward turn toe-off may lie.
     thigh_back_rad: a thigh that went back by more in the thigh_glance_s before a swing is seen makes it no step
@@ -68,6 +69,7 @@ class PhaseParameters:
     swing_angle_rad: float = 0.32
     swing_shortest_s: float = 0.12
     swing_longest_s: float = 0.95
+    swing_over_share: float = 0.04
     landing_s: float = 0.16
     landing_rad_s: float = -0.15
     rise_rad_s: float = 0.1
@@ -177,6 +179,7 @@ class Phases:
         self.parameters = parameters or PhaseParameters()
         p = self.parameters
         self._rate_hz = rate_hz
+        self._swing_over = p.swing_over_share
         self._delays = delays
         self._state = _Foot.LOST
         self._recent: deque[float] = deque(maxlen=max(3, round(p.toe_off_window_s * rate_hz)))
@@ -231,7 +234,7 @@ class Phases:
                 elif self._turned != 0.0:
                     self._turned = 0.0
             elif state is _Foot.SWING:
-                if slow > 0.0:
+                if slow > self._swing_over * self._peak:
                     self._turned += slow
                     if slow > self._peak:
                         self._peak = slow
@@ -319,8 +322,9 @@ class Phases:
         settled = fast > self._low + p.rise_rad_s or row - self._low_at >= p.settle_s * self._rate_hz
         if not (deep and settled) and row - self._fell_at < p.landing_s * self._rate_hz:
             return
-        vertex = _vertex(self._around[0], self._low, self._around[1]) if self._low_at > self._fell_at else 0.0
-        self._contact_at = self._low_at + vertex - self._delays.contact
+        # A foot put down without an impact leaves no minimum: it stands when the shank has stopped.
+        at = self._low_at + _vertex(self._around[0], self._low, self._around[1]) if deep else float(self._fell_at)
+        self._contact_at = at - self._delays.contact
         self._state = _Foot.GROUND
         self._turned = 0.0
         events.append(FootEvent(FootEventKind.CONTACT, self._contact_at, row, self._forward))

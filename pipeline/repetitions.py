@@ -52,8 +52,8 @@ class BendParameters:
     """
 
     leave_rad: float = radians(13.0)
-    near_rad: float = radians(4.0)
-    near_share: float = 0.10
+    near_rad: float = radians(2.5)
+    near_share: float = 0.05
     turned_rad: float = radians(10.0)
     turned_share: float = 0.5
     pause_s: float = 0.25
@@ -69,7 +69,7 @@ class BendParameters:
     swing_margin_s: float = 0.1
     contact_window_s: float = 0.8
     contact_thigh_rad: float = radians(28.0)
-    await_s: float = 0.28
+    await_s: float = 0.45
     longest_s: float = 12.0
 
 
