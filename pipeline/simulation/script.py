@@ -83,6 +83,20 @@ def flows(script: Script) -> Iterator[tuple[Bout, ...]]:
         yield tuple(run)
 
 
+def mirrored(script: Script) -> list[Bout]:
+    """The same script with left and right exchanged."""
+    other = {Side.LEFT: Side.RIGHT, Side.RIGHT: Side.LEFT}
+    return [
+        replace(
+            bout,
+            lead=other[bout.lead],
+            turn_deg=-bout.turn_deg,
+            collapses=tuple(replace(c, side=other[c.side]) for c in bout.collapses),
+        )
+        for bout in script
+    ]
+
+
 def parse_script(text: str) -> list[Bout]:
     """A script from text such as `stand:5,flex:6,walk:30,up:10,down:10,lunge:8,squat:8`.
 

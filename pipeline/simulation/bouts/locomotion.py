@@ -16,7 +16,7 @@ from pipeline.simulation.curves import STYLES, WALK, Locomotion, foot_pitch, war
 from pipeline.simulation.person import Person
 from pipeline.simulation.plan import OTHER_SIDE, Contact, Injection, Joint, Plan, Repetition, Stance, Trunk
 from pipeline.simulation.script import Bout
-from pipeline.simulation.shapes import ramp, through
+from pipeline.simulation.shapes import ramp, staircase, through
 
 _BEFORE = 0.65
 """Of a cycle, before the first contact: the first step begins."""
@@ -204,32 +204,25 @@ def _shares(count: int, own: Sequence[Footfall], phase: Floats) -> list[Floats |
 
 def _weights(plan: Plan, ways: Sequence[Way], falls: Sequence[Footfall], begin: float) -> None:
     """Which foot carries: from each contact over to the new foot until the other one's toe-off."""
-    t = plan.t
     cycle = 2.0 * ways[0].step_s
     standing = OTHER_SIDE[falls[0].side]
-    on_standing = ramp(t, begin - 0.3 * cycle, begin + 0.15 * cycle)
-    carried = {side: np.full(len(t), 0.5) for side in Side}
-    carried[standing] = 0.5 + 0.5 * on_standing
-    carried[falls[0].side] = 0.5 - 0.5 * on_standing
+    steps = {side: [(begin - 0.3 * cycle, begin + 0.15 * cycle, float(side is standing))] for side in Side}
     for fall in falls:
         way = ways[fall.bout]
-        since, until = way.style.hand_over
-        cycle = 2.0 * way.step_s
-        over = ramp(t, fall.time_s + since * cycle, fall.time_s + until * cycle)
-        last = fall is falls[-1]
-        goal = 0.5 if last else 1.0
-        mine, theirs = carried[fall.side], carried[OTHER_SIDE[fall.side]]
-        carried[fall.side] = mine + (goal - mine) * over
-        carried[OTHER_SIDE[fall.side]] = theirs + ((1.0 - goal) - theirs) * over
+        since, until = (fall.time_s + part * 2.0 * way.step_s for part in way.style.hand_over)
+        goal = 0.5 if fall is falls[-1] else 1.0
+        for side in Side:
+            steps[side].append((since, until, goal if side is fall.side else 1.0 - goal))
     for side in Side:
-        plan.legs[side][Joint.WEIGHT] = carried[side]
-        plan.legs[side][Joint.EFFORT] = carried[side]
+        carried = staircase(plan.t, 0.5, steps[side])
+        plan.legs[side][Joint.WEIGHT] = carried
+        plan.legs[side][Joint.EFFORT] = carried
 
 
 def _headings(plan: Plan, bouts: Sequence[Bout], falls: Sequence[Footfall], rng: np.random.Generator) -> None:
     for k, bout in enumerate(bouts):
         times = [fall.time_s for fall in falls if fall.bout == k]
-        turn_deg = bout.turn_deg or (180.0 if bout.what == "turn" else 0.0)
+        turn_deg = bout.turn_deg or (180.0 * bout.lead.sign if bout.what == "turn" else 0.0)
         if not turn_deg or len(times) < 3:
             continue
         length = times[-1] - times[0]
@@ -270,19 +263,19 @@ def _activity(way: Way) -> Activity:
 
 
 def _steps(plan: Plan, ways: Sequence[Way], falls: Sequence[Footfall], heights: Sequence[float]) -> None:
+    toe_offs = {contact.start_s: contact.toe_off_s for contact in plan.contacts}
     for j, fall in enumerate(falls[:-2]):
         later = falls[j + 2]
         doing = {_activity(ways[f.bout]) for f in falls[j : j + 3]}
         if j + 2 == len(falls) - 1:
             continue
-        toe_off = next(c.toe_off_s for c in plan.contacts if c.start_s == fall.time_s)
         plan.repetitions.append(
             Repetition(
                 fall.side,
                 _activity(ways[fall.bout]),
                 fall.time_s,
                 later.time_s,
-                toe_off,
+                toe_offs[fall.time_s],
                 "step",
                 len(doing) > 1,
                 heights[j + 2] - heights[j],
