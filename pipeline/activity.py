@@ -16,6 +16,7 @@ from pipeline.blocks import Activity
 from pipeline.features import BendShape, StrideShape
 from pipeline.phases import FootEvent, FootEventKind, Phase
 from pipeline.repetitions import Posture
+from pipeline.rows import RaisedEvent
 from pipeline.steps import EXERCISES, GAIT, Unit, UnitKind
 
 
@@ -39,7 +40,7 @@ class ActivityParameters:
     knee_scale_rad: float = radians(10.0)
     up_climb_m: float = 0.13
     climb_scale_m: float = 0.08
-    level_climb_m: float = 0.16
+    level_climb_m: float = 0.22
     gait_thigh_rad: float = radians(17.0)
     gait_swing_knee_rad: float = radians(6.0)
     gait_longest_s: float = 2.6
@@ -266,6 +267,33 @@ class Provisional:
         if self._recently(row) and self._last in alike:
             return self._last
         return Activity.SINGLE_LEG_SQUAT if leant > p.one_leg_lean_rad else Activity.SQUAT
+
+
+class ActivityChanges:
+    """Events of the rows' activity: a new one that lasted settle_s."""
+
+    def __init__(self, side: str, rate_hz: float, settle_s: float) -> None:
+        self._side = side
+        self._rate_hz = rate_hz
+        self._settle = max(1, round(settle_s * rate_hz))
+        self._said = -1
+        self._now = -1
+        self._since = 0
+
+    def update(self, start: int, codes: Sequence[int]) -> list[tuple[int, RaisedEvent]]:
+        """The events of these rows, each with the row at which it is raised."""
+        events = []
+        now, since, said, settle = self._now, self._since, self._said, self._settle
+        for row, code in enumerate(codes, start):
+            if code != now:
+                now, since = code, row
+            elif code != said and row - since >= settle:
+                said = code
+                values: dict[str, object] = {"side": self._side, "activity": Activity(code).label}
+                values["start_s"] = round(since / self._rate_hz, 4)
+                events.append((row, RaisedEvent(row / self._rate_hz, "activity", values)))
+        self._now, self._since, self._said = now, since, said
+        return events
 
 
 def _limited(value: float) -> float:

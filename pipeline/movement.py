@@ -5,7 +5,6 @@ events whatever the cutting. `analyse` looks at a whole recording both ways: the
 rates filtered without delay, with phases and activities as they are known in the end.
 """
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import inf, isfinite, nan
@@ -14,6 +13,7 @@ from operator import itemgetter
 import numpy as np
 
 from pipeline.activity import (
+    ActivityChanges,
     ActivityParameters,
     Final,
     Provisional,
@@ -21,21 +21,19 @@ from pipeline.activity import (
     classify_stride,
     compatible,
 )
-from pipeline.blocks import Activity, Bools, Bytes, Floats, LegBlock, Status, join
+from pipeline.blocks import Activity, Bytes, LegBlock
 from pipeline.features import bend_shape, climb, stride_shape, vertical_drift
+from pipeline.loads import Loaded, LoadFinder, Past, columns, flexion_of
 from pipeline.phases import (
-    NO_DELAY,
-    CausalRates,
     FootEvent,
     Inclinations,
-    Phase,
     PhaseParameters,
     Phases,
     exact_phases,
-    two_sided_rates,
 )
+from pipeline.rates import NO_DELAY, CausalRates, RateParameters, two_sided_rates
 from pipeline.records import Side
-from pipeline.repetitions import BendFinder, BendParameters, Posture
+from pipeline.repetitions import BendFinder, BendParameters
 from pipeline.rows import EpisodeRow, RaisedEvent, StepRow
 from pipeline.steps import (
     EXERCISES,
@@ -50,10 +48,9 @@ from pipeline.steps import (
     measure,
     unit_of,
 )
-from pipeline.valgus import JudgedUnit, ValgusParameters, ValgusWatch, WatchRows
+from pipeline.thresholds import ValgusParameters
+from pipeline.valgus import JudgedUnit, ValgusWatch, WatchRows
 
-_KEPT_S = 30.0
-"""Longer than any unit, its lead-in and an episode's wait together."""
 _WAY_S = 1.5
 """How far the way into and out of gait may reach beyond the strides."""
 
@@ -62,6 +59,7 @@ _WAY_S = 1.5
 class MovementParameters:
     """The parameters of all stages. settle_s: a provisional activity must last so long to be an event."""
 
+    rates: RateParameters = field(default_factory=RateParameters)
     phases: PhaseParameters = field(default_factory=PhaseParameters)
     bends: BendParameters = field(default_factory=BendParameters)
     activity: ActivityParameters = field(default_factory=ActivityParameters)
@@ -120,60 +118,12 @@ def analyse(
 
 
 @dataclass(frozen=True, slots=True)
-class _Rows:
-    """The columns of a block that the stages loop over, as plain lists. lean: of the whole leg, inward."""
-
-    bent: list[float]
-    thigh: list[float]
-    shank: list[float]
-    lean: list[float]
-    knee_known: list[bool]
-
-
-@dataclass(frozen=True, slots=True)
 class _Done:
     """A finished unit and what it was."""
 
     activity: Activity
     unit: Unit
     row: StepRow
-
-
-@dataclass(slots=True)
-class _Loaded:
-    """Per row: whether the knee is loaded and to be judged, since and until which row (see `WatchRows`)."""
-
-    judged: list[bool] = field(default_factory=list)
-    since: list[float] = field(default_factory=list)
-    until: list[float] = field(default_factory=list)
-
-
-class _Past:
-    """The last rows of the leg."""
-
-    def __init__(self, rate_hz: float) -> None:
-        self.rate_hz = rate_hz
-        self._rows = round(_KEPT_S * rate_hz)
-        self._blocks: deque[LegBlock] = deque()
-
-    def append(self, block: LegBlock) -> None:
-        # The loop looks back from each row of the newest block, so that one is kept besides the stretch before it.
-        self._blocks.append(block)
-        while len(self._blocks) > 1 and self._blocks[1].start < block.start - self._rows:
-            self._blocks.popleft()
-
-    def span(self, begin: int, end: int) -> LegBlock:
-        """Rows begin to end (exclusive), as far as they are kept. At least one row."""
-        first = self._blocks[0].start
-        last = self._blocks[-1].start + len(self._blocks[-1])
-        begin = min(max(begin, first), last - 1)
-        end = min(max(end, begin + 1), last)
-        pieces = [
-            b.cut(max(begin - b.start, 0), min(end - b.start, len(b)))
-            for b in self._blocks
-            if b.start < end and b.start + len(b) > begin
-        ]
-        return join(pieces)
 
 
 class _Stages:
@@ -185,8 +135,8 @@ class _Stages:
         self.forced = forced
         self.side = side.value
         self.rate_hz = rate_hz
-        self.past = _Past(rate_hz)
-        self.rates = CausalRates(rate_hz, p.phases)
+        self.past = Past(rate_hz)
+        self.rates = CausalRates(rate_hz, p.rates)
         self.phases = Phases(rate_hz, self.rates.delays, p.phases)
         self.bends = BendFinder(rate_hz, p.bends)
         self.strides = StrideFinder(rate_hz, p.steps)
@@ -194,8 +144,8 @@ class _Stages:
         self.sets = SetFinder(p.steps)
         self.provisional = Provisional(rate_hz, p.activity)
         self.watch = ValgusWatch(self.side, rate_hz, self.past.span, p.valgus)
-        self.loads = _Loads(p.activity)
-        self.changes = _Changes(self.side, rate_hz, p.settle_s)
+        self.loads = LoadFinder(p.activity)
+        self.changes = ActivityChanges(self.side, rate_hz, p.settle_s)
         self.count = 0
         self.flat_row = 0
         self.stride_end = nan
@@ -205,7 +155,7 @@ class _Stages:
         if len(block) == 0:
             return MovementUpdate(np.zeros(0, np.uint8))
         self.past.append(block)
-        rows, foot_known = _columns(block)
+        rows, foot_known = columns(block)
         rates = self.rates.update(block.shank_rate, foot_known)
         phases, feet = self.phases.update(block.start, rates, Inclinations(rows.thigh, rows.shank))
         postures, bends = self.bends.update(block.start, rows.bent, rows.thigh, rows.knee_known, feet)
@@ -217,13 +167,13 @@ class _Stages:
         )
         codes = self._by_hand(codes)
         loads = self.loads.update(block.start, rows, phases, postures, feet)
-        return self._judge(block, codes, done, loads)
+        return self._judge(block, codes, done, loads, two_sided=False)
 
     def whole(self, block: LegBlock) -> MovementUpdate:
         p = self.parameters
         self.past.append(block)
-        rows, foot_known = _columns(block)
-        rates = two_sided_rates(block.shank_rate, foot_known, self.rate_hz, p.phases)
+        rows, foot_known = columns(block)
+        rates = two_sided_rates(block.shank_rate, foot_known, self.rate_hz, p.rates)
         inclined = Inclinations(rows.thigh, rows.shank)
         live, feet = Phases(self.rate_hz, NO_DELAY, p.phases).update(block.start, rates, inclined)
         phases = exact_phases(block.start, rates.known, feet)
@@ -235,7 +185,7 @@ class _Stages:
         )
         codes = self._by_hand(_settled(block.start, codes, done, self.rate_hz))
         loads = self.loads.update(block.start, rows, phases, postures, [])
-        update = self._judge(block, codes, done, loads)
+        update = self._judge(block, codes, done, loads, two_sided=True)
         last = self.finish()
         update.episodes += last.episodes
         update.events += last.events
@@ -272,7 +222,7 @@ class _Stages:
             return Activity.SIT_TO_STAND, unit, nan
         forced = self.forced if self.forced is not None and compatible(self.forced, unit) else None
         block = self.past.span(int(unit.begin), int(unit.end) + 1)
-        flexion = _flexion(block)
+        flexion = flexion_of(block)
         if unit.kind is UnitKind.BEND:
             before = self.past.span(int(unit.begin - p.before_s * self.rate_hz), int(unit.begin))
             shape = bend_shape(block, flexion, unit, before, p.ankle_m)
@@ -317,7 +267,9 @@ class _Stages:
         rest = {Activity.STANDING, Activity.SITTING}
         return [c if c in rest else int(self.forced) for c in codes]
 
-    def _judge(self, block: LegBlock, codes: list[int], done: Sequence[_Done], loads: _Loaded) -> MovementUpdate:
+    def _judge(
+        self, block: LegBlock, codes: list[int], done: Sequence[_Done], loads: Loaded, two_sided: bool
+    ) -> MovementUpdate:
         watched = WatchRows(
             flexion=block.flexion.tolist(),
             excess=block.excess.tolist(),
@@ -330,6 +282,12 @@ class _Stages:
             codes=codes,
         )
         judged = [JudgedUnit(d.activity, d.row.index, d.unit.begin, d.unit.end, d.unit.confirmed) for d in done]
+        if two_sided:
+            # Once to learn the clean steps of the whole recording, once to judge with them.
+            first = ValgusWatch(self.side, self.rate_hz, self.past.span, self.parameters.valgus)
+            first.update(block.start, watched, judged)
+            usual = first.usual
+            self.watch = ValgusWatch(self.side, self.rate_hz, self.past.span, self.parameters.valgus, usual)
         episodes, events = self.watch.update(block.start, watched, judged)
         events += self.changes.update(block.start, codes)
         events += [(d.unit.confirmed, _step_event(d, self.past)) for d in done]
@@ -366,7 +324,7 @@ class _Stages:
         return [(row, RaisedEvent(row / self.rate_hz, "set", values))]
 
 
-def _step_event(done: _Done, past: _Past) -> RaisedEvent:
+def _step_event(done: _Done, past: Past) -> RaisedEvent:
     values: dict[str, object] = {f.name: _json(getattr(done.row, f.name)) for f in fields(StepRow)}
     if done.unit.kind is UnitKind.SIT_DOWN:
         values["part"] = "down"
@@ -386,28 +344,6 @@ def _json(value: object) -> object:
     return round(value, 4) if isfinite(value) else None
 
 
-def _columns(block: LegBlock) -> tuple[_Rows, Bools]:
-    """Plain lists for the loops, and where the foot can be followed: the shank's rate and inclination are known."""
-    flexion = _flexion(block)
-    there = block.status != Status.GAP
-    foot_known = np.isfinite(block.shank_rate) & np.isfinite(block.shank_incl) & there
-    knee_known = foot_known & np.isfinite(flexion) & np.isfinite(block.thigh_incl)
-    lean = 0.5 * (block.thigh_tilt - block.shank_tilt)
-    rows = _Rows(
-        flexion.tolist(),
-        block.thigh_incl.tolist(),
-        block.shank_incl.tolist(),
-        lean.tolist(),
-        knee_known.tolist(),
-    )
-    return rows, foot_known
-
-
-def _flexion(block: LegBlock) -> Floats:
-    """Knee flexion, or where it is unknown what the inclinations say."""
-    return np.where(np.isfinite(block.flexion), block.flexion, block.thigh_incl - block.shank_incl)
-
-
 def _settled(start: int, codes: list[int], done: Sequence[_Done], rate_hz: float) -> list[int]:
     """Final activity of every row: that of its unit; standing and sitting as seen; the way into and out of gait belongs
     to the stride it leads to; all else is `other`."""
@@ -425,68 +361,3 @@ def _settled(start: int, codes: list[int], done: Sequence[_Done], rate_hz: float
         begin, end = int(np.ceil(d.unit.begin)) - start, int(d.unit.end) + 1 - start
         settled[max(0, begin) : end] = [int(d.activity)] * (min(end, len(codes)) - max(0, begin))
     return settled
-
-
-class _Loads:
-    """Which rows are loaded: on the ground, not on a chair, and not a foot in the air behind the body."""
-
-    def __init__(self, parameters: ActivityParameters) -> None:
-        self._free_shank = parameters.foot_flat_rad
-        self._free_thigh = parameters.still_thigh_rad
-        self._since = -inf
-        self._until = -inf
-
-    def update(
-        self, start: int, rows: _Rows, phases: Sequence[int], postures: Sequence[int], feet: Sequence[FootEvent]
-    ) -> _Loaded:
-        """feet: the events by which `phases` are stamped back; none where the phases are exact."""
-        loaded = _Loaded()
-        upcoming = iter(feet)
-        event = next(upcoming, None)
-        row = start - 1
-        since, until = self._since, self._until
-        free_shank, free_thigh, seated, ground = self._free_shank, self._free_thigh, Posture.SEATED, Phase.LOADED
-        for phase, posture, thigh, shank, known in zip(
-            phases, postures, rows.thigh, rows.shank, rows.knee_known, strict=True
-        ):
-            row += 1
-            stamped = nan
-            while event is not None and event.confirmed <= row:
-                stamped = event.position
-                event = next(upcoming, None)
-            on = known and phase == ground and posture != seated and not (shank < free_shank and thigh < free_thigh)
-            if on and until < inf:
-                since, until = (stamped if stamped == stamped else float(row)), inf
-            elif not on and until == inf:
-                until = stamped if stamped == stamped else float(row)
-            loaded.judged.append(on)
-            loaded.since.append(since)
-            loaded.until.append(until)
-        self._since, self._until = since, until
-        return loaded
-
-
-class _Changes:
-    """Events of the activity: a new one that lasted."""
-
-    def __init__(self, side: str, rate_hz: float, settle_s: float) -> None:
-        self._side = side
-        self._rate_hz = rate_hz
-        self._settle = max(1, round(settle_s * rate_hz))
-        self._said = -1
-        self._now = -1
-        self._since = 0
-
-    def update(self, start: int, codes: Sequence[int]) -> list[tuple[int, RaisedEvent]]:
-        events = []
-        now, since, said, settle = self._now, self._since, self._said, self._settle
-        for row, code in enumerate(codes, start):
-            if code != now:
-                now, since = code, row
-            elif code != said and row - since >= settle:
-                said = code
-                values: dict[str, object] = {"side": self._side, "activity": Activity(code).label}
-                values["start_s"] = round(since / self._rate_hz, 4)
-                events.append((row, RaisedEvent(row / self._rate_hz, "activity", values)))
-        self._now, self._since, self._said = now, since, said
-        return events

@@ -10,8 +10,7 @@ leant back further than an ankle can bend, else a loaded knee that is straighten
 loaded, so squats and lunges are loaded throughout; everything is stamped back to the row where it happened.
 
 Sources of the rule: Aminian et al. 2002 (J Biomech 35:689), Salarian et al. 2004 (IEEE TBME 51:1434), Maqbool et al.
-2017 (IEEE TNSRE 25:1500). The same state machine serves both ways of looking: `CausalRates` filters forwards only and
-states its delay, `two_sided_rates` has none.
+2017 (IEEE TNSRE 25:1500). The same state machine serves both ways of looking; see rates.py for its input.
 """
 
 from collections import deque
@@ -20,9 +19,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
-from scipy.signal import butter, filtfilt
 
-from pipeline.blocks import Bools, Floats
+from pipeline.rates import NO_DELAY, Delays, Rates
 
 
 class Phase(IntEnum):
@@ -46,13 +44,13 @@ class FootEventKind(IntEnum):
 class PhaseParameters:
     """Defaults from the sources above, tuned on three people of public treadmill walking.
 
-    swing_lowpass_hz, contact_lowpass_hz: second-order Butterworth cut-offs for the swing and for the contact's minimum.
     swing_floor_rad_s, swing_ceiling_rad_s: limits of the adaptive threshold, which is swing_share of the mean of the
     last swings' peaks. memory_s: how long these count.
     swing_angle_rad: least forward turn of a swing; swing_shortest_s, swing_longest_s: of the forward turn.
     swing_over_share: below this share of its peak the forward turn is over.
     landing_s: longest wait for the contact's minimum; landing_rad_s: it must lie below this; rise_rad_s or settle_s
     confirm it. toe_off_window_s: how far before the forward turn toe-off may lie.
+    push_off_rad_s: in a step forward the shank turns back at least so fast before, as the heel rises.
     thigh_back_rad: a thigh that went back by more in the thigh_glance_s before a swing is seen makes it no step
     forward; nor does one that, at the swing's end, is less than thigh_advance_rad ahead of its rearmost within
     thigh_window_s before the shank's forward turn.
@@ -60,8 +58,6 @@ class PhaseParameters:
     35 to 40 deg).
     """
 
-    swing_lowpass_hz: float = 12.0
-    contact_lowpass_hz: float = 20.0
     swing_floor_rad_s: float = 1.2
     swing_ceiling_rad_s: float = 2.2
     swing_share: float = 0.4
@@ -76,6 +72,7 @@ class PhaseParameters:
     settle_s: float = 0.05
     refractory_s: float = 0.3
     toe_off_window_s: float = 0.35
+    push_off_rad_s: float = -0.3
     thigh_window_s: float = 0.3
     thigh_glance_s: float = 0.08
     thigh_back_rad: float = 0.02
@@ -97,79 +94,11 @@ class FootEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Rates:
-    """The shank's rate (rad/s), low-passed for swings and for contacts, and where it is known. Plain lists, n long."""
-
-    swing: list[float]
-    contact: list[float]
-    known: list[bool]
-
-
-@dataclass(frozen=True, slots=True)
 class Inclinations:
     """Sagittal inclination of both segments, rad, plain lists, n long; NaN where unknown."""
 
     thigh: list[float]
     shank: list[float]
-
-
-@dataclass(frozen=True, slots=True)
-class Delays:
-    """Delay of the filtered rates, rows."""
-
-    swing: float
-    contact: float
-
-
-NO_DELAY = Delays(0.0, 0.0)
-
-
-class CausalRates:
-    """Low-passes the rate forwards, row by row; starts anew after a hole."""
-
-    def __init__(self, rate_hz: float, parameters: PhaseParameters) -> None:
-        self._swing = _Biquad(parameters.swing_lowpass_hz, rate_hz)
-        self._contact = _Biquad(parameters.contact_lowpass_hz, rate_hz)
-        self.delays = Delays(self._swing.delay_rows, self._contact.delay_rows)
-        self._was_known = False
-
-    def update(self, rate: Floats, known: Bools) -> Rates:
-        """The rates of the next rows. rate: (n,) rad/s; known: (n,)."""
-        swing, contact, flags = [], [], known.tolist()
-        swing_filter, contact_filter, was_known = self._swing, self._contact, self._was_known
-        for value, is_known in zip(rate.tolist(), flags, strict=True):
-            if is_known:
-                if not was_known:
-                    swing_filter.rest_at(value)
-                    contact_filter.rest_at(value)
-                swing.append(swing_filter.row(value))
-                contact.append(contact_filter.row(value))
-            else:
-                swing.append(0.0)
-                contact.append(0.0)
-            was_known = is_known
-        self._was_known = was_known
-        return Rates(swing, contact, flags)
-
-
-def two_sided_rates(rate: Floats, known: Bools, rate_hz: float, parameters: PhaseParameters) -> Rates:
-    """The rates of a whole recording without delay. rate: (n,) rad/s; known: (n,)."""
-    columns = []
-    for cutoff_hz in (parameters.swing_lowpass_hz, parameters.contact_lowpass_hz):
-        # Forwards and backwards takes the filter's loss twice; a higher cut-off leaves the same loss in all.
-        b, a = butter(2, min(cutoff_hz * 1.25 / (0.5 * rate_hz), 0.99))
-        out = np.where(known, rate, 0.0)
-        for begin, end in runs(known):
-            if end - begin > 12:
-                out[begin:end] = filtfilt(b, a, rate[begin:end])
-        columns.append(out.tolist())
-    return Rates(columns[0], columns[1], known.tolist())
-
-
-def runs(flags: Bools) -> list[tuple[int, int]]:
-    """Begin and end (exclusive) of each run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], flags.astype(np.int8), [0]])))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 class Phases:
@@ -268,24 +197,29 @@ class Phases:
         if not forward and not self._leant < p.free_lean_rad:
             self._considered = True
             return
+        lowest, position = self._lowest_before(row)
+        if forward and lowest > p.push_off_rad_s:
+            self._considered = True
+            return
         self._forward = forward
         self._peak = slow
         self._state = _Foot.SWING
         if forward:
-            self._toe_off_at = self._lowest_before(row) - self._delays.swing
+            self._toe_off_at = position - self._delays.swing
         else:
             self._toe_off_at = self._rising_since - self._delays.swing
         events.append(FootEvent(FootEventKind.TOE_OFF, self._toe_off_at, row, forward))
 
-    def _lowest_before(self, row: int) -> float:
+    def _lowest_before(self, row: int) -> tuple[float, float]:
+        """Lowest rate before the forward turn, and the row where."""
         recent = list(self._recent)
         # Only what came before the forward turn: the rate may have dipped again within it.
         before = recent[: max(1, len(recent) - (row - self._rising_since))]
         lowest = min(range(len(before)), key=before.__getitem__)
         at = row - len(recent) + lowest
         if 0 < lowest < len(before) - 1:
-            return at + _vertex(before[lowest - 1], before[lowest], before[lowest + 1])
-        return float(at)
+            return before[lowest], at + _vertex(before[lowest - 1], before[lowest], before[lowest + 1])
+        return before[lowest], float(at)
 
     def _swing_ends(self, row: int, fast: float, thigh: float, events: list[FootEvent]) -> None:
         p = self.parameters
@@ -367,29 +301,6 @@ class _Foot(IntEnum):
     GROUND = 1
     SWING = 2
     LANDING = 3
-
-
-class _Biquad:
-    """Second-order Butterworth low-pass, transposed direct form II, one row at a time."""
-
-    def __init__(self, cutoff_hz: float, rate_hz: float) -> None:
-        b, a = butter(2, min(cutoff_hz / (0.5 * rate_hz), 0.99))
-        self._b0, self._b1, self._b2 = (float(x) for x in b)
-        self._a1, self._a2 = float(a[1]), float(a[2])
-        self._z1 = self._z2 = 0.0
-        # Slope of the phase at 0 Hz: sum(k b_k) / sum(b) - sum(k a_k) / sum(a).
-        k = np.arange(3)
-        self.delay_rows = float(np.sum(k * b) / np.sum(b) - np.sum(k * a) / np.sum(a))
-
-    def rest_at(self, value: float) -> None:
-        self._z2 = (self._b2 - self._a2) * value
-        self._z1 = (self._b1 - self._a1) * value + self._z2
-
-    def row(self, x: float) -> float:
-        y = self._b0 * x + self._z1
-        self._z1 = self._b1 * x - self._a1 * y + self._z2
-        self._z2 = self._b2 * x - self._a2 * y
-        return y
 
 
 def _vertex(left: float, middle: float, right: float) -> float:

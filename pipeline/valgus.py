@@ -4,113 +4,23 @@ The method. Two measures are watched, each above its clean movement at the same 
 the person's own unloaded path, and medial collapse (design: what valgus means). An episode is either of them above its
 threshold, and above twice its own standard deviation, for at least 100 ms of a loaded phase; it ends where both fall
 below their thresholds less a hysteresis, the foot leaves the ground, or the angles are no longer valid. The driver is
-told from what changed since contact (or the start of the repetition): a thigh that leans and turns inward is the hip's
-doing, a shank that turns inward under a thigh that does not is the foot's.
+told from what changed since contact (or the start of the repetition); see driver.py.
 
 The cue is raised at once with the provisional activity's thresholds; the row waits for the step or repetition to be
 over and takes its final ones. Confidence is the probability that the threshold was truly exceeded.
 """
 
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import degrees, erf, inf, isfinite, nan, sqrt
-from types import MappingProxyType
-from typing import Any
 
 from pipeline.blocks import Activity, LegBlock
-from pipeline.clean import CleanReference
-from pipeline.errors import BadInputError
+from pipeline.driver import UsualTurns, changes, driver
 from pipeline.rows import EpisodeRow, RaisedEvent
+from pipeline.thresholds import Limits, ValgusParameters
 
 NOT_JUDGED = frozenset({Activity.STANDING, Activity.SITTING})
 SEVERITIES = ("notice", "marked", "strong")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Thresholds (notice, marked, strong) of one activity, deg above the clean movement."""
-
-    excess_deg: tuple[float, float, float] = (5.0, 8.0, 10.0)
-    collapse_deg: tuple[float, float, float] = (7.0, 10.0, 14.0)
-
-    def __post_init__(self) -> None:
-        for name in ("excess_deg", "collapse_deg"):
-            values = getattr(self, name)
-            if len(values) != 3 or not 0.0 < values[0] <= values[1] <= values[2]:
-                raise BadInputError(f"valgus thresholds: {name} must be three rising angles above 0, not {values}")
-
-
-@dataclass(frozen=True, slots=True)
-class ValgusParameters:
-    """Thresholds and times; `valgus_parameters` reads them from TOML.
-
-    limits: for every activity; by_activity: where it differs. shortest_s: least time above. hysteresis_deg: below the
-    threshold by so much ends it, for release_s. sd_factor: how many standard deviations a value must stand above zero.
-    driver_deg: least inward turn of a segment that tells the driver. final_s: longest wait for the step to be over.
-    """
-
-    limits: Limits = field(default_factory=Limits)
-    by_activity: Mapping[Activity, Limits] = field(default_factory=lambda: MappingProxyType({}))
-    shortest_s: float = 0.1
-    hysteresis_deg: float = 1.5
-    release_s: float = 0.05
-    sd_factor: float = 2.0
-    driver_deg: float = 3.0
-    final_s: float = 6.0
-    clean: CleanReference = field(default_factory=CleanReference)
-
-    def of(self, activity: Activity) -> Limits:
-        """The thresholds of an activity."""
-        return self.by_activity.get(activity, self.limits)
-
-
-def valgus_parameters(text: str) -> ValgusParameters:
-    """From TOML: top-level excess_deg, collapse_deg, shortest_s, hysteresis_deg, sd_factor, driver_deg, and a table per
-    activity with excess_deg, collapse_deg. What is not named keeps its default. Raises BadInputError."""
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise BadInputError(f"valgus thresholds: not TOML ({error})") from None
-    base = _limits(values, Limits())
-    plain = {"shortest_s", "hysteresis_deg", "sd_factor", "driver_deg"}
-    numbers: dict[str, float] = {}
-    by_activity: dict[Activity, Limits] = {}
-    for key, value in values.items():
-        if key in plain:
-            numbers[key] = _positive(key, value)
-        elif key.upper() in Activity.__members__ and isinstance(value, dict):
-            by_activity[Activity[key.upper()]] = _limits(value, base)
-        elif key not in {"excess_deg", "collapse_deg"}:
-            raise BadInputError(f'valgus thresholds: "{key}" is not known')
-    defaults = ValgusParameters()
-    return ValgusParameters(
-        limits=base,
-        by_activity=MappingProxyType(by_activity),
-        shortest_s=numbers.get("shortest_s", defaults.shortest_s),
-        hysteresis_deg=numbers.get("hysteresis_deg", defaults.hysteresis_deg),
-        sd_factor=numbers.get("sd_factor", defaults.sd_factor),
-        driver_deg=numbers.get("driver_deg", defaults.driver_deg),
-    )
-
-
-def _limits(values: Mapping[str, Any], base: Limits) -> Limits:
-    return Limits(
-        _three("excess_deg", values.get("excess_deg", base.excess_deg)),
-        _three("collapse_deg", values.get("collapse_deg", base.collapse_deg)),
-    )
-
-
-def _three(name: str, value: object) -> tuple[float, float, float]:
-    if not isinstance(value, list | tuple) or len(value) != 3:
-        raise BadInputError(f"valgus thresholds: {name} must be three angles, such as [5, 8, 10]")
-    return _positive(name, value[0]), _positive(name, value[1]), _positive(name, value[2])
-
-
-def _positive(name: str, value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 < value < inf:
-        raise BadInputError(f"valgus thresholds: {name} must be a number above 0, not {value!r}")
-    return float(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,9 +74,15 @@ class ValgusWatch:
     """Watches one leg row by row. `rows_of(begin, end)` gives the kept rows of the leg, for an episode's details."""
 
     def __init__(
-        self, side: str, rate_hz: float, rows_of: Callable[[int, int], LegBlock], parameters: ValgusParameters | None
+        self,
+        side: str,
+        rate_hz: float,
+        rows_of: Callable[[int, int], LegBlock],
+        parameters: ValgusParameters | None = None,
+        usual: UsualTurns | None = None,
     ) -> None:
         self.parameters = parameters or ValgusParameters()
+        self.usual = usual or UsualTurns()
         p = self.parameters
         self._side = side
         self._rate_hz = rate_hz
@@ -298,7 +214,11 @@ class ValgusWatch:
             self._pending.append(episode)
 
     def _settle(self, unit: JudgedUnit, row: int, finished: list[tuple[int, EpisodeRow]]) -> None:
-        for episode in [e for e in self._pending if e.peak <= unit.end]:
+        inside = [e for e in self._pending if e.peak <= unit.end]
+        now = self._now is not None and self._now.raised and self._now.start < unit.end
+        if not now and not any(e.peak >= unit.begin for e in inside):
+            self.usual.add(unit.activity, self._rows_of(int(unit.begin), int(unit.end) + 1))
+        for episode in inside:
             self._pending.remove(episode)
             finished.append((row, self._finalise(episode, unit if episode.peak >= unit.begin else None)))
 
@@ -329,10 +249,16 @@ class ValgusWatch:
             peak_collapse_deg=degrees(float(block.collapse[first:].max())),
             flexion_at_peak_deg=degrees(float(block.flexion[at])),
             rotation_at_peak_deg=degrees(float(block.rotation[at])),
-            driver=driver(block, at, self.parameters.driver_deg),
+            driver=self._driver(block, at, activity, unit),
             severity=severity,
             confidence=confidence,
         )
+
+    def _driver(self, block: LegBlock, at: int, activity: Activity, unit: JudgedUnit | None) -> str:
+        turn, rotation = changes(block, at)
+        whole = (unit.end - unit.begin) if unit is not None else 3.0 * at
+        usual_turn, usual_rotation = self.usual.at(activity, at / max(whole, 1.0))
+        return driver(turn - usual_turn, rotation - usual_rotation, self.parameters.driver_deg)
 
     def _onset_fields(self, episode: _Episode) -> dict[str, object]:
         measure, severity, confidence = _judged(episode, episode.limits)
@@ -349,27 +275,6 @@ class ValgusWatch:
 
     def _event(self, row: int, kind: str, values: dict[str, object]) -> RaisedEvent:
         return RaisedEvent(row / self._rate_hz, kind, values)
-
-
-def driver(block: LegBlock, peak: int, least_deg: float) -> str:
-    """Which link gives way, from what changed between the first row of the block and row `peak`.
-
-    The thigh's turn inward is its yaw, with half its lean; the shank's own is its yaw less the thigh's, that is the
-    tibia turning inward under the thigh.
-    """
-    thigh = degrees(float(block.thigh_yaw[peak] - block.thigh_yaw[0]))
-    lean = degrees(float(block.thigh_tilt[peak] - block.thigh_tilt[0]))
-    shank = degrees(float(block.shank_yaw[peak] - block.shank_yaw[0]))
-    if not (isfinite(thigh) and isfinite(lean) and isfinite(shank)):
-        return "unclear"
-    hip = thigh + 0.5 * lean
-    foot = shank - thigh
-    by_hip, by_foot = hip > least_deg, foot > least_deg
-    if by_hip and by_foot:
-        return "mixed"
-    if by_hip:
-        return "hip"
-    return "foot" if by_foot else "unclear"
 
 
 def _judged(episode: _Episode, limits: Limits) -> tuple[str, str, float]:

@@ -1,7 +1,8 @@
 """A `LegBlock` straight from two raw IMUs of a moving leg, without the engine: for tests of what follows the angles.
 
-Orientation by VQF; the flexion axis of each sensor is the main direction of its angular rate, its sign such that the
-larger peaks of the shank swing forward; the long axis is the mean of gravity while the segment turns slowly. Only the
+Orientation by VQF; the flexion axis of each sensor is what gravity stays perpendicular to, its sign such that the
+larger peaks of the shank swing forward and the thigh leads it; the long axis is the mean of gravity while the segment turns slowly in stance.
+Both are taken from the walking of the recording, where the shank turns fast every second. Only the
 sagittal columns (inclinations, rates, flexion), the tilts and the accelerations are filled: abduction and rotation are
 NaN and `valid` is False throughout, as in a recording that could only be calibrated from its motion.
 """
@@ -13,7 +14,7 @@ from scipy.signal import resample_poly
 from scipy.spatial.transform import Rotation
 from vqf import VQF
 
-from pipeline.blocks import Floats, LegBlock, Status
+from pipeline.blocks import Bools, Floats, LegBlock, Status
 from pipeline.records import Side
 
 GRAVITY_M_S2 = 9.81
@@ -44,10 +45,9 @@ class _Segment:
 def leg_from_imu(raw: RawLeg, side: Side, grid_hz: float = 100.0) -> LegBlock:
     """The sagittal columns of a leg. See the module's text for what is NaN."""
     raw = _resampled(raw, grid_hz)
-    shank_z = _flexion_axis(raw.shank_gyr)
-    thigh_z = _flexion_axis(raw.thigh_gyr)
-    shank = _segment(raw.shank_acc, raw.shank_gyr, shank_z, grid_hz)
-    thigh = _segment(raw.thigh_acc, raw.thigh_gyr, thigh_z, grid_hz)
+    walking = _walking(raw.shank_gyr, grid_hz)
+    shank = _segment(raw.shank_acc, raw.shank_gyr, walking, grid_hz)
+    thigh = _segment(raw.thigh_acc, raw.thigh_gyr, walking, grid_hz, after=shank.rate)
     n = len(shank.rate)
     nan = np.full(n, np.nan)
     level, norm = _level_acceleration(raw.shank_acc, shank)
@@ -94,21 +94,36 @@ def _resampled(raw: RawLeg, grid_hz: float) -> RawLeg:
     return RawLeg(*columns, rate_hz=grid_hz)
 
 
-def _flexion_axis(gyr: Floats) -> Floats:
-    fast = gyr[np.linalg.norm(gyr, axis=1) > 0.5]
-    _, vectors = np.linalg.eigh(fast.T @ fast)
-    axis = np.asarray(vectors[:, -1], dtype=float)
-    along = fast @ axis
-    # Both segments swing forward faster than they go back; the third moment tells the sign.
-    return axis if np.sum(along**3) > 0 else -axis
+def _walking(shank_gyr: Floats, rate_hz: float) -> Bools:
+    """Rows around which, for 1.5 s, the shank turns with more than 1.2 rad/s RMS."""
+    kernel = np.ones(round(1.5 * rate_hz)) / round(1.5 * rate_hz)
+    return np.convolve(np.sum(shank_gyr**2, axis=1), kernel, mode="same") > 1.2**2
 
 
-def _segment(acc: Floats, gyr: Floats, z: Floats, rate_hz: float) -> _Segment:
+def _flexion_axis(up: Floats, gyr: Floats, walking: Bools, rate_hz: float, after: Floats | None) -> Floats:
+    """Direction to which gravity stays perpendicular while the segment moves; turns about the vertical leave it alone."""
+    moving = up[np.linalg.norm(gyr, axis=1) > 0.3]
+    _, vectors = np.linalg.eigh(moving.T @ moving)
+    axis = np.asarray(vectors[:, 0], dtype=float)
+    along = gyr @ axis
+    if after is None:
+        # The shank swings forward faster than it goes back: the third moment tells the sign.
+        forward = float(np.sum(along[walking] ** 3))
+    else:
+        lead = round(0.12 * rate_hz)
+        forward = float(np.sum(along[:-lead][walking[:-lead]] * after[lead:][walking[:-lead]]))
+    return axis if forward > 0 else -axis
+
+
+def _segment(
+    acc: Floats, gyr: Floats, walking: Bools, rate_hz: float, after: Floats | None = None
+) -> _Segment:
     result = VQF(1.0 / rate_hz).updateBatch(np.ascontiguousarray(gyr), np.ascontiguousarray(acc))
     world_from_sensor = Rotation.from_quat(np.asarray(result["quat6D"])[:, [1, 2, 3, 0]])
     up_sensor = world_from_sensor.inv().apply(np.array([0.0, 0.0, 1.0]))
+    z = _flexion_axis(up_sensor, gyr, walking, rate_hz, after)
     speed = np.linalg.norm(gyr, axis=1)
-    slow = up_sensor[speed <= np.quantile(speed, 0.35)].mean(axis=0)
+    slow = up_sensor[walking & (speed <= np.quantile(speed[walking], 0.35))].mean(axis=0)
     y = slow - z * (slow @ z)
     y /= np.linalg.norm(y)
     axes = np.stack([np.cross(y, z), y, z])

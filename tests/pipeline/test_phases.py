@@ -6,18 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.blocks import Bools, Floats
-from pipeline.phases import (
-    NO_DELAY,
-    CausalRates,
-    FootEvent,
-    FootEventKind,
-    Inclinations,
-    PhaseParameters,
-    Phases,
-    Rates,
-    exact_phases,
-    two_sided_rates,
-)
+from pipeline.phases import FootEvent, FootEventKind, Inclinations, Phases, exact_phases
+from pipeline.rates import NO_DELAY, CausalRates, Rates, two_sided_rates
 from pipeline.records import Side
 from tests.pipeline.leg_from_imu import leg_from_imu
 from tests.pipeline.public_legs import CMU_PEOPLE, cmu_leg, cmu_plates, matched
@@ -25,7 +15,6 @@ from tests.shared_data import dataset
 
 RATE_HZ = 100.0
 Found = tuple[list[int], list[FootEvent]]
-P = PhaseParameters()
 
 
 def stride(period_s: float, peak_rad_s: float, impact_at: float = 0.94) -> Floats:
@@ -54,13 +43,13 @@ def leaning(rate: Floats, thigh: float | Floats = np.nan) -> Inclinations:
 
 def causal(rate: Floats, known: Bools | None = None, inclined: Inclinations | None = None) -> Found:
     known = np.isfinite(rate) if known is None else known
-    filters = CausalRates(RATE_HZ, P)
-    return Phases(RATE_HZ, filters.delays, P).update(0, filters.update(rate, known), inclined or leaning(rate))
+    filters = CausalRates(RATE_HZ)
+    return Phases(RATE_HZ, filters.delays).update(0, filters.update(rate, known), inclined or leaning(rate))
 
 
 def both_ways(rate: Floats, inclined: Inclinations | None = None) -> list[FootEvent]:
-    rates = two_sided_rates(rate, np.isfinite(rate), RATE_HZ, P)
-    return Phases(RATE_HZ, NO_DELAY, P).update(0, rates, inclined or leaning(rate))[1]
+    rates = two_sided_rates(rate, np.isfinite(rate), RATE_HZ)
+    return Phases(RATE_HZ, NO_DELAY).update(0, rates, inclined or leaning(rate))[1]
 
 
 def of(kind: FootEventKind, events: list[FootEvent]) -> Floats:
@@ -136,8 +125,8 @@ def test_any_cutting_gives_the_same_rows_and_events(cuts: list[int], seed: int) 
     known = rng.uniform(size=len(rate)) > 0.002
     inclined = leaning(rate, rng.normal(0, 0.1, len(rate)))
     whole = causal(rate, known, inclined)
-    filters = CausalRates(RATE_HZ, P)
-    stage = Phases(RATE_HZ, filters.delays, P)
+    filters = CausalRates(RATE_HZ)
+    stage = Phases(RATE_HZ, filters.delays)
     phases: list[int] = []
     events: list[FootEvent] = []
     begin = 0
@@ -153,14 +142,14 @@ def test_any_cutting_gives_the_same_rows_and_events(cuts: list[int], seed: int) 
 
 
 def test_the_causal_filter_starts_at_rest() -> None:
-    rates = CausalRates(RATE_HZ, P).update(np.full(50, 1.7), np.ones(50, dtype=bool))
+    rates = CausalRates(RATE_HZ).update(np.full(50, 1.7), np.ones(50, dtype=bool))
     assert np.allclose(rates.swing, 1.7) and np.allclose(rates.contact, 1.7)
 
 
 def test_the_stated_delay_is_the_delay() -> None:
     # A slow sine comes out later by the filter's delay at low frequency.
     t = np.arange(0, 20, 1 / RATE_HZ)
-    filters = CausalRates(RATE_HZ, P)
+    filters = CausalRates(RATE_HZ)
     out = np.array(filters.update(np.sin(2 * np.pi * t), np.ones(len(t), dtype=bool)).swing)
     shifts = np.arange(0, 5, 0.05)
     misfit = [np.sum((out[500:] - np.sin(2 * np.pi * (t - s / RATE_HZ))[500:]) ** 2) for s in shifts]
