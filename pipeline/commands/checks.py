@@ -6,6 +6,7 @@ import platform
 import re
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
@@ -13,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 OLDEST, NEWEST = (3, 11), (3, 13)
+HOME = Path(__file__).resolve().parents[2]
 OURS = ("firmware_interface", "calibration", "pipeline")
 _RADIO_HINTS = {
     "Linux": "plug in an adapter, install BlueZ, `systemctl start bluetooth`, and check `bluetoothctl power on`",
@@ -65,17 +67,27 @@ def check_packages(distribution: str = "kneetrack") -> Iterator[Finding]:
     """What the distribution needs: there, and new enough."""
     try:
         needs = metadata.requires(distribution) or []
-        found = metadata.version(distribution)
+        yield Finding(Grade.FINE, distribution, metadata.version(distribution))
     except metadata.PackageNotFoundError:
-        yield Finding(Grade.MISSING, distribution, "not installed", "run `pip install .` in the project's folder")
-        return
-    yield Finding(Grade.FINE, distribution, found)
+        needs = _declared(HOME / "pyproject.toml")
+        grade = Grade.WARNING if needs else Grade.MISSING
+        yield Finding(grade, distribution, f"not installed, run from {HOME}", f"run `pip install .` in {HOME}")
     for need in needs:
         if "extra ==" in need:
             continue
         match = re.match(r"([A-Za-z0-9._-]+)\s*(?:>=\s*([0-9.]+))?", need)
         if match:
             yield _check_package(match.group(1), match.group(2) or "0")
+
+
+def _declared(pyproject: Path) -> list[str]:
+    """The needs of a source folder that was not installed."""
+    try:
+        with pyproject.open("rb") as file:
+            needs = tomllib.load(file)["project"]["dependencies"]
+    except (OSError, tomllib.TOMLDecodeError, KeyError):
+        return []
+    return [str(need) for need in needs]
 
 
 def _check_package(name: str, least: str) -> Finding:
@@ -95,7 +107,6 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def check_ours() -> Iterator[Finding]:
     """The three packages have common names: another distribution's package of that name may hide one of them."""
-    home = Path(__file__).resolve().parents[2]
     for name in OURS:
         try:
             file = importlib.import_module(name).__file__
@@ -103,8 +114,8 @@ def check_ours() -> Iterator[Finding]:
             yield Finding(Grade.MISSING, name, f"cannot be imported ({error})", "install kneetrack again")
             continue
         place = None if file is None else Path(file).resolve().parent.parent
-        if place == home:
-            yield Finding(Grade.FINE, name, f"ours, in {home}")
+        if place == HOME:
+            yield Finding(Grade.FINE, name, f"ours, in {HOME}")
         else:
             mend = f"another package named {name} hides ours: use a virtual environment of its own, or leave {place}"
             yield Finding(Grade.MISSING, name, f"foreign, in {place}", mend)

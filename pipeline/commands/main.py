@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pipeline.commands import doctor, import_, report
+from pipeline.commands import calibrate, doctor, export, import_, live, process, replay, report, scan, simulate
 from pipeline.commands.errors import one_line
 
 INTERRUPTED = 130
@@ -44,7 +44,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+app.command("live")(live.live)
+app.command("scan")(scan.scan)
+app.command("replay")(replay.replay)
+app.command("process")(process.process)
+app.command("calibrate")(calibrate.calibrate)
+app.command("simulate")(simulate.simulate)
 app.command("import")(import_.import_)
+app.command("export")(export.export)
 app.command("report")(report.report)
 app.command("doctor")(doctor.doctor)
 

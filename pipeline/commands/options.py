@@ -52,6 +52,14 @@ CalibrationOption = Annotated[
 FilterOption = Annotated[
     Filter | None, typer.Option("--filter", help="Orientation filter (default: the recording's, else vqf).")
 ]
+VirtualOption = Annotated[
+    bool, typer.Option("--virtual", help="Live: a simulated person's sensors over a virtual radio.")
+]
+RateOption = Annotated[float, typer.Option("--rate", min=20.0, max=1000.0, help="Samples a second to ask for.")]
+SensorOption = Annotated[
+    list[str] | None,
+    typer.Option("--sensor", help="Who sits where, e.g. right-thigh=D4:22:CD:00:11:22.", metavar="PLACE=ADDRESS"),
+]
 OrientationsOption = Annotated[
     bool, typer.Option("--orientations", help="Also write both segments' quaternions (orientations.parquet).")
 ]

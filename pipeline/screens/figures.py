@@ -77,6 +77,7 @@ def peaks_over_session(steps: pd.DataFrame, episodes: pd.DataFrame) -> Picture |
             axis.yaxis.set_major_locator(MaxNLocator(4))
         _name_activities(axes, steps)
         axes[-1].xaxis.set_major_formatter(FuncFormatter(_clock))
+        axes[-1].xaxis.set_major_locator(MaxNLocator(8, steps=_round_times(steps)))
         axes[-1].set_xlabel("time in the session (min:s)")
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower right", ncols=3)
@@ -175,8 +176,9 @@ def _ring(axis: Axes, steps: pd.DataFrame, episodes: pd.DataFrame, column: str) 
 
 
 def _name_activities(axes: Sequence[Axes], steps: pd.DataFrame) -> None:
-    """Grey bands behind every second bout, its name above where there is room."""
-    order = steps.sort_values("start_s")
+    """Grey bands behind every second bout of the busier leg, its name above where there is room."""
+    busier = steps["side"].value_counts().index[0]
+    order = steps[steps["side"] == busier].sort_values("start_s")
     whole = max(1e-9, float(order["end_s"].max() - order["start_s"].min()))
     rows = zip(order["activity"], order["start_s"], order["end_s"], strict=True)
     for index, (activity, group) in enumerate(groupby(rows, key=lambda row: row[0])):
@@ -195,6 +197,11 @@ def _name_activities(axes: Sequence[Axes], steps: pd.DataFrame) -> None:
                 va="bottom",
                 fontsize=7.5,
             )
+
+
+def _round_times(steps: pd.DataFrame) -> list[float]:
+    """Leading figures of tick distances: decimal below a minute or so, parts and multiples of a minute above."""
+    return [1, 2, 5, 10] if float(steps["end_s"].max()) < 100.0 else [1.2, 3, 6, 10]
 
 
 def _at_least(axis: Axes, span: float) -> None:

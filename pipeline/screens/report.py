@@ -82,7 +82,9 @@ def _page(angles: pd.DataFrame, steps: pd.DataFrame, episodes: pd.DataFrame, sum
         cycles=curves_over_cycle(angles, steps),
         episodes=[_episode_row(row) for row in strongest.to_dict("records")],
         episodes_note=f"{len(strongest)} of {len(episodes)} episodes, in order of time; all are in episodes.csv.",
-        quality=flat(_quality(summary)),
+        sensors=_sensor_rows(summary),
+        calibration=_calibration(summary),
+        software=_software(summary),
     )
 
 
@@ -122,8 +124,9 @@ def _summary_row(row: Mapping[str, Any]) -> dict[str, str | int]:
     def figure(name: str, decimals: int = 1, sign: bool = False) -> str:
         return number(_number(row.get(name)), decimals, sign)
 
-    def with_p95(name: str) -> str:
-        return f"{figure(f'{name}_mean_deg', 1, True)} ({figure(f'{name}_p95_deg', 1, True)})"
+    def with_spread(mean: str, spread: str, both: str) -> str:
+        known = math.isfinite(_number(row.get(spread)))
+        return both.format(figure(mean, 1, True), figure(spread)) if known else figure(mean, 1, True)
 
     return {
         "side": str(row.get("side", "")),
@@ -132,9 +135,9 @@ def _summary_row(row: Mapping[str, Any]) -> dict[str, str | int]:
         "time": clock(_number(row.get("duration_s"))),
         "episodes": int(row.get("episodes", 0)),
         "per_100": figure("episodes_per_100_steps", 0),
-        "abduction": f"{figure('peak_abduction_mean_deg', 1, True)} ± {figure('peak_abduction_sd_deg')}",
-        "excess": with_p95("peak_valgus_excess"),
-        "collapse": with_p95("peak_medial_collapse"),
+        "abduction": with_spread("peak_abduction_mean_deg", "peak_abduction_sd_deg", "{} ± {}"),
+        "excess": with_spread("peak_valgus_excess_mean_deg", "peak_valgus_excess_p95_deg", "{} ({})"),
+        "collapse": with_spread("peak_medial_collapse_mean_deg", "peak_medial_collapse_p95_deg", "{} ({})"),
         "flexion": figure("peak_flexion_mean_deg", 0),
         "cadence": figure("cadence_mean_spm", 0),
         "quality": figure("quality", 2),
@@ -156,36 +159,56 @@ def _episode_row(row: Mapping[Any, Any]) -> dict[str, str]:
     }
 
 
-def _quality(summary: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in summary.items() if key not in ("rows", "sets", "start_utc", "parameters")}
+def _sensor_rows(summary: Mapping[str, Any]) -> list[dict[str, str]]:
+    rows = []
+    for name, told in _mapping(summary.get("sensors")).items():
+        counts = _mapping(told)
+        samples, lost = _number(counts.get("samples")), _number(counts.get("lost"))
+        battery = _number(counts.get("battery"))
+        rows.append(
+            {
+                "name": str(name),
+                "driver": str(counts.get("driver", "")),
+                "rate": number(_number(counts.get("rate_hz")), 1),
+                "lost": number(100.0 * lost / max(1.0, samples + lost), 2),
+                "rejected": number(_number(counts.get("rejected")), 0),
+                "gaps": number(_number(counts.get("gap_s")), 1),
+                "clipped": number(_number(counts.get("clipped")), 0),
+                "battery": number(100.0 * battery, 0),
+            }
+        )
+    return rows
 
 
-def flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
-    """Nested values as (name, text) lines; a mapping of plain values becomes one line."""
-    lines: list[tuple[str, str]] = []
-    for key, value in values.items():
-        name = f"{before} {key}".strip().replace("_", " ")
-        if isinstance(value, Mapping):
-            inner = {k: v for k, v in value.items() if isinstance(v, Mapping | list)}
-            told = ", ".join(f"{str(k).replace('_', ' ')} {_text(v)}" for k, v in value.items() if k not in inner)
-            lines += [(name, told)] if told else []
-            lines += flat(inner, name)
-        elif isinstance(value, list):
-            numbered = {str(i + 1): v for i, v in enumerate(value) if isinstance(v, Mapping)}
-            lines += flat(numbered, name) if numbered else [(name, ", ".join(_text(v) for v in value))]
-        else:
-            lines.append((name, _text(value)))
+def _calibration(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How each leg was calibrated, and with what, in words."""
+    lines = []
+    structural = _mapping(summary.get("structural_valgus_deg"))
+    for side, told in _mapping(summary.get("calibration")).items():
+        values = _mapping(told)
+        if not values.get("method"):
+            lines.append((f"{side} leg", "not calibrated: angles are unknown"))
+            continue
+        words = [f"from {values['method']}"]
+        axes = [number(_number(values.get(f"{segment}_axis_sd_deg")), 1) for segment in ("thigh", "shank")]
+        words.append(f"flexion axis known to {axes[0]} deg (thigh) and {axes[1]} deg (shank)")
+        if not values.get("unloaded_path"):
+            words.append("no unloaded flexions, so valgus excess equals abduction")
+        fixed = _number(structural.get(side))
+        words.append(f"measured fixed alignment {number(fixed, 1, True)} deg" if math.isfinite(fixed) else "")
+        lines.append((f"{side} leg", "; ".join(word for word in words if word)))
     return lines
 
 
-def _text(value: object) -> str:
-    if value is None:
-        return "unknown"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.3g}"
-    return str(value)
+def _software(summary: Mapping[str, Any]) -> str:
+    versions = _mapping(summary.get("versions"))
+    parts = [f"{name} {version}" for name, version in versions.items()]
+    chosen = _mapping(summary.get("parameters")).get("filter")
+    return ", ".join([*parts, *([f"orientation filter {chosen}"] if chosen else [])])
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def number(value: float, decimals: int, sign: bool = False) -> str:

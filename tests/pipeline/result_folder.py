@@ -68,6 +68,11 @@ def write_results(
     for name, kind, found in (("steps", StepRow, rows), ("episodes", EpisodeRow, episodes)):
         table = pd.DataFrame([asdict(row) for row in found], columns=list(kind.__dataclass_fields__))
         table.to_csv(folder / f"{name}.csv", index=False)
-    told = {"start_utc": "2026-11-20T09:12:44+00:00", "sensors": quality or {}, "rows": [asdict(s) for s in summaries]}
+    told = {
+        "start_utc": "2026-11-20T09:12:44+00:00",
+        "calibration": {side: {"method": None} for side in sides},
+        "sensors": quality or {},
+        "rows": [asdict(row) for row in summaries],
+    }
     (folder / "summary.json").write_text(json.dumps(told), encoding="utf-8")
     return folder

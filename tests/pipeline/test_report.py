@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import BadInputError
 from pipeline.screens.cycles import POINTS, band
-from pipeline.screens.report import flat, write_report
+from pipeline.screens.report import write_report
 from tests.pipeline.result_folder import write_results
 
 _WITHOUT_END = {"meta", "br", "link", "img", "hr", "input"}
@@ -108,6 +108,11 @@ def test_cycle_curve_leaves_out_steps_with_holes() -> None:
     assert band(time, angle, valid, starts[1:2], starts[1:2] + 1.0) is None
 
 
-def test_nested_values_become_lines() -> None:
-    told = {"calibration": {"right": {"method": "motion", "sd": None}}, "sets": [1, 2]}
-    assert flat(told) == [("calibration right", "method motion, sd unknown"), ("sets", "1, 2")]
+def test_page_tells_the_quality_of_the_data(tmp_path: Path) -> None:
+    sensor = {"driver": "movella_dot", "rate_hz": 60.02, "samples": 990, "lost": 10, "gap_s": 1.25, "battery": 0.9}
+    page = write_report(write_results(tmp_path, quality={"right thigh": sensor})).read_text(encoding="utf-8")
+    row = re.search(r"<tr><td class=.word.>right thigh</td>.*?</tr>", page)
+    assert row is not None
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", row.group())
+    assert cells == ["right thigh", "movella_dot", "60.0", "1.00", "–", "1.2", "–", "90"]
+    assert "not calibrated" in page
