@@ -129,7 +129,7 @@ def test_the_mounting_does_not_matter(analyse, seed):
 
 def test_memory_stays_constant_in_replay():
     """What a session keeps must not grow with what it has seen: the second half of a long walk needs no more."""
-    table = simulation(6, Side.RIGHT, "stand:5.5,flex:6@{side},walk:240").table(Side.RIGHT)
+    table = simulation(6, Side.RIGHT, "stand:5.5,flex:6@{side},walk:150").table(Side.RIGHT)
     session = Session(sensors(Side.RIGHT), Settings(min_rows=50))
     stream = records(table)
     held = []
