@@ -5,6 +5,7 @@ the whole recording and its angles valid from the first row, every quiet standin
 backwards, and the unloaded path fitted with the heading as it is known in the end.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,11 +49,23 @@ class LegAnalysis:
         return Profile(side.value, self.alignment, self.path, self.smoothed.arms)
 
 
+Smooth = Callable[[GridBlock, LegRows, Oriented, Oriented, Alignment, LegSettings], Smoothed]
+"""Gives the relative heading of a recording whose sensors are oriented and aligned."""
+
+
 def analyse_leg(grid: GridBlock, side: Side, settings: LegSettings) -> LegAnalysis:
     """grid: the whole recording of one leg."""
     rate = grid.rate_hz
     one = orient_offline(grid.thigh_acc, grid.thigh_gyr, grid.thigh_ok, rate, settings.orientation)
     two = orient_offline(grid.shank_acc, grid.shank_gyr, grid.shank_ok, rate, settings.orientation)
+    return analyse_oriented(grid, one, two, side, settings, smoothed_heading)
+
+
+def analyse_oriented(
+    grid: GridBlock, one: Oriented, two: Oriented, side: Side, settings: LegSettings, smooth: Smooth
+) -> LegAnalysis:
+    """From the orientations of thigh and shank sensor on: calibration, relative heading, angles, unloaded path."""
+    rate = grid.rate_hz
     ok = grid.thigh_ok & grid.shank_ok
     rows = LegRows(grid.start, grid.thigh_acc, one.gyr, one.quat, grid.shank_acc, two.gyr, two.quat, ok)
     calibrated = None
@@ -66,23 +79,23 @@ def analyse_leg(grid: GridBlock, side: Side, settings: LegSettings) -> LegAnalys
     status = row_status(grid, alignment is not None)
     if alignment is None or int(ok.sum()) < 3:
         return LegAnalysis(no_angles(grid.start, rate, grid.shank_acc, status), None, path, None, None, [])
-    smoothed = _smooth(grid, rows, one, two, alignment, settings)
+    smoothed = smooth(grid, rows, one, two, alignment, settings)
     relative = smoothed.rows(grid.start, len(grid))
-    knee = Knee(side, rate)
-    knee.align(alignment, path)
-    block = knee.update(grid.start, one, two, grid.shank_acc, relative, status)
+
+    def angles(alignment: Alignment, path: UnloadedPath) -> LegBlock:
+        knee = Knee(side, rate)
+        knee.align(alignment, path)
+        return knee.update(grid.start, one, two, grid.shank_acc, relative, status)
+
+    block = angles(alignment, path)
     if calibrated is not None and calibrated.flexing is not None:
         begin, end = (i - grid.start for i in calibrated.flexing)
         posterior = float(np.sqrt(np.median(smoothed.cov[:, SHANK, SHANK])))
         turn, _ = azimuth_from_path(block.flexion[begin:end], block.abduction[begin:end], side.sign, posterior)
         alignment = alignment.turned(turn, turn)
-        knee = Knee(side, rate)
-        knee.align(alignment, path)
-        block = knee.update(grid.start, one, two, grid.shank_acc, relative, status)
+        block = angles(alignment, path)
         path = fit_unloaded_path(block.flexion[begin:end], block.abduction[begin:end])
-        knee = Knee(side, rate)
-        knee.align(alignment, path)
-        block = knee.update(grid.start, one, two, grid.shank_acc, relative, status)
+        block = angles(alignment, path)
     events = [] if calibrated is None else [calibration_event(calibrated, path, grid.start / rate)]
     return LegAnalysis(block, alignment, path, calibrated, smoothed, events)
 
@@ -107,7 +120,7 @@ def find_calibration(rows: LegRows, rate_hz: float, side: Side) -> Calibrated | 
     return calibrating.finish()
 
 
-def _smooth(
+def smoothed_heading(
     grid: GridBlock, rows: LegRows, one: Oriented, two: Oriented, alignment: Alignment, settings: LegSettings
 ) -> Smoothed:
     """The relative heading over the recording, with every quiet standing as a neutral."""
@@ -116,14 +129,15 @@ def _smooth(
     smoother.thigh_sd, smoother.shank_sd = alignment.thigh_axis_sd, alignment.shank_axis_sd
     length = round(settings.heading.block_s * rate)
     if alignment.standing:
-        smoother.neutrals = _neutrals(rows, alignment, settings, length)
+        smoother.neutrals = neutrals(rows, alignment, settings, length)
     restarts = np.flatnonzero(one.restarted | two.restarted)
     smoother.lost = frozenset(((grid.start + restarts) // length).tolist())
     signals = joint_signals_offline(grid.start, grid.thigh_acc, one, grid.shank_acc, two, rows.ok, rate)
     return smoother.smooth(signals)
 
 
-def _neutrals(rows: LegRows, alignment: Alignment, settings: LegSettings, length: int) -> dict[int, Neutral]:
+def neutrals(rows: LegRows, alignment: Alignment, settings: LegSettings, length: int) -> dict[int, Neutral]:
+    """The quiet standings by block number; length: rows of a block."""
     p = settings.neutral
     found: dict[int, Neutral] = {}
     resting = 0
