@@ -104,7 +104,9 @@ def upright(acc: Floats) -> Floats:
     return np.asarray(mean / np.linalg.norm(mean))
 
 
-def turning_axis(gyr: Floats, up: Floats, least_rad_s: float = 0.35, prior_sd: float = np.deg2rad(3.0)) -> Axis | None:
+def turning_axis(
+    gyr: Floats, up: Floats, least_rad_s: float = 0.35, prior_sd: float = np.deg2rad(3.0), doubt: float = 0.5
+) -> Axis | None:
     """The axis, orthogonal to `up`, that a segment turns about most.
 
     gyr (n, 3) rad/s. Rows slower than least_rad_s are left out, faster ones count by their size, not its square, so
@@ -116,11 +118,12 @@ def turning_axis(gyr: Floats, up: Floats, least_rad_s: float = 0.35, prior_sd: f
     if len(moving) < 20:
         return None
     weight = 1.0 / np.linalg.norm(moving, axis=1)
-    return main_axis((moving * weight[:, None]).T @ moving, up, prior_sd)
+    return main_axis((moving * weight[:, None]).T @ moving, up, prior_sd, doubt)
 
 
-def main_axis(scatter: Floats, up: Floats, prior_sd: float) -> Axis | None:
-    """The same from the weighted sum (3, 3) of the outer products of the rates."""
+def main_axis(scatter: Floats, up: Floats, prior_sd: float, doubt: float = 0.5) -> Axis | None:
+    """The same from the weighted sum (3, 3) of the outer products of the rates. doubt: how much of the angle that the
+    turning across the axis makes counts as uncertainty: half of it for a few small movements, less for many steps."""
     sizes, directions = np.linalg.eigh(scatter)
     main = directions[:, 2]
     axis = main - up * float(main @ up)
@@ -129,7 +132,7 @@ def main_axis(scatter: Floats, up: Floats, prior_sd: float) -> Axis | None:
         return None
     axis /= length
     ratio = float(max(sizes[1], 0.0) / max(sizes[2], 1e-12))
-    sd = float(np.hypot(prior_sd, 0.5 * np.arctan(np.sqrt(ratio))))
+    sd = float(np.hypot(prior_sd, doubt * np.arctan(np.sqrt(ratio))))
     return Axis(axis, sd)
 
 

@@ -19,11 +19,12 @@ _DEG = np.pi / 180.0
 @dataclass(frozen=True, slots=True)
 class AxisWatchParameters:
     """least_rad_s: slower rows tell nothing. rows: numbers of moving rows after which the axis is told. sd: of the
-    axis, from soft tissue and the thigh's own turning, rad."""
+    axis, from soft tissue and the thigh's own turning, rad; doubt: see `main_axis`."""
 
     least_rad_s: float = 0.5
     rows: tuple[int, ...] = (600, 4000)
-    sd: float = 5.0 * _DEG
+    sd: float = 4.0 * _DEG
+    doubt: float = 0.1
 
 
 class AxisWatch:
@@ -53,7 +54,7 @@ class AxisWatch:
         if self._rows < self._p.rows[self._told]:
             return None
         self._told += 1
-        axis = main_axis(self._scatter, self._alignment.thigh_from_sensor[1], self._p.sd)
+        axis = main_axis(self._scatter, self._alignment.thigh_from_sensor[1], self._p.sd, self._p.doubt)
         if axis is None:
             return None
         right = self._forward if np.any(self._forward) else self._alignment.thigh_from_sensor[2]

@@ -67,8 +67,9 @@ class CalibratingParameters:
     thigh_prior_sd: float = 9.0 * _DEG
     thigh_unclear_sd: float = 15.0 * _DEG
     shank_prior_sd: float = 4.0 * _DEG
-    thigh_motion_sd: float = 4.0 * _DEG
+    thigh_motion_sd: float = 3.0 * _DEG
     shank_motion_sd: float = 4.0 * _DEG
+    motion_doubt: float = 0.1
     moving_rows: int = 300
     upright_sd: float = 0.5 * _DEG
     upright_motion_sd: float = 4.0 * _DEG
@@ -296,7 +297,9 @@ class Calibrating:
         p = self._p
         after = rows.cut(flexing.start + len(flexing) - rows.start, len(rows))
         if int((np.linalg.norm(after.thigh_gyr, axis=1) > 0.5).sum()) >= p.moving_rows:
-            walking = turning_axis(after.thigh_gyr, up, least_rad_s=0.5, prior_sd=p.thigh_motion_sd)
+            walking = turning_axis(
+                after.thigh_gyr, up, least_rad_s=0.5, prior_sd=p.thigh_motion_sd, doubt=p.motion_doubt
+            )
             if walking is not None:
                 return _sign_of_thigh(walking, shank, after, self._rate)
         thigh = turning_axis(flexing.thigh_gyr, up, least_rad_s=0.1, prior_sd=p.thigh_prior_sd)
@@ -338,8 +341,12 @@ class Calibrating:
 
     def _axes(self, rows: LegRows, up_thigh: Floats, up_shank: Floats) -> tuple[Axis, Axis] | None:
         """Thigh's and shank's flexion axes from movement, signs included."""
-        shank = turning_axis(rows.shank_gyr, up_shank, least_rad_s=1.0, prior_sd=self._p.shank_motion_sd)
-        thigh = turning_axis(rows.thigh_gyr, up_thigh, least_rad_s=0.5, prior_sd=self._p.thigh_motion_sd)
+        shank = turning_axis(
+            rows.shank_gyr, up_shank, least_rad_s=1.0, prior_sd=self._p.shank_motion_sd, doubt=self._p.motion_doubt
+        )
+        thigh = turning_axis(
+            rows.thigh_gyr, up_thigh, least_rad_s=0.5, prior_sd=self._p.thigh_motion_sd, doubt=self._p.motion_doubt
+        )
         if shank is None or thigh is None:
             return None
         shank = signed_by_swing(shank, rows.shank_gyr)

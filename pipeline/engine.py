@@ -12,10 +12,11 @@ import numpy as np
 from calibration.alignment import Alignment
 from calibration.joint_centre import LeverArms, LeverPrior
 from calibration.profile import Profile
-from calibration.unloaded_path import UnloadedPath, azimuth_from_path, fit_unloaded_path
+from calibration.unloaded_path import UnloadedPath, fit_unloaded_path
 from pipeline.axis_watch import AxisWatch, AxisWatchParameters
 from pipeline.blocks import Activity, Bytes, GridBlock, LegBlock, Status
 from pipeline.calibrating import Calibrated, Calibrating, LegRows, join_rows
+from pipeline.flexions import flexion_angles, settled
 from pipeline.heading import THIGH, Heading, HeadingParameters, Neutral
 from pipeline.joint_signals import JointSignalFilter
 from pipeline.knee import Knee, no_angles
@@ -191,19 +192,16 @@ class LegEngine:
 
     def _use(self, found: Calibrated, time_s: float) -> None:
         """A calibration from now on: frames, neutral heading, unloaded path."""
+        found = settled(found, self._side, self._rate)
         self.calibrated = found
         self._apply(found.alignment, found)
         self.path = UnloadedPath()
         if found.flexing is not None:
-            flexions = self._flexions(found, found.flexing)
-            sd = found.alignment.shank_axis_sd
-            turn, left = azimuth_from_path(flexions.flexion, flexions.abduction, self._side.sign, sd)
-            self._apply(replace(found.alignment.turned(0.0, turn), shank_axis_sd=left), found)
-            flexions = self._flexions(found, found.flexing)
+            now = self._heading.now()
+            flexions = flexion_angles(found, found.alignment, self._side, self._rate, now)
             self.path = fit_unloaded_path(flexions.flexion, flexions.abduction)
-        assert self.alignment is not None
-        self._knee.align(self.alignment, self.path)
-        self._axis = AxisWatch(self.alignment, self._rate, self._settings.axis_watch)
+        self._knee.align(found.alignment, self.path)
+        self._axis = AxisWatch(found.alignment, self._rate, self._settings.axis_watch)
         self._events.append(calibration_event(found, self.path, time_s))
 
     def _apply(self, alignment: Alignment, found: Calibrated | None) -> None:
@@ -215,18 +213,6 @@ class LegEngine:
             begin = max(0, found.standing[0] - found.rows.start)
             rows = found.rows.cut(begin, found.standing[1] - found.rows.start)
             self._heading.neutral(Neutral(neutral_turn(rows, alignment), self._settings.neutral.sd))
-
-    def _flexions(self, found: Calibrated, span: tuple[int, int]) -> LegBlock:
-        """The angles of the calibration's flexions with what is known of the heading now."""
-        assert self.alignment is not None
-        rows = found.rows.cut(max(0, span[0] - found.rows.start), span[1] - found.rows.start)
-        n = len(rows)
-        knee = Knee(self._side, self._rate)
-        knee.align(self.alignment, UnloadedPath())
-        none = np.zeros(n, bool)
-        one = Oriented(rows.thigh_quat, rows.thigh_gyr, none)
-        two = Oriented(rows.shank_quat, rows.shank_gyr, none)
-        return knee.update(rows.start, one, two, rows.shank_acc, self._heading.now(n), np.zeros(n, np.uint8))
 
     def use_profile(self, profile: Profile) -> None:
         """A saved calibration, from now on."""

@@ -7,11 +7,12 @@ axes, which would delete the abduction that is to be measured (Kok, Hol and Scho
 Q takes the shank sensor's level frame into the thigh sensor's: a heading `delta` and a small relative inclination
 (`tilt_x`, `tilt_y`). Over blocks of half a second the differences of the joint's specific force, gravity included, are
 summed into a 3 x 3 information matrix (robust weights; the horizontal accelerations tell of heading, gravity of
-inclination). A Kalman filter over the blocks carries six states: tilt_x, tilt_y (returning to zero), delta, its drift,
-and `thigh` and `shank`, corrections of the two anatomical frames about their long axes. Standing still, the knee's
-rotation is zero by definition, which ties delta + shank - thigh to a known value; the joint's acceleration tells delta
-alone; so every standing and every walk sharpen the frames. Offline the same filter is smoothed backwards (Rauch, Tung
-and Striebel 1965).
+inclination). A Kalman filter over the blocks carries seven states: tilt_x, tilt_y (returning to zero), delta, its
+drift, `thigh` and `shank`, corrections of the two anatomical frames about their long axes, and `tissue`: skin and
+muscle move with every step alike, so that the heading from accelerations is a few degrees off, always the same way for
+one strapping-on. Standing still, the knee's rotation is zero by definition, which ties delta + shank - thigh to a known
+value; the joint's acceleration tells delta + tissue. Offline the same filter is smoothed backwards (Rauch, Tung and
+Striebel 1965).
 """
 
 from dataclasses import dataclass, field
@@ -24,8 +25,8 @@ from pipeline.blocks import Bools, Floats, Ints
 from pipeline.joint_signals import JointSignals, join_signals
 from pipeline.quaternions import about_z, multiply, small
 
-TILT_X, TILT_Y, DELTA, DRIFT, THIGH, SHANK = range(6)
-STATES = 6
+TILT_X, TILT_Y, DELTA, DRIFT, THIGH, SHANK, TISSUE = range(7)
+STATES = 7
 _DEG = np.pi / 180.0
 
 
@@ -37,6 +38,7 @@ class HeadingParameters:
     of freedom of the robust weights. residual_floor, residual_start: m/s2, standard deviation of the difference of the
     two views. tilt_sd, tilt_tau_s: size and memory of the relative inclination error, rad, s. drift_sd: initial drift,
     rad/s; drift_walk: its random walk, rad/s per sqrt(s); delta_walk: random walk of the heading, rad per sqrt(s).
+    tissue_sd: what soft tissue may turn the heading by, constantly, rad.
     unknown_sd: heading's standard deviation before anything is known, rad; known_sd: below it the linear filter works.
     coarse_tau_s: memory of the closed form that starts the filter, and starts it anew where it disagrees by far_apart
     (rad) and is coherent (length of its sum over the sum of its lengths).
@@ -54,6 +56,7 @@ class HeadingParameters:
     drift_sd: float = 0.1 * _DEG
     drift_walk: float = 0.01 * _DEG
     delta_walk: float = 0.05 * _DEG
+    tissue_sd: float = 2.5 * _DEG
     unknown_sd: float = 3.0
     known_sd: float = 20.0 * _DEG
     coarse_tau_s: float = 15.0
@@ -66,7 +69,7 @@ class HeadingParameters:
 
 @dataclass(slots=True)
 class RelativeState:
-    """Mean (6,) and covariance (6, 6) of tilt_x, tilt_y, delta, drift, thigh, shank (rad, rad/s)."""
+    """Mean (7,) and covariance (7, 7) of tilt_x, tilt_y, delta, drift, thigh, shank, tissue (rad, rad/s)."""
 
     mean: Floats
     cov: Floats
@@ -77,7 +80,7 @@ class RelativeState:
 
 @dataclass(frozen=True, slots=True)
 class BlockInformation:
-    """What one block says of (tilt_x, tilt_y, delta): information matrix (3, 3) and vector (3,)."""
+    """What one block says of (tilt_x, tilt_y, delta + tissue): information matrix (3, 3) and vector (3,)."""
 
     matrix: Floats
     vector: Floats
@@ -93,8 +96,8 @@ class Neutral:
 
 @dataclass(frozen=True, slots=True)
 class RelativeRows:
-    """states (n, 6): tilt_x, tilt_y, delta, drift, thigh, shank. cov (n, 7), rad2: variance of a tilt, of delta, thigh
-    and shank, and the covariances delta-thigh, delta-shank, thigh-shank."""
+    """states (n, 7): tilt_x, tilt_y, delta, drift, thigh, shank, tissue. cov (n, 7), rad2: variances of a tilt, delta,
+    thigh, shank, and the covariances delta-thigh, delta-shank, thigh-shank."""
 
     states: Floats
     cov: Floats
@@ -108,12 +111,12 @@ def _covariances(c: Floats) -> list[float]:
 
 def start_state(p: HeadingParameters) -> RelativeState:
     """Nothing known of the heading; the frames taken as they are (until an alignment says how sure they are)."""
-    sd = np.array([p.tilt_sd, p.tilt_sd, p.unknown_sd, p.drift_sd, 0.0, 0.0])
+    sd = np.array([p.tilt_sd, p.tilt_sd, p.unknown_sd, p.drift_sd, 0.0, 0.0, p.tissue_sd])
     return RelativeState(np.zeros(STATES), np.diag(sd**2) + 1e-12 * np.eye(STATES))
 
 
 def transition(p: HeadingParameters) -> tuple[Floats, Floats]:
-    """Matrices F and Q (6, 6) of one block."""
+    """Matrices F and Q (7, 7) of one block."""
     dt = p.block_s
     decay = float(np.exp(-dt / p.tilt_tau_s))
     f = np.eye(STATES)
@@ -125,8 +128,19 @@ def transition(p: HeadingParameters) -> tuple[Floats, Floats]:
     q[DELTA, DELTA] = w * dt**3 / 3.0 + p.delta_walk**2 * dt
     q[DELTA, DRIFT] = q[DRIFT, DELTA] = w * dt**2 / 2.0
     q[DRIFT, DRIFT] = w * dt
-    q[THIGH, THIGH] = q[SHANK, SHANK] = 1e-14
+    q[THIGH, THIGH] = q[SHANK, SHANK] = q[TISSUE, TISSUE] = 1e-14
     return f, q
+
+
+SEEN = np.zeros((3, STATES))
+SEEN[0, TILT_X] = SEEN[1, TILT_Y] = SEEN[2, DELTA] = SEEN[2, TISSUE] = 1.0
+"""(3, 7) what the joint's acceleration shows of the states: tilt_x, tilt_y, delta + tissue."""
+
+
+def seen(mean: Floats) -> Floats:
+    """(3,) what the joint's acceleration shows of a state."""
+    shown: Floats = SEEN @ mean
+    return shown
 
 
 def predict(state: RelativeState, f: Floats, q: Floats) -> RelativeState:
@@ -135,15 +149,12 @@ def predict(state: RelativeState, f: Floats, q: Floats) -> RelativeState:
 
 
 def with_information(state: RelativeState, info: BlockInformation) -> RelativeState:
-    """The state after a block's information on its first three entries."""
-    h = np.zeros((3, STATES))
-    h[0, TILT_X] = h[1, TILT_Y] = h[2, DELTA] = 1.0
+    """The state after a block's information on what the joint's acceleration shows."""
     # Gain form that stays sound for a singular information matrix L: P+ = P - P H' (I + L H P H')^-1 L H P.
-    ph = state.cov @ h.T
-    inner = np.linalg.solve(np.eye(3) + info.matrix @ ph[:3], np.column_stack([info.matrix, info.vector]))
+    ph = state.cov @ SEEN.T
+    inner = np.linalg.solve(np.eye(3) + info.matrix @ (SEEN @ ph), np.column_stack([info.matrix, info.vector]))
     cov = state.cov - ph @ inner[:, :3] @ ph.T
-    residual = info.vector - info.matrix @ state.mean[:3]
-    mean = state.mean + ph @ np.linalg.solve(np.eye(3) + info.matrix @ ph[:3], residual)
+    mean = state.mean + ph @ (inner[:, 3] - inner[:, :3] @ seen(state.mean))
     return RelativeState(mean, 0.5 * (cov + cov.T))
 
 
@@ -204,6 +215,13 @@ def row_information(
     matrix = np.einsum("n,nki,nkj->nij", scale, jacobian, jacobian)
     vector = np.einsum("n,nki,nk->ni", scale, jacobian, residual)
     return matrix, vector, weight, length
+
+
+def activity(signals: JointSignals) -> Floats:
+    """(m,) rms of both lever matrices, 1/s2: how much the segments turn."""
+    squares = np.einsum("nij,nij->n", signals.lever1, signals.lever1)
+    squares += np.einsum("nij,nij->n", signals.lever2, signals.lever2)
+    return np.asarray(np.sqrt(squares / 18.0))
 
 
 def typical(length: Floats, good: Bools, p: HeadingParameters) -> float:
@@ -317,9 +335,9 @@ class Heading:
         cov = [a + (b - a) * since for a, b in zip(old_cov, new_cov, strict=True)]
         return RelativeRows(np.stack(states, axis=-1), np.stack(cov, axis=-1))
 
-    def now(self, n: int) -> RelativeRows:
-        """What is known now, for n rows of the recent past."""
-        return RelativeRows(np.tile(self.state.mean, (n, 1)), np.tile(_covariances(self.state.cov), (n, 1)))
+    def now(self) -> RelativeRows:
+        """What is known now, one row."""
+        return RelativeRows(self.state.mean[None].copy(), np.array([_covariances(self.state.cov)]))
 
     def _measure(self, number: int) -> None:
         rows = self._take(number)
@@ -338,11 +356,11 @@ class Heading:
             return
         state = self.state
         for _ in range(2):
-            m = np.repeat(state.mean[None, :3], len(rows), axis=0)
-            turn = rotation_matrices(m[:, 0], m[:, 1], m[:, 2])
+            at = seen(state.mean)
+            turn = rotation_matrices(*(np.full(len(rows), v) for v in at))
             matrix, vector, _, _ = row_information(force1, force2, rows.good, turn, self.residual_sd, self.p)
             total = matrix.sum(axis=0)
-            info = BlockInformation(total, vector.sum(axis=0) + total @ state.mean[:3])
+            info = BlockInformation(total, vector.sum(axis=0) + total @ at)
             state = with_information(self.state, info)
         self.state = state
 
@@ -362,9 +380,11 @@ class Heading:
         if self.known and abs(wrapped(found - self.state.mean[DELTA])) < self.p.far_apart:
             return
         self.lost()
-        self.state.mean[DELTA] = found
+        self.state.mean[DELTA] = found - self.state.mean[TISSUE]
         self.state.cov[DRIFT, :] = self.state.cov[:, DRIFT] = 0.0
-        self.state.cov[DELTA, DELTA] = (0.75 * self.p.known_sd) ** 2
+        tissue = self.state.cov[TISSUE, TISSUE]
+        self.state.cov[DELTA, DELTA] = (0.75 * self.p.known_sd) ** 2 + tissue
+        self.state.cov[DELTA, TISSUE] = self.state.cov[TISSUE, DELTA] = -tissue
         self.state.cov[DRIFT, DRIFT] = self.p.drift_sd**2
         self._before = self.state.copy()
 
@@ -393,7 +413,7 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Smoothed:
-    """The offline estimate over blocks: means (b, 6), covariances (b, 6, 6), at grid times centre (b,)."""
+    """The offline estimate over blocks: means (b, 7), covariances (b, 7, 7), at grid times centre (b,)."""
 
     centre: Floats
     mean: Floats
@@ -433,8 +453,9 @@ class HeadingSmoother:
         count = int(number[-1]) - first + 1
         block: Ints = number - first
         centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
-        still = signals.picked(signals.good)
-        arms = fit_by_norm(still.force1, still.lever1, still.force2, still.lever2, self.prior)
+        moving = signals.good & (activity(signals) > p.moving)
+        used = signals.picked(moving if int(moving.sum()) > 100 else signals.good)
+        arms = fit_by_norm(used.force1, used.lever1, used.force2, used.lever2, self.prior)
         mean = np.zeros((count, STATES))
         cov = np.zeros((count, STATES, STATES))
         residual_sd = p.residual_start
@@ -444,16 +465,16 @@ class HeadingSmoother:
                 edges = np.flatnonzero(np.diff(block)) + 1
                 coarse = [coarse_heading(*part) for part in _split(edges, force1, force2, signals.good)]
                 mean[:, DELTA] = self._first_heading(np.concatenate(coarse), block, count)
-            x = [np.interp(signals.index, centre, mean[:, k]) for k in (TILT_X, TILT_Y, DELTA)]
+            x = [np.interp(signals.index, centre, shown) for shown in SEEN @ mean.T]
             turn = rotation_matrices(*x)
             lengths = np.linalg.norm(force1 - np.einsum("nij,nj->ni", turn, force2), axis=1)
-            residual_sd = typical(lengths, signals.good, p)
+            residual_sd = typical(lengths, moving, p)
             matrix, vector, weight, _ = row_information(force1, force2, signals.good, turn, residual_sd, p)
             vector = vector + np.einsum("nij,nj->ni", matrix, np.stack(x, axis=-1))
             mean, cov = self._filter_and_smooth(
                 _summed(matrix, block, count), _summed(vector, block, count), mean, first
             )
-            x = [np.interp(signals.index, centre, mean[:, k]) for k in (TILT_X, TILT_Y, DELTA)]
+            x = [np.interp(signals.index, centre, shown) for shown in SEEN @ mean.T]
             turn = rotation_matrices(*x)
             arms = fit_by_difference(
                 signals.force1,

@@ -12,11 +12,12 @@ import numpy as np
 
 from calibration.alignment import Alignment
 from calibration.profile import Profile
-from calibration.unloaded_path import UnloadedPath, azimuth_from_path, fit_unloaded_path
+from calibration.unloaded_path import UnloadedPath, fit_unloaded_path
 from pipeline.blocks import GridBlock, LegBlock, Status
 from pipeline.calibrating import Calibrated, Calibrating, LegRows
 from pipeline.engine import LegSettings, calibration_event, calibration_quality, lever_prior
-from pipeline.heading import SHANK, HeadingSmoother, Neutral, Smoothed
+from pipeline.flexions import settled
+from pipeline.heading import HeadingSmoother, Neutral, Smoothed
 from pipeline.joint_signals import joint_signals_offline
 from pipeline.knee import Knee, no_angles
 from pipeline.neutral import is_neutral, neutral_turn
@@ -75,6 +76,7 @@ def analyse_oriented(
         path = settings.profile.path
     else:
         calibrated = find_calibration(rows, rate, side)
+        calibrated = None if calibrated is None else settled(calibrated, side, rate)
         alignment = None if calibrated is None else calibrated.alignment
     status = row_status(grid, alignment is not None)
     if alignment is None or int(ok.sum()) < 3:
@@ -90,10 +92,6 @@ def analyse_oriented(
     block = angles(alignment, path)
     if calibrated is not None and calibrated.flexing is not None:
         begin, end = (i - grid.start for i in calibrated.flexing)
-        posterior = float(np.sqrt(np.median(smoothed.cov[:, SHANK, SHANK])))
-        turn, _ = azimuth_from_path(block.flexion[begin:end], block.abduction[begin:end], side.sign, posterior)
-        alignment = alignment.turned(turn, turn)
-        block = angles(alignment, path)
         path = fit_unloaded_path(block.flexion[begin:end], block.abduction[begin:end])
         block = angles(alignment, path)
     events = [] if calibrated is None else [calibration_event(calibrated, path, grid.start / rate)]

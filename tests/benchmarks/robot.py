@@ -14,13 +14,14 @@ from scipy.io import loadmat
 from scipy.spatial.transform import Rotation
 
 from pipeline.blocks import Bools, Floats
-from pipeline.heading import Heading, HeadingSmoother
+from pipeline.heading import Heading, HeadingParameters, HeadingSmoother
 from pipeline.joint_signals import JointSignalFilter, JointSignalParameters, joint_signals_offline
 from pipeline.orientation import Orientation, Oriented, orient_offline
 from pipeline.quaternions import about_z, conjugate, multiply, small
 
 SIGNALS = JointSignalParameters(cutoff_hz=12.0)
-"""The robot has no soft tissue, so its signals may pass further up."""
+HEADING = HeadingParameters(tissue_sd=0.0)
+"""The robot has no soft tissue: its signals may pass further up, and its heading is not turned."""
 
 
 def offline(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: float) -> Floats:
@@ -28,7 +29,7 @@ def offline(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: flo
     ok = np.ones(len(acc1), bool)
     one, two = orient_offline(acc1, gyr1, ok, rate_hz), orient_offline(acc2, gyr2, ok, rate_hz)
     signals = joint_signals_offline(0, acc1, one, acc2, two, ok, rate_hz, SIGNALS)
-    states = HeadingSmoother(rate_hz).smooth(signals).rows(0, len(acc1)).states
+    states = HeadingSmoother(rate_hz, HEADING).smooth(signals).rows(0, len(acc1)).states
     return relative(one, two, states)
 
 
@@ -37,7 +38,7 @@ def causal(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: floa
     ok = np.ones(len(acc1), bool)
     one, two = Orientation(rate_hz).update(acc1, gyr1, ok), Orientation(rate_hz).update(acc2, gyr2, ok)
     signals = JointSignalFilter(rate_hz, SIGNALS).update(0, acc1, one, acc2, two, ok)
-    heading = Heading(rate_hz)
+    heading = Heading(rate_hz, HEADING)
     states = []
     for number in range(-(-len(acc1) // heading.block)):
         begin, end = number * heading.block, min((number + 1) * heading.block, len(acc1))

@@ -8,6 +8,7 @@ import pytest
 from pipeline.heading import (
     DELTA,
     SHANK,
+    STATES,
     THIGH,
     Heading,
     HeadingParameters,
@@ -90,7 +91,7 @@ def test_the_bits_do_not_depend_on_the_blocks():
 def test_uncertainty_grows_while_nothing_moves():
     p = HeadingParameters()
     f, q = transition(p)
-    state = with_value(start_state(p), np.eye(6)[DELTA], 0.3, np.deg2rad(2.0))
+    state = with_value(start_state(p), np.eye(STATES)[DELTA], 0.3, np.deg2rad(2.0))
     sds = []
     for _ in range(240):
         state = predict(state, f, q)
@@ -105,7 +106,7 @@ def test_standing_ties_heading_and_frames_and_motion_tells_them_apart():
     state.cov[SHANK, SHANK] = np.deg2rad(2.0) ** 2
     # Neutral: delta + shank - thigh = 40 deg; the true thigh frame is 6 deg off, so that delta is 46 deg.
     state = with_neutral(state, Neutral(np.deg2rad(40.0), np.deg2rad(1.0)))
-    state = with_value(state, np.eye(6)[DELTA], np.deg2rad(46.0), np.deg2rad(1.0))
+    state = with_value(state, np.eye(STATES)[DELTA], np.deg2rad(46.0), np.deg2rad(1.0))
     assert np.rad2deg(state.mean[THIGH]) == pytest.approx(6.0, abs=1.0)
     assert np.rad2deg(np.sqrt(state.cov[THIGH, THIGH])) < 3.0
 

@@ -7,7 +7,7 @@ from scipy.spatial.transform import Rotation
 from calibration.alignment import STANDING_AND_FLEXIONS, Alignment
 from calibration.unloaded_path import UnloadedPath
 from pipeline.blocks import Status
-from pipeline.heading import DELTA, RelativeRows
+from pipeline.heading import DELTA, STATES, RelativeRows
 from pipeline.knee import Knee
 from pipeline.orientation import Oriented
 from pipeline.records import Side
@@ -29,7 +29,7 @@ def poses(side: Side, flexion, abduction, rotation, thigh_lean=None, heading=0.7
     away = Rotation.from_euler("z", [[-heading]])
     two = Oriented(scalar_first(away * shank * mounts[1]), np.zeros((n, 3)), none)
     alignment = Alignment(mounts[0].as_matrix(), mounts[1].as_matrix(), 0.05, 0.05, 0.01, STANDING_AND_FLEXIONS)
-    states = np.zeros((n, 6))
+    states = np.zeros((n, STATES))
     states[:, DELTA] = heading
     knee = Knee(side, 100.0)
     knee.align(alignment, UnloadedPath())
@@ -65,7 +65,7 @@ def test_a_knee_that_moves_inward_has_positive_tilts(side):
     one, two = (Oriented(scalar_first(Rotation.concatenate([f])), np.zeros((1, 3)), none) for f in frames)
     stage = Knee(side, 100.0)
     stage.align(Alignment(np.eye(3), np.eye(3), 0.0, 0.0, 0.0, STANDING_AND_FLEXIONS), UnloadedPath())
-    leg = update(stage, one, two, RelativeRows(np.zeros((1, 6)), np.zeros((1, 7))))
+    leg = update(stage, one, two, RelativeRows(np.zeros((1, STATES)), np.zeros((1, 7))))
     expected = np.arcsin(0.05 / np.hypot(0.05, 0.4))
     assert leg.thigh_tilt[0] == pytest.approx(expected) and leg.shank_tilt[0] == pytest.approx(expected)
     assert leg.collapse[0] == pytest.approx(2 * expected)
@@ -107,5 +107,5 @@ def test_turning_round_and_round_keeps_counting():
     o = Oriented(scalar_first(thigh), np.zeros((200, 3)), np.zeros(200, bool))
     stage = Knee(Side.RIGHT, 100.0)
     stage.align(Alignment(np.eye(3), np.eye(3), 0.0, 0.0, 0.0, STANDING_AND_FLEXIONS), UnloadedPath())
-    leg = update(stage, o, o, RelativeRows(np.zeros((200, 6)), np.zeros((200, 7))))
+    leg = update(stage, o, o, RelativeRows(np.zeros((200, STATES)), np.zeros((200, 7))))
     assert leg.thigh_yaw[-1] - leg.thigh_yaw[0] == pytest.approx(4 * np.pi)
