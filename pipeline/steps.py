@@ -1,0 +1,262 @@
+"""Steps, repetitions and sets: what the foot's events and the knee's bends come to, and the row that each gets.
+
+A step runs from an initial contact to the next of the same foot, with one toe-off between. A stride whose second
+contact is a foot that came back is no step, but what lies in it may be a lunge or a step-up (activity.py says which). A
+repetition is a bend of the knee with the foot on the ground. A set is a row of repetitions of one kind without a long
+pause or a walk between them.
+"""
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from math import inf, nan
+
+import numpy as np
+
+from pipeline.blocks import Activity, Bools, Floats, LegBlock
+from pipeline.phases import FootEvent, FootEventKind
+from pipeline.repetitions import Bend, BendKind
+from pipeline.rows import StepRow
+
+GAIT = frozenset({Activity.WALKING, Activity.STAIR_ASCENT, Activity.STAIR_DESCENT})
+"""Activities that come in steps; OTHER may."""
+
+EXERCISES = frozenset(
+    {
+        Activity.LUNGE,
+        Activity.SQUAT,
+        Activity.SINGLE_LEG_SQUAT,
+        Activity.DEADLIFT,
+        Activity.STEP_UP,
+        Activity.STEP_DOWN,
+    }
+)
+"""Activities that come in sets."""
+
+
+class UnitKind(IntEnum):
+    """What a unit of movement is made of."""
+
+    STRIDE = 0
+    BEND = 1
+    SIT_DOWN = 2
+    STAND_UP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A stretch that may be a step or a repetition. Grid rows.
+
+    contact: initial contact of the stride, or the one that leads into the bend (NaN: none). toe_off: within, or NaN.
+    lead_in: the toe-off before that contact, or NaN. forward: the stride ends in a step forward.
+    """
+
+    kind: UnitKind
+    begin: float
+    end: float
+    confirmed: int
+    contact: float = nan
+    toe_off: float = nan
+    lead_in: float = nan
+    deepest: float = nan
+    forward: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StepParameters:
+    """shortest_s, longest_s: of a stride that may be a step or, longer than a step, a lunge or a step-up.
+
+    step_up_s: longest step-up, from lifting the foot to having it back on the floor.
+    set_pause_s: a longer pause ends a set; set_fewest: repetitions that make a set; set_walk: so many
+    steps of gait end it.
+    """
+
+    shortest_s: float = 0.4
+    longest_s: float = 7.0
+    step_up_s: float = 8.0
+    set_pause_s: float = 12.0
+    set_fewest: int = 2
+    set_walk: int = 3
+
+
+class StrideFinder:
+    """Pairs contacts into strides, event by event."""
+
+    def __init__(self, rate_hz: float, parameters: StepParameters | None = None) -> None:
+        p = parameters or StepParameters()
+        self._shortest = p.shortest_s * rate_hz
+        self._longest = p.longest_s * rate_hz
+        self._contact = nan
+        self._lead_in = nan
+        self._toe_off = nan
+
+    def event(self, event: FootEvent) -> Unit | None:
+        """The stride that this event completes, if any."""
+        if event.kind is FootEventKind.TOE_OFF:
+            self._toe_off = event.position
+        elif event.kind is FootEventKind.REFUSED:
+            self._toe_off = nan
+        elif event.kind is FootEventKind.LOST:
+            self._contact = self._lead_in = self._toe_off = nan
+        else:
+            return self._close(event)
+        return None
+
+    def _close(self, event: FootEvent) -> Unit | None:
+        begin, toe_off, lead_in = self._contact, self._toe_off, self._lead_in
+        # Only a step forward can begin a stride; NaN comparisons below are false.
+        self._contact = event.position if event.forward else nan
+        self._lead_in, self._toe_off = toe_off, nan
+        if not (toe_off > begin and self._shortest <= event.position - begin <= self._longest):
+            return None
+        return Unit(
+            UnitKind.STRIDE, begin, event.position, event.confirmed, begin, toe_off, lead_in, forward=event.forward
+        )
+
+
+class StepUpFinder:
+    """Pairs the way up onto a box with the way down from it, where neither shows a swing."""
+
+    def __init__(self, rate_hz: float, parameters: StepParameters | None = None) -> None:
+        self._longest = (parameters or StepParameters()).step_up_s * rate_hz
+        self._up: Unit | None = None
+
+    def half(self, unit: Unit, rises_m: float) -> Unit | None:
+        """A bend after which the foot stands higher (rises_m above 0) or lower. The step-up that is thereby whole."""
+        if rises_m > 0.0:
+            self._up = unit
+            return None
+        up, self._up = self._up, None
+        if up is None or unit.end - up.begin > self._longest:
+            return None
+        return replace(unit, begin=up.begin, deepest=up.deepest)
+
+
+def unit_of(bend: Bend) -> Unit:
+    """A bend as a unit."""
+    kind = {BendKind.BEND: UnitKind.BEND, BendKind.SIT_DOWN: UnitKind.SIT_DOWN, BendKind.STAND_UP: UnitKind.STAND_UP}
+    return Unit(
+        kind[bend.kind],
+        float(bend.begin),
+        float(bend.end),
+        bend.confirmed,
+        contact=bend.contact,
+        lead_in=bend.lead_in,
+        deepest=float(bend.deepest),
+    )
+
+
+def measure(side: str, index: int, activity: Activity, unit: Unit, block: LegBlock, climb_m: float) -> StepRow:
+    """The row of one step or repetition.
+
+    block: the rows from the unit's begin to its end. Flexion is taken where it is finite; all other angles only where
+    the row is valid.
+    """
+    rate = block.rate_hz
+    is_step = activity in GAIT or (activity is Activity.OTHER and unit.kind is UnitKind.STRIDE)
+    top_flexion, _ = _highest(block.flexion, np.isfinite(block.flexion))
+    abduction, abduction_row = _highest(block.abduction, block.valid)
+    rotation, _ = _highest(block.rotation, block.valid)
+    lowest_abduction, _ = _highest(-block.abduction, block.valid)
+    lowest_rotation, _ = _highest(-block.rotation, block.valid)
+    at_contact = float(block.abduction[0]) if is_step and len(block) and block.valid[0] else nan
+    known = float(np.mean(np.isfinite(block.flexion))) if len(block) else 0.0
+    trusted = float(np.mean(block.valid)) if len(block) else 0.0
+    return StepRow(
+        side=side,
+        index=index,
+        activity=activity.label,
+        start_s=unit.begin / rate,
+        end_s=unit.end / rate,
+        toe_off_s=unit.toe_off / rate,
+        stance_s=(unit.toe_off - unit.contact) / rate,
+        cadence_spm=120.0 * rate / (unit.end - unit.begin) if is_step else nan,
+        peak_flexion_deg=_deg(top_flexion),
+        abduction_at_contact_deg=_deg(at_contact),
+        peak_abduction_deg=_deg(abduction),
+        peak_abduction_s=(block.start + abduction_row) / rate,
+        peak_valgus_excess_deg=_deg(_highest(block.excess, block.valid)[0]),
+        peak_medial_collapse_deg=_deg(_highest(block.collapse, block.valid)[0]),
+        abduction_range_deg=_deg(abduction + lowest_abduction),
+        peak_rotation_deg=_deg(rotation),
+        rotation_range_deg=_deg(rotation + lowest_rotation),
+        thigh_adduction_peak_deg=_deg(_highest(block.thigh_tilt, block.valid)[0]),
+        climb_m=climb_m,
+        quality=round(0.5 * known + 0.5 * trusted, 3),
+    )
+
+
+def _deg(angle: float) -> float:
+    return float(np.degrees(angle))
+
+
+def _highest(values: Floats, where: Bools) -> tuple[float, float]:
+    """Highest value where it counts, and its row; NaN where it counts nowhere."""
+    counted = np.where(where & np.isfinite(values), values, -inf)
+    if len(counted) == 0:
+        return nan, nan
+    row = int(np.argmax(counted))
+    return (float(counted[row]), float(row)) if counted[row] > -inf else (nan, nan)
+
+
+@dataclass(frozen=True, slots=True)
+class ExerciseSet:
+    """A finished set. tempo_s: mean seconds a repetition; depth_deg: mean peak flexion; collapsed: with an episode."""
+
+    activity: Activity
+    start_s: float
+    end_s: float
+    repetitions: int
+    collapsed: int
+    tempo_s: float
+    depth_deg: float
+
+
+class SetFinder:
+    """Groups repetitions into sets. `row` returns the set that is thereby over."""
+
+    def __init__(self, parameters: StepParameters | None = None) -> None:
+        self.parameters = parameters or StepParameters()
+        self._rows: list[StepRow] = []
+        self._activity = Activity.OTHER
+        self._collapsed: set[int] = set()
+        self._steps = 0
+
+    def row(self, activity: Activity, row: StepRow) -> ExerciseSet | None:
+        """The next step or repetition."""
+        if activity not in EXERCISES:
+            self._steps += activity in GAIT
+            return self.finish() if self._steps >= self.parameters.set_walk else None
+        over = None
+        pause = row.start_s - self._rows[-1].end_s if self._rows else 0.0
+        if self._rows and (activity is not self._activity or pause > self.parameters.set_pause_s):
+            over = self.finish()
+        self._activity = activity
+        self._rows.append(row)
+        self._steps = 0
+        return over
+
+    def collapse(self, step_index: int) -> None:
+        """An episode lies in this step or repetition."""
+        self._collapsed.add(step_index)
+
+    @property
+    def over_s(self) -> float:
+        """When the set in progress is over unless another repetition comes; infinite without one."""
+        return self._rows[-1].end_s + self.parameters.set_pause_s if self._rows else inf
+
+    def finish(self) -> ExerciseSet | None:
+        """The set in progress, which ends here."""
+        rows, collapsed = self._rows, self._collapsed
+        self._rows, self._collapsed, self._steps = [], set(), 0
+        if len(rows) < self.parameters.set_fewest:
+            return None
+        depths = [r.peak_flexion_deg for r in rows if np.isfinite(r.peak_flexion_deg)]
+        return ExerciseSet(
+            activity=self._activity,
+            start_s=rows[0].start_s,
+            end_s=rows[-1].end_s,
+            repetitions=len(rows),
+            collapsed=len(collapsed & {r.index for r in rows}),
+            tempo_s=sum(r.end_s - r.start_s for r in rows) / len(rows),
+            depth_deg=sum(depths) / len(depths) if depths else nan,
+        )

@@ -1,0 +1,118 @@
+"""Legs of the public recordings that have a reference or a known order of movements, as raw IMU data."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.blocks import Bools, Floats
+from pipeline.records import Side
+from tests.pipeline.leg_from_imu import RawLeg
+
+CMU_PEOPLE = ("Sub01", "Sub02", "Sub03", "Sub04", "Sub06", "Sub07")
+CMU_TUNED_ON = ("Sub01", "Sub02", "Sub03")
+TUGS = ("tug1", "tug3", "tug4", "tug6", "tug7")
+_LOADED_N = 40.0
+
+
+@dataclass(frozen=True)
+class PlateContacts:
+    """Initial contacts and toe-offs (s) of one foot from the force plate, and the time span they cover."""
+
+    contacts_s: Floats
+    toe_offs_s: Floats
+    begin_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class Match:
+    """How found times agree with true ones, after the median difference is taken off.
+
+    found: true times with a found one within the tolerance; extra: found times left over; offset_s: median
+    difference; iqr_s: inter-quartile range of the matched differences.
+    """
+
+    found: int
+    true: int
+    extra: int
+    offset_s: float
+    iqr_s: float
+
+
+def matched(found_s: Floats, true_s: Floats, tolerance_s: float = 0.15, edge_s: float = 0.4) -> Match:
+    """Found against true times, each true time at most once; what lies outside the true times' span is left aside."""
+    found_s = found_s[(found_s >= true_s[0] - edge_s) & (found_s <= true_s[-1] + edge_s)]
+    if len(found_s) == 0:
+        return Match(0, len(true_s), 0, float("nan"), float("nan"))
+    nearest = np.array([found_s[np.argmin(np.abs(found_s - t))] - t for t in true_s])
+    offset = float(np.median(nearest[np.abs(nearest) < 2 * tolerance_s]))
+    used: set[int] = set()
+    errors = []
+    for t in true_s:
+        k = int(np.argmin(np.abs(found_s - offset - t)))
+        error = float(found_s[k] - offset - t)
+        if abs(error) <= tolerance_s and k not in used:
+            used.add(k)
+            errors.append(error)
+    low, high = np.percentile(errors, [25, 75]) if errors else (np.nan, np.nan)
+    return Match(len(errors), len(true_s), len(found_s) - len(used), offset, float(high - low))
+
+
+def cmu_leg(folder: Path, person: str, condition: str, side: Side) -> RawLeg:
+    """One leg of a treadmill trial. condition: CSBaseline or CSStiffKnee."""
+    table = pd.read_parquet(folder / f"{person}_{condition}_imu.parquet")
+    letter = side.value[0]
+
+    def three(segment: str, kind: str) -> Floats:
+        return table[[f"{segment}_{letter}_{kind}_{a}" for a in "xyz"]].to_numpy(dtype=float)
+
+    return RawLeg(three("femur", "acc"), three("femur", "gyr"), three("tibia", "acc"), three("tibia", "gyr"), 100.0)
+
+
+def cmu_plates(folder: Path, person: str, condition: str, side: Side) -> PlateContacts:
+    """Contacts from the vertical force: 40 N crossed, stances and flights of less than 0.1 s taken as noise."""
+    table = pd.read_parquet(folder / f"{person}_{condition}_grf.parquet")
+    time = table["time"].to_numpy(dtype=float)
+    force = np.abs(table[f"{side.value[0]}Fy"].to_numpy(dtype=float))
+    loaded = _without_short_runs(force > _LOADED_N, round(0.1 * 100))
+    change = np.diff(loaded.astype(int))
+    return PlateContacts(
+        contacts_s=time[1:][change == 1],
+        toe_offs_s=time[1:][change == -1],
+        begin_s=float(time[0]),
+        end_s=float(time[-1]),
+    )
+
+
+def _without_short_runs(flags: Bools, shortest: int) -> Bools:
+    flags = flags.copy()
+    for value in (False, True):
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], (flags == value).astype(int), [0]])))
+        for begin, end in zip(edges[::2], edges[1::2], strict=True):
+            if end - begin < shortest and begin > 0 and end < len(flags):
+                flags[begin:end] = not value
+    return flags
+
+
+def tug_leg(folder: Path, trial: str, side: Side) -> RawLeg:
+    """One leg of a timed-up-and-go, calibrated by the authors' files left aside (scale near 1), on a common 200 Hz."""
+    sensors = {p: pd.read_parquet(folder / f"{trial}_{side.value}_{p}.parquet") for p in ("thigh", "shank")}
+    begin = max(float(s["t"].iloc[0]) for s in sensors.values())
+    end = min(float(s["t"].iloc[-2]) for s in sensors.values())
+    time = np.arange(begin, end, 1 / 200.0)
+
+    def three(place: str, kind: str) -> Floats:
+        s = sensors[place]
+        return np.stack([np.interp(time, s["t"], s[f"{kind}{a}"]) for a in "xyz"], axis=1)
+
+    return RawLeg(three("thigh", "a"), three("thigh", "g"), three("shank", "a"), three("shank", "g"), 200.0)
+
+
+def qmt_leg(folder: Path, side: Side) -> RawLeg:
+    """One leg of the fast gait."""
+    data = np.load(folder / "full_body_legs.npz")
+    thigh, shank = f"upper_leg_{side.value}", f"lower_leg_{side.value}"
+    columns = [data[f"{s}.{k}"].astype(float) for s in (thigh, shank) for k in ("acc", "gyr")]
+    return RawLeg(*columns, rate_hz=100.0)

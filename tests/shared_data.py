@@ -1,0 +1,17 @@
+"""Where the tests find real recorded data, which is not part of the repository."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def dataset(name: str) -> Path:
+    """The folder of a data set; skips the test where it is absent. KNEETRACK_SHARED names the folder `shared`."""
+    beside = Path(__file__).resolve().parents[1].parent / "shared"
+    folder = Path(os.environ.get("KNEETRACK_SHARED", beside)) / "datasets" / name
+    if not folder.is_dir():
+        pytest.skip(
+            f"the data set {name} is not here ({folder}): set KNEETRACK_SHARED to the folder that holds datasets/"
+        )
+    return folder
