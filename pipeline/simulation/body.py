@@ -21,7 +21,7 @@ from pipeline.simulation.shapes import GRID_HZ, bump, ramp, staircase
 
 _DAMPING_M = 0.06
 """Of the corrections of locked feet: keeps a nearly straight knee from jerking."""
-_JOLT_S, _JOLT_DEG = 0.008, 0.75
+_JOLT_S = 0.008
 _ROUNDS = 5
 
 
@@ -249,13 +249,13 @@ class Body:
         It puts the minimum of the shank's rate at the contact, where real gyroscopes have it; curves without impact
         have it some 60 ms later.
         """
-        t = self._plan.t
+        t, size = self._plan.t, np.deg2rad(self._person.gait.jolt_deg)
         for contact in self._plan.contacts:
             if contact.side is not side:
                 continue
             rows = slice(*np.searchsorted(t, [contact.start_s, contact.start_s + 15.0 * _JOLT_S]))
             x = (t[rows] - contact.start_s) / _JOLT_S
-            bent = np.deg2rad(_JOLT_DEG) * contact.strength * x**3 * np.exp(-x)
+            bent = size * contact.strength * x**3 * np.exp(3.0 - x) / 27.0
             thigh = self._thigh[side][rows]
             hinge = multiply(multiply(thigh, about(2, -bent)), conjugate(thigh))
             self._shank[side][rows] = multiply(hinge, self._shank[side][rows])

@@ -27,7 +27,7 @@ _BLOCK = 128
 """Samples made at a time."""
 _AROUND = 120
 """Rows of the internal grid that a block sees before and after its own."""
-_KEPT_S = 20.0
+_KEPT_S = 60.0
 _REMEMBERED = 10_000
 
 
@@ -84,11 +84,14 @@ class LivePerson:
             self.contacts += piece.contacts
             self.repetitions += piece.repetitions
             self.episodes += piece.episodes
-        earliest = min([start_s, *(source.made_s for source in self._sources.values())]) - _KEPT_S
-        while len(self._pieces) > 1 and self._pieces[1].start / GRID_HZ < earliest:
+        while len(self._pieces) > 1 and self._pieces[1].start / GRID_HZ < self._end_s() - _KEPT_S:
             self._pieces.popleft()
         first, last = (start_s - 0.5) * GRID_HZ, (end_s + 0.5) * GRID_HZ
         return [piece for piece in self._pieces if piece.start <= last and piece.start + len(piece) > first]
+
+    def since_s(self) -> float:
+        """Where the movement that is still kept begins."""
+        return self._pieces[0].start / GRID_HZ if self._pieces else 0.0
 
     def _end_s(self) -> float:
         last = self._pieces[-1]
@@ -103,24 +106,26 @@ class _Samples:
 
 
 class LiveSensor:
-    """One worn sensor as a `MotionSource`: reads go forward in time; the last seconds can be read again."""
+    """One worn sensor as a `MotionSource`: reads go forward in time, and a sensor that was away simply goes on.
+
+    The last minute can be read again.
+    """
 
     def __init__(self, live: LivePerson, side: Side, segment: Segment, seed: int, index: int) -> None:
         self.rate_hz = live.rate_hz
-        self.made_s = 0.0
-        """Samples exist up to here."""
         self._live, self._side, self._segment = live, side, segment
         self._worn = live.person.wearing[side, segment]
         self._seed = (seed, 1000 + index)
         self._made = 0
+        self._made_s = 0.0
         self._walk = np.zeros(3)
         self._blocks: deque[_Samples] = deque()
 
     def read(self, start_s: float, end_s: float) -> tuple[Floats, Floats, Floats]:
         """The samples with start_s <= t < end_s: t (n,) s, acc (n, 3) m/s2, gyr (n, 3) rad/s."""
-        while self.made_s < end_s:
-            self._make()
-        while len(self._blocks) > 2 and self._blocks[0].t[-1] < start_s - _KEPT_S:
+        while self._made_s < end_s:
+            self._make(start_s)
+        while len(self._blocks) > 2 and self._blocks[0].t[-1] < end_s - _KEPT_S:
             self._blocks.popleft()
         parts = [block for block in self._blocks if block.t[-1] >= start_s and block.t[0] < end_s]
         if not parts:
@@ -129,21 +134,23 @@ class LiveSensor:
         rows = slice(*np.searchsorted(t, [start_s, end_s]))
         return t[rows], acc[rows], gyr[rows]
 
-    def _make(self) -> None:
-        """The next block of samples."""
+    def _make(self, start_s: float) -> None:
+        """The next block of samples; one that nobody wants any more only moves the clock and the bias on."""
         rng = np.random.default_rng([*self._seed, self._made])
         errors = self._worn.imu
         first = self._made * _BLOCK
         jitter = np.clip(errors.jitter_s * rng.standard_normal(_BLOCK), -0.4 / self.rate_hz, 0.4 / self.rate_hz)
         times = (first + 0.5 + np.arange(_BLOCK)) / self.rate_hz / (1.0 + errors.skew_ppm * 1e-6) + jitter
-        acc, gyr = ideal(self._window(float(times[0]), float(times[-1])), times)
         steps = errors.gyr_walk / np.sqrt(self.rate_hz) * rng.standard_normal((_BLOCK, 3))
         walk = self._walk + np.cumsum(steps, axis=0)
-        noise = rng.standard_normal((_BLOCK, 6))
-        acc, gyr = measured(acc, gyr, errors, errors.gyr_bias + walk, self.rate_hz, noise)
         self._walk = walk[-1]
         self._made += 1
-        self.made_s = float(times[-1])
+        self._made_s = float(times[-1])
+        if times[-1] < start_s - 1.0 or times[0] < self._live.since_s():
+            return
+        acc, gyr = ideal(self._window(float(times[0]), float(times[-1])), times)
+        noise = rng.standard_normal((_BLOCK, 6))
+        acc, gyr = measured(acc, gyr, errors, errors.gyr_bias + walk, self.rate_hz, noise)
         self._blocks.append(_Samples(times, acc, gyr))
 
     def _window(self, start_s: float, end_s: float) -> Track:
