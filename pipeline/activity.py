@@ -62,7 +62,7 @@ class ActivityParameters:
     still_thigh_rad: float = radians(34.0)
     rear_depth_rad: float = radians(55.0)
     rear_sinks_m: float = 0.08
-    one_leg_lean_rad: float = radians(1.3)
+    one_leg_lean_rad: float = radians(2.0)
     stays_lean_rad: float = radians(1.6)
     box_m: float = 0.05
     before_s: float = 1.0

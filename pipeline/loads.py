@@ -67,6 +67,10 @@ class Past:
         while len(self._blocks) > 1 and self._blocks[1].start < block.start - self._rows:
             self._blocks.popleft()
 
+    def rows_kept(self) -> int:
+        """How many rows are in memory."""
+        return sum(len(block) for block in self._blocks)
+
     def span(self, begin: int, end: int) -> LegBlock:
         """Rows begin to end (exclusive), as far as they are kept. At least one row."""
         first = self._blocks[0].start

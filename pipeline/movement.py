@@ -187,7 +187,7 @@ class _Stages:
         codes = self.provisional.update(
             block.start, rows.bent, rows.thigh, rows.lean, rows.knee_known, live, postures, feet, finals
         )
-        codes = self._by_hand(_settled(block.start, codes, done, self.rate_hz))
+        codes = self._by_hand(_settled(block.start, codes, rates.known, done, self.rate_hz))
         loads = self.loads.update(block.start, rows, phases, postures, [])
         update = self._judge(block, codes, done, loads, two_sided=True)
         last = self.finish()
@@ -355,7 +355,7 @@ def _json(value: object) -> object:
     return round(value, 4) if isfinite(value) else None
 
 
-def _settled(start: int, codes: list[int], done: Sequence[_Done], rate_hz: float) -> list[int]:
+def _settled(start: int, codes: list[int], known: list[bool], done: Sequence[_Done], rate_hz: float) -> list[int]:
     """Final activity of every row: that of its unit; standing and sitting as seen; the way into and out of gait belongs
     to the stride it leads to; all else is `other`."""
     rest = (int(Activity.STANDING), int(Activity.SITTING))
@@ -366,7 +366,7 @@ def _settled(start: int, codes: list[int], done: Sequence[_Done], rate_hz: float
         if d.activity in GAIT:
             begin, end = int(d.unit.begin) - start, int(d.unit.end) - start
             for row in range(max(0, begin - reach), min(len(codes), end + reach)):
-                if codes[row] in gait:
+                if known[row] and codes[row] in gait:
                     settled[row] = int(d.activity)
     for d in done:
         begin, end = int(np.ceil(d.unit.begin)) - start, int(d.unit.end) + 1 - start

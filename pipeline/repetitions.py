@@ -41,7 +41,8 @@ class BendParameters:
     leave_rad: flexion above the low that begins a bend; near_rad: what counts as back at the low, or near_share of the
     depth if that is more. turned_rad, turned_share: a bend that gave back this share and rises again by this is over;
     pause_s: so is one that gave it back and rests.
-    chair_*: thigh above, flexion above, shank leaning back less than, changes within still_s below still_rad.
+    chair_*: thigh above, flexion above, shank leaning back less than, changes within still_s below still_rad,
+    and the way down no shorter than lowered_s.
     slow_chair_s, slow_chair_lean_rad: after a longer rest the shank may lean more. rise_rad: the thigh must come down
     from the seat by this much; stood_rad: flexion of standing.
     swing_margin_s: the deepest point may lie this long after toe-off and still be loaded.
@@ -62,6 +63,7 @@ class BendParameters:
     chair_lean_rad: float = radians(-17.0)
     still_s: float = 0.25
     still_rad: float = radians(2.5)
+    lowered_s: float = 0.45
     slow_chair_s: float = 1.5
     slow_chair_lean_rad: float = radians(-36.0)
     rise_rad: float = radians(22.0)
@@ -288,7 +290,9 @@ class BendFinder:
         if self._still_since is None:
             self._still_since = row - self._still_rows
         lean = raised - bent
-        if lean > p.chair_lean_rad:
+        # A foot is put onto a box much faster than a body onto a chair.
+        lowered = self._mode is Posture.UPRIGHT or self._still_since - self._begin > p.lowered_s * self._rate_hz
+        if lean > p.chair_lean_rad and lowered:
             return True
         return lean > p.slow_chair_lean_rad and row - self._still_since > p.slow_chair_s * self._rate_hz
 

@@ -1,0 +1,165 @@
+"""What is being done: physical features on made motion, people never tuned on, and real people."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from pipeline.activity import ActivityChanges
+from pipeline.blocks import Activity
+from pipeline.features import climb
+from pipeline.movement import Movement, analyse
+from pipeline.records import Side
+from pipeline.rows import StepRow
+from pipeline.simulation.script import Bout
+from tests.pipeline.leg_from_imu import leg_from_imu
+from tests.pipeline.made_legs import RATE_HZ, leg, simulated, smooth
+from tests.pipeline.public_legs import CMU_PEOPLE, TUGS, cmu_leg, tug_leg
+from tests.shared_data import dataset
+
+EXERCISES = (
+    Bout("stand", 3.0),
+    Bout("walk", 8.0),
+    Bout("up", 8),
+    Bout("walk", 3.0),
+    Bout("down", 8),
+    Bout("walk", 4.0),
+    Bout("stand", 3.0),
+    Bout("squat", 4),
+    Bout("stand", 2.0),
+    Bout("lunge", 4),
+    Bout("stand", 2.0),
+    Bout("deadlift", 3),
+    Bout("stand", 2.0),
+    Bout("sit", 2),
+    Bout("step_up", 3),
+    Bout("stand", 2.0),
+    Bout("single_leg_squat", 3),
+    Bout("stand", 2.0),
+    Bout("step_down", 3),
+    Bout("stand", 3.0),
+)
+EVERYDAY = (
+    Bout("stand", 3.0),
+    Bout("reach", 15.0),
+    Bout("walk", 8.0, slope_deg=5.0),
+    Bout("turn", 4.0, turn_deg=180.0),
+    Bout("walk", 8.0, slope_deg=-5.0),
+    Bout("sitting", 10.0),
+    Bout("kneel", 5.0),
+    Bout("lift", 12.0),
+    Bout("kneel", 4.0, lead=Side.LEFT),
+    Bout("walk", 8.0, style="stiff"),
+    Bout("walk", 10.0, speed=0.35),
+    Bout("stand", 3.0),
+)
+UNTUNED = (101, 102, 103)
+
+
+@pytest.mark.parametrize("seed", UNTUNED)
+@pytest.mark.parametrize("way", ["causal", "two-sided"])
+def test_steps_and_repetitions_of_people_never_tuned_on(seed: int, way: str) -> None:
+    session = simulated(seed, EXERCISES)
+    truth = session.truth_steps()
+    truth = truth[~truth["transition"] & (truth["role"] != "free")]
+    block = session.leg_block(Side.RIGHT)
+    steps = Movement(Side.RIGHT).update(block).steps if way == "causal" else analyse(Side.RIGHT, block).steps
+    right = [named(steps, row.start_s, row.end_s) == row.activity for row in truth.itertuples()]
+    assert len(right) > 30
+    assert np.mean(right) >= 0.97
+
+
+def named(steps: list[StepRow], start_s: float, end_s: float) -> str:
+    """Activity of the found step that shares more than half of the time with a true one."""
+    for step in steps:
+        shared = min(step.end_s, end_s) - max(step.start_s, start_s)
+        if shared > 0.5 * (max(step.end_s, end_s) - min(step.start_s, start_s)):
+            return step.activity
+    return "missed"
+
+
+@pytest.mark.parametrize("seed", UNTUNED)
+def test_everyday_movement_is_not_called_stairs_or_exercise(seed: int) -> None:
+    block = simulated(seed, EVERYDAY).leg_block(Side.RIGHT)
+    for steps in (Movement(Side.RIGHT).update(block).steps, analyse(Side.RIGHT, block).steps):
+        assert set(Counter(s.activity for s in steps)) <= {"walking", "other", "sit_to_stand"}
+        assert sum(s.activity == "sit_to_stand" for s in steps) == 2
+
+
+def test_an_activity_set_by_hand_names_the_units_that_can_be_it() -> None:
+    block = simulated(UNTUNED[0], EXERCISES).leg_block(Side.RIGHT)
+    steps = analyse(Side.RIGHT, block, Activity.STEP_DOWN).steps
+    bends = [s for s in steps if s.activity in {"squat", "single_leg_squat", "deadlift"}]
+    assert bends == []
+    assert sum(s.activity == "step_down" for s in steps) >= 12
+    assert any(s.activity == "walking" for s in steps)
+
+
+def test_by_hand_from_a_moment_on() -> None:
+    block = simulated(UNTUNED[0], (Bout("stand", 2.0), Bout("squat", 6), Bout("stand", 2.0))).leg_block(Side.RIGHT)
+    leg_stage = Movement(Side.RIGHT)
+    half = len(block) // 2
+    first = leg_stage.update(block.cut(0, half)).steps
+    leg_stage.set_activity(Activity.SINGLE_LEG_SQUAT)
+    second = leg_stage.update(block.cut(half, len(block))).steps
+    assert {s.activity for s in first} == {"squat"}
+    assert {s.activity for s in second} == {"single_leg_squat"}
+
+
+@pytest.mark.parametrize("rise_m", [0.0, 0.17, -0.34])
+def test_climb_of_a_foot_lifted_by_a_known_height_with_a_biased_accelerometer(rise_m: float) -> None:
+    t = np.arange(0, 1.2, 1 / RATE_HZ)
+    height = rise_m * smooth((t - 0.2) / 0.8)
+    up = np.gradient(np.gradient(height, t), t) + 0.3
+    block = leg(len(t), shank_acc=np.column_stack([np.zeros(len(t)), up, np.zeros(len(t))]))
+    assert climb(block, 0, len(t) - 1, 0.26) == pytest.approx(rise_m, abs=0.005)
+
+
+def test_climb_of_a_shank_that_only_turns_about_its_ankle_is_nothing() -> None:
+    t = np.arange(0, 1.0, 1 / RATE_HZ)
+    lean = np.radians(-25 + 40 * smooth(t))
+    rate = np.gradient(lean, t)
+    height = 0.26 * np.cos(lean)
+    up = np.gradient(np.gradient(height, t), t)
+    block = leg(
+        len(t),
+        shank_acc=np.column_stack([np.zeros(len(t)), up, np.zeros(len(t))]),
+        shank_incl=lean,
+        shank_rate=rate,
+    )
+    assert climb(block, 5, len(t) - 6, 0.26) == pytest.approx(0.0, abs=0.005)
+
+
+def test_unknown_acceleration_gives_no_climb() -> None:
+    assert np.isnan(climb(leg(100, shank_acc=np.full((100, 3), np.nan)), 0, 99, 0.26))
+
+
+def test_an_activity_is_an_event_once_it_lasts() -> None:
+    changes = ActivityChanges("right", RATE_HZ, 0.3)
+    codes = [int(Activity.STANDING)] * 100 + [int(Activity.WALKING)] * 10 + [int(Activity.STANDING)] * 50
+    codes += [int(Activity.SQUAT)] * 60
+    said = [(row, event.fields["activity"]) for row, event in changes.update(0, codes)]
+    assert said == [(30, "standing"), (190, "squat")]
+
+
+@pytest.mark.parametrize("trial", TUGS)
+@pytest.mark.parametrize("side", list(Side))
+def test_timed_up_and_go_of_a_real_person(trial: str, side: Side) -> None:
+    """Stands up once, sits down once; walking and turns are neither stairs nor exercise."""
+    block = leg_from_imu(tug_leg(dataset("sensbiotk_inria"), trial, side), side)
+    for steps in (Movement(side).update(block).steps, analyse(side, block).steps):
+        kinds = Counter(s.activity for s in steps)
+        assert kinds["sit_to_stand"] == 2
+        assert kinds["walking"] >= 1
+        assert set(kinds) <= {"walking", "other", "sit_to_stand"}
+
+
+@pytest.mark.parametrize("person", CMU_PEOPLE)
+@pytest.mark.parametrize("condition", ["CSBaseline", "CSStiffKnee"])
+def test_real_treadmill_walking_is_walking(person: str, condition: str) -> None:
+    folder = dataset("cmu_capacitive")
+    for side in Side:
+        block = leg_from_imu(cmu_leg(folder, person, condition, side), side)
+        kinds = Counter(s.activity for s in analyse(side, block).steps)
+        assert kinds["walking"] >= 0.9 * kinds.total()
+        assert kinds["stair_ascent"] + kinds["stair_descent"] + kinds["lunge"] == 0

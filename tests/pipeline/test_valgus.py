@@ -1,0 +1,233 @@
+"""Episodes on made angles of known size, time and certainty; thresholds from TOML; clean references; drivers."""
+
+import math
+
+import numpy as np
+import pytest
+
+from pipeline.blocks import Activity, Floats, LegBlock
+from pipeline.clean import CleanCurve, CleanReference, learn_clean
+from pipeline.driver import UsualTurns, changes, driver
+from pipeline.errors import BadInputError
+from pipeline.rows import EpisodeRow, RaisedEvent
+from pipeline.thresholds import Limits, ValgusParameters, valgus_parameters
+from pipeline.valgus import JudgedUnit, ValgusWatch, WatchRows
+from tests.pipeline.made_legs import RATE_HZ, leg
+
+Result = tuple[list[EpisodeRow], list[RaisedEvent]]
+
+
+def hump(n: int, begin: int, end: int, size_deg: float) -> Floats:
+    """Zero, but size_deg from row begin to row end (exclusive)."""
+    values = np.zeros(n)
+    values[begin:end] = np.radians(size_deg)
+    return values
+
+
+def watch(
+    block: LegBlock,
+    judged: Floats | None = None,
+    activity: Activity = Activity.WALKING,
+    units: list[JudgedUnit] | None = None,
+    parameters: ValgusParameters | None = None,
+    since: float = 0.0,
+) -> Result:
+    n = len(block)
+    on = np.ones(n, dtype=bool) if judged is None else np.asarray(judged, dtype=bool)
+    lifted = float(np.flatnonzero(~on)[0]) if not on.all() else math.inf
+    rows = WatchRows(
+        block.flexion.tolist(),
+        block.excess.tolist(),
+        block.collapse.tolist(),
+        block.excess_sd.tolist(),
+        block.collapse_sd.tolist(),
+        (on & block.valid).tolist(),
+        [since] * n,
+        [math.inf if o else lifted for o in on],
+        [int(activity)] * n,
+    )
+    stage = ValgusWatch("right", RATE_HZ, block.cut, parameters)
+    finished, events = stage.update(block.start, rows, units or [])
+    last, more = stage.finish(block.start + n)
+    return [e for _, e in finished + last], [e for _, e in events + more]
+
+
+def test_an_episode_has_the_place_size_and_measure_of_what_made_it() -> None:
+    excess = hump(400, 100, 160, 9.0)
+    block = leg(400, excess=excess, abduction=excess + 0.05, flexion=np.full(400, 0.5))
+    unit = JudgedUnit(Activity.WALKING, 3, 60.0, 200.0, 205)
+    (episode,), events = watch(block, units=[unit])
+    assert (episode.start_s, episode.end_s) == (1.0, 1.6)
+    assert (episode.measure, episode.severity, episode.step_index) == ("abduction", "marked", 3)
+    assert episode.peak_excess_deg == pytest.approx(9.0)
+    assert episode.baseline_deg == pytest.approx(math.degrees(0.05))
+    assert episode.confidence > 0.99
+    assert [e.kind for e in events] == ["episode_start", "episode_end"]
+
+
+def test_the_cue_comes_a_tenth_of_a_second_after_the_threshold() -> None:
+    _, events = watch(leg(400, collapse=hump(400, 100, 180, 12.0)))
+    start = events[0]
+    assert start.fields["start_s"] == 1.0
+    assert start.time_s == pytest.approx(1.1, abs=0.011)
+    assert start.fields["measure"] == "collapse"
+
+
+@pytest.mark.parametrize(("size_deg", "severity"), [(5.5, "notice"), (8.5, "marked"), (10.5, "strong")])
+def test_severity_by_size(size_deg: float, severity: str) -> None:
+    (episode,), _ = watch(leg(300, excess=hump(300, 100, 150, size_deg)))
+    assert episode.severity == severity
+
+
+def test_both_measures_at_once() -> None:
+    block = leg(300, excess=hump(300, 100, 150, 7.0), collapse=hump(300, 110, 150, 9.0))
+    (episode,), _ = watch(block)
+    assert episode.measure == "both"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        leg(300, excess=hump(300, 100, 150, 4.0)),
+        leg(300, excess=hump(300, 100, 109, 12.0)),
+        leg(300, excess=hump(300, 100, 150, 7.0), excess_sd=np.full(300, np.radians(4.0))),
+        leg(300, excess=np.full(300, np.nan), collapse=np.full(300, np.nan)),
+    ],
+    ids=["too small", "too short", "within its own uncertainty", "unknown"],
+)
+def test_no_episode(block: LegBlock) -> None:
+    assert watch(block) == ([], [])
+
+
+@pytest.mark.parametrize("activity", [Activity.STANDING, Activity.SITTING])
+def test_rest_is_not_judged(activity: Activity) -> None:
+    assert watch(leg(300, excess=hump(300, 100, 200, 12.0)), activity=activity) == ([], [])
+
+
+def test_nothing_in_an_unloaded_or_invalid_phase() -> None:
+    block = leg(300, excess=hump(300, 100, 150, 12.0))
+    judged = np.ones(300, dtype=bool)
+    judged[95:155] = False
+    assert watch(block, judged) == ([], [])
+
+
+def test_what_began_before_the_contact_counts_from_the_contact() -> None:
+    (episode,), _ = watch(leg(300, excess=hump(300, 100, 180, 9.0)), since=140.0)
+    assert episode.start_s == pytest.approx(1.4)
+
+
+def test_it_ends_where_the_foot_left_the_ground() -> None:
+    judged = np.ones(300, dtype=bool)
+    judged[150:] = False
+    (episode,), _ = watch(leg(300, excess=hump(300, 100, 200, 9.0)), judged)
+    assert episode.end_s == pytest.approx(1.5)
+
+
+def test_a_dip_within_the_hysteresis_does_not_part_an_episode() -> None:
+    excess = hump(300, 100, 170, 7.0)
+    excess[130:140] = np.radians(4.2)
+    assert len(watch(leg(300, excess=excess))[0]) == 1
+    excess[130:140] = np.radians(1.0)
+    assert len(watch(leg(300, excess=excess))[0]) == 2
+
+
+def test_confidence_is_the_chance_that_the_threshold_was_exceeded() -> None:
+    at_threshold = leg(300, excess=hump(300, 100, 150, 5.01), excess_sd=np.full(300, np.radians(2.0)))
+    (even,), _ = watch(at_threshold)
+    assert even.confidence == pytest.approx(0.5, abs=0.01)
+    one_sd = leg(300, excess=hump(300, 100, 150, 7.0), excess_sd=np.full(300, np.radians(2.0)))
+    (sure,), _ = watch(one_sd)
+    assert sure.confidence == pytest.approx(0.841, abs=0.01)
+
+
+def test_the_final_activity_judges_with_its_own_thresholds() -> None:
+    strict = ValgusParameters(by_activity={Activity.SQUAT: Limits(excess_deg=(4.0, 5.0, 6.0))})
+    unit = JudgedUnit(Activity.SQUAT, 0, 50.0, 200.0, 210)
+    (episode,), events = watch(leg(300, excess=hump(300, 100, 150, 7.0)), units=[unit], parameters=strict)
+    assert (episode.activity_at_onset, episode.activity, episode.severity) == ("walking", "squat", "strong")
+    assert events[0].fields["severity"] == "notice"
+
+
+def test_collapse_is_judged_above_the_clean_movement_at_the_same_flexion() -> None:
+    knees_out = CleanReference({Activity.SQUAT: CleanCurve((0.0, 90.0), (0.0, 0.0), (0.0, -8.0))})
+    block = leg(300, collapse=hump(300, 100, 160, 3.0), flexion=np.full(300, math.radians(90)))
+    assert watch(block, activity=Activity.SQUAT) == ([], [])
+    (episode,), _ = watch(block, activity=Activity.SQUAT, parameters=ValgusParameters(clean=knees_out))
+    assert episode.measure == "collapse" and episode.severity == "marked"
+
+
+def test_thresholds_from_toml() -> None:
+    read = valgus_parameters("excess_deg = [6, 9, 12]\nsd_factor = 1.5\n[squat]\ncollapse_deg = [9, 12, 15]\n")
+    assert read.of(Activity.WALKING).excess_deg == (6.0, 9.0, 12.0)
+    assert read.of(Activity.SQUAT).collapse_deg == (9.0, 12.0, 15.0)
+    assert read.of(Activity.SQUAT).excess_deg == (6.0, 9.0, 12.0)
+    assert read.sd_factor == 1.5
+    assert valgus_parameters("") == ValgusParameters()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "excess_deg = 5",
+        "excess_deg = [8, 5, 10]",
+        "excess_deg = [5, 8, 'x']",
+        "hysteresis_deg = -1",
+        "jumping = 3",
+        "[",
+    ],
+)
+def test_bad_thresholds_are_refused_in_one_line(text: str) -> None:
+    with pytest.raises(BadInputError) as caught:
+        valgus_parameters(text)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_clean_curve_is_straight_between_its_knots_and_held_beyond() -> None:
+    curve = CleanCurve((0.0, 60.0, 90.0), (0.0, 3.0, 3.0), (0.0, -6.0, -3.0))
+    assert curve.at(30.0) == (1.5, -3.0)
+    assert curve.at(-20.0) == (0.0, 0.0)
+    assert curve.at(120.0) == (3.0, -3.0)
+
+
+def test_a_persons_clean_movement_is_learnt_from_guided_repetitions() -> None:
+    flexion = np.radians(np.tile(np.concatenate([np.linspace(0, 90, 150), np.linspace(90, 0, 150)]), 3))
+    block = leg(900, flexion=flexion, collapse=-0.1 * flexion, excess=0.02 * flexion)
+    reference = learn_clean([(Activity.SQUAT, block, np.ones(900, dtype=bool))])
+    excess, collapse = reference.of(Activity.SQUAT).at(60.0)
+    assert collapse == pytest.approx(-6.0, abs=0.3) and excess == pytest.approx(1.2, abs=0.1)
+    assert reference.of(Activity.LUNGE).at(60.0) == (0.0, 0.0)
+    again = CleanReference.from_dict(reference.to_dict())
+    assert again.of(Activity.SQUAT) == reference.of(Activity.SQUAT)
+
+
+@pytest.mark.parametrize("values", [{"squat": {}}, {"flying": {"flexion_deg": [0]}}, {"squat": 3}])
+def test_a_bad_clean_reference_is_refused(values: dict[str, object]) -> None:
+    with pytest.raises(BadInputError):
+        CleanReference.from_dict(values)
+
+
+def turned(thigh_deg: float, rotation_deg: float) -> LegBlock:
+    """A step in which thigh and tibia turn inward by so much until row 30, and back."""
+    course = np.concatenate([np.linspace(0, 1, 31), np.linspace(1, 0, 30)])
+    return leg(61, thigh_yaw=np.radians(thigh_deg) * course + 2.0, rotation=np.radians(rotation_deg) * course)
+
+
+@pytest.mark.parametrize(
+    ("thigh_deg", "rotation_deg", "expected"),
+    [(16.0, -3.0, "hip"), (6.0, 14.0, "foot"), (18.0, 16.0, "mixed"), (5.0, 4.0, "unclear")],
+)
+def test_the_driver_is_what_turns_more_than_in_clean_steps(
+    thigh_deg: float, rotation_deg: float, expected: str
+) -> None:
+    usual = UsualTurns()
+    for _ in range(4):
+        usual.add(Activity.WALKING, turned(5.0, 4.0))
+    turn, rotation = changes(turned(thigh_deg, rotation_deg), 30)
+    usual_turn, usual_rotation = usual.at(Activity.WALKING, 0.5)
+    assert (usual_turn, usual_rotation) == (pytest.approx(5.0, abs=0.2), pytest.approx(4.0, abs=0.2))
+    assert driver(turn - usual_turn, rotation - usual_rotation, 4.0) == expected
+
+
+def test_an_unknown_turn_tells_no_driver() -> None:
+    turn, rotation = changes(leg(61, thigh_yaw=np.full(61, np.nan)), 30)
+    assert driver(turn, rotation, 4.0) == "unclear"
