@@ -231,9 +231,7 @@ def _leg(leg: LegView, blocks: bool) -> list[RenderableType]:
 
 
 def _figure(angle: Angle, decimals: int, style: str, blocks: bool) -> RenderableType:
-    number = f"{angle.deg:+.{decimals}f}" if decimals else f"{angle.deg:.0f}"
-    if not math.isfinite(angle.deg):
-        number = "-"
+    number = _signed(angle.deg) if decimals else _plain(angle.deg, 0)
     spread = f"±{angle.sd_deg:.1f}°" if math.isfinite(angle.sd_deg) else ""
     if not blocks:
         return Text.assemble((f"{number}°", style), f" {spread}")
@@ -285,15 +283,16 @@ def _to_do(leg: LegView) -> str:
 def _with_sd(angle: Angle) -> str:
     if not math.isfinite(angle.deg):
         return "-"
-    return f"{angle.deg:+.1f}" + (f" ±{angle.sd_deg:.1f}" if math.isfinite(angle.sd_deg) else "")
+    return _signed(angle.deg) + (f" ±{angle.sd_deg:.1f}" if math.isfinite(angle.sd_deg) else "")
 
 
 def _signed(value: float) -> str:
-    return f"{value:+.1f}" if math.isfinite(value) else "-"
+    # Adding zero turns a rounded -0.0 into 0.0.
+    return f"{round(value, 1) + 0.0:+.1f}" if math.isfinite(value) else "-"
 
 
 def _plain(value: float, decimals: int = 1) -> str:
-    return f"{value:.{decimals}f}" if math.isfinite(value) else "-"
+    return f"{round(value, decimals) + 0.0:.{decimals}f}" if math.isfinite(value) else "-"
 
 
 def _clock(seconds: float) -> str:
