@@ -39,8 +39,11 @@ class ImuSamples:
     mag: (n, 3) uT or None.
     clipped: (n,) True where a channel stands at the end of its range.
     battery: 0 to 1, or None where this block did not say.
-    lost: samples known to be missing before this block (from counter or device time).
+    lost: samples known to be missing before this block (from counter or device time); negative where late samples
+    fill a hole that was counted before, so that the running sum is the true loss.
     rejected: packets or frames thrown away since the last block (short, corrupt, duplicate).
+    restarts: restarts of the device's clock at this block. All its samples stand on the new clock; ticks go on one
+    sample interval after the last, though more time may have passed, so a time base is to be anchored anew.
     """
 
     ticks: Ints
@@ -53,6 +56,7 @@ class ImuSamples:
     battery: float | None = None
     lost: int = 0
     rejected: int = 0
+    restarts: int = 0
 
     def __len__(self) -> int:
         return len(self.ticks)

@@ -70,12 +70,16 @@ class MovementParameters:
 
 @dataclass(slots=True)
 class MovementUpdate:
-    """What became known. activity: (n,) code of each row of the block, provisional when causal; the rest in order."""
+    """What became known. activity: (n,) code of each row of the block, provisional when causal; the rest in order.
+
+    Each step's event has the time at which it was raised; episode_times_s are those of the episodes.
+    """
 
     activity: Bytes
     steps: list[StepRow] = field(default_factory=list)
     episodes: list[EpisodeRow] = field(default_factory=list)
     events: list[RaisedEvent] = field(default_factory=list)
+    episode_times_s: list[float] = field(default_factory=list)
 
 
 class Movement:
@@ -196,7 +200,8 @@ class _Stages:
         for _, episode in episodes:
             self.sets.collapse(episode.step_index)
         events += self._set_event(self.next_row, self.sets.finish())
-        return MovementUpdate(np.zeros(0, np.uint8), [], [e for _, e in episodes], [e for _, e in events])
+        times = [row / self.rate_hz for row, _ in episodes]
+        return MovementUpdate(np.zeros(0, np.uint8), [], [e for _, e in episodes], [e for _, e in events], times)
 
     def _units(self, feet: Sequence[FootEvent], bends: Sequence[Unit]) -> list[Unit]:
         strides = (self.strides.event(event) for event in feet)
@@ -294,7 +299,13 @@ class _Stages:
         self.next_row = block.start + len(block)
         events += self._sets(done, episodes)
         ordered = [event for _, event in sorted(events, key=itemgetter(0))]
-        return MovementUpdate(np.array(codes, dtype=np.uint8), [d.row for d in done], [e for _, e in episodes], ordered)
+        return MovementUpdate(
+            activity=np.array(codes, dtype=np.uint8),
+            steps=[d.row for d in done],
+            episodes=[e for _, e in episodes],
+            events=ordered,
+            episode_times_s=[row / self.rate_hz for row, _ in episodes],
+        )
 
     def _sets(self, done: Sequence[_Done], episodes: Sequence[tuple[int, EpisodeRow]]) -> list[tuple[int, RaisedEvent]]:
         """Set events of these rows: units, the episodes in them and the ends of pauses in the order of their rows."""

@@ -6,6 +6,7 @@ at every flat foot is met exactly. World: z up, x ahead at the beginning, y left
 (shapes.GRID_HZ).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -15,11 +16,12 @@ from pipeline.records import Side
 from pipeline.simulation.collapses import LegPose, collapsed, medial_collapse, strength_of
 from pipeline.simulation.person import Person
 from pipeline.simulation.plan import Injection, Joint, Plan, Trunk
-from pipeline.simulation.rotations import LEVEL, about, knee_rotation, multiply, rotate
-from pipeline.simulation.shapes import GRID_HZ, bump, ramp
+from pipeline.simulation.rotations import LEVEL, about, conjugate, knee_rotation, multiply, rotate
+from pipeline.simulation.shapes import GRID_HZ, bump, ramp, staircase
 
 _DAMPING_M = 0.06
 """Of the corrections of locked feet: keeps a nearly straight knee from jerking."""
+_JOLT_S = 0.008
 _ROUNDS = 5
 
 
@@ -175,7 +177,8 @@ class Body:
     def _reach(self, side: Side) -> Floats:
         """(n, 3) from the pelvis to the ankle."""
         thigh, shank = self._bones[side]
-        return self._hips[side] + rotate(self._thigh[side], thigh) + rotate(self._shank[side], shank)
+        reach: Floats = self._hips[side] + rotate(self._thigh[side], thigh) + rotate(self._shank[side], shank)
+        return reach
 
     def _roll(self, side: Side) -> Floats:
         """(n, 3) how far rolling over heel or ball has moved the ankle from where it is on a flat foot."""
@@ -188,42 +191,41 @@ class Body:
     def pelvis(self, grounded: bool = True) -> Floats:
         """(n, 3) path of the pelvis that keeps the carrying foot where it is."""
         velocity = np.zeros((len(self._plan.t), 3))
+        reaches = {side: self._reach(side) for side in Side}
         for side in Side:
-            demanded = np.gradient(self._roll(side) - self._reach(side), 1.0 / GRID_HZ, axis=0, edge_order=2)
+            demanded = np.gradient(self._roll(side) - reaches[side], 1.0 / GRID_HZ, axis=0, edge_order=2)
             velocity += self._share[side][:, None] * demanded
         path = np.zeros_like(velocity)
         path[1:] = np.cumsum(0.5 * (velocity[1:] + velocity[:-1]), axis=0) / GRID_HZ
-        standing = np.mean([self._reach(side)[0, 2] for side in Side])
+        standing = np.mean([reach[0, 2] for reach in reaches.values()])
         if self._start.pelvis is None:
             path[:, 2] += self._start.ground + self._person.body.ankle_m - standing
         else:
             path += self._start.pelvis
         if grounded:
-            path[:, 2] += self._ground(path)
+            path[:, 2] += self._ground(path, reaches)
         path[:, 2] += self._plan.trunk[Trunk.PLATFORM]
         return path
 
-    def _ground(self, path: Floats) -> Floats:
+    def _ground(self, path: Floats, reaches: Mapping[Side, Floats]) -> Floats:
         """(n,) what must be added for every flat foot to stand at its height."""
         t = self._plan.t
-        total = np.zeros(len(t))
-        stances = sorted(self._plan.stances, key=lambda s: s.start_s)
         standing = self._start.ground + self._person.body.ankle_m
-        due, since = 0.0, 0.0
-        for stance in stances:
+        steps: list[tuple[float, float, float]] = []
+        since = 0.0
+        for stance in sorted(self._plan.stances, key=lambda s: s.start_s):
             middle = min(int(0.5 * (stance.start_s + stance.end_s) * GRID_HZ), len(t) - 1)
             sides = tuple(Side) if stance.side is None else (stance.side,)
-            height = np.mean([(path + self._reach(side))[middle, 2] for side in sides])
-            wanted = standing + stance.height_m - height
+            height = float(np.mean([path[middle, 2] + reaches[side][middle, 2] for side in sides]))
             if stance.start_s > 0.0:
-                total += (wanted - due) * ramp(t, since, max(stance.start_s, since + 0.05))
-                due = wanted
+                steps.append((since, max(stance.start_s, since + 0.05), standing + stance.height_m - height))
             since = stance.end_s
-        return total
+        return staircase(t, 0.0, steps) if steps else np.zeros(len(t))
 
     def result(self, side: Side, pelvis: Floats) -> LegMotion:
         """The leg in the world, with its true angles."""
         channels = self._plan.legs[side]
+        self._jolt(side)
         flexion, abduction, rotation = self._angles[side]
         knee = pelvis + self._hips[side] + rotate(self._thigh[side], self._bones[side][0])
         return LegMotion(
@@ -240,6 +242,24 @@ class Body:
             self._share[side],
             self._plan.codes[side],
         )
+
+    def _jolt(self, side: Side) -> None:
+        """The foot's stop at contact jerks the shank back about the knee: a degree or so, over in 60 ms.
+
+        It puts the minimum of the shank's rate at the contact, where real gyroscopes have it; curves without impact
+        have it some 60 ms later.
+        """
+        t, size = self._plan.t, np.deg2rad(self._person.gait.jolt_deg)
+        for contact in self._plan.contacts:
+            if contact.side is not side:
+                continue
+            rows = slice(*np.searchsorted(t, [contact.start_s, contact.start_s + 15.0 * _JOLT_S]))
+            x = (t[rows] - contact.start_s) / _JOLT_S
+            bent = size * contact.strength * x**3 * np.exp(3.0 - x) / 27.0
+            thigh = self._thigh[side][rows]
+            hinge = multiply(multiply(thigh, about(2, -bent)), conjugate(thigh))
+            self._shank[side][rows] = multiply(hinge, self._shank[side][rows])
+            self._angles[side][0][rows] += bent
 
 
 def _bones(person: Person, side: Side) -> tuple[Floats, Floats]:

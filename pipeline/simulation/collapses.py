@@ -83,12 +83,12 @@ def strength_of(injection: Injection, peak: LegPose) -> Strength:
         if collapse.driver == "frontal":
             return Strength(size, 0.0, 0.0)
         if collapse.driver == "foot":
-            return Strength(size, 0.9 * size, 0.15 * size)
-        return Strength(size, -0.35 * size, 1.0 * size)
+            return Strength(size, 0.9 * size, 0.05 * size)
+        return Strength(size, -0.75 * size, 0.95 * size)
     abduction = size if collapse.kind == "both" else 0.0
     wanted = 1.35 * size if collapse.kind == "both" else size
     if collapse.kind == "both" and collapse.driver == "foot":
-        return Strength(size, 0.9 * size, 0.15 * size)
+        return Strength(size, 0.9 * size, 0.05 * size)
     rotations = np.linspace(0.0, -_MOST_ROTATION, 31)
     reached = np.array([_rise(peak, injection.collapse.side, _hip(abduction, float(r), lean)) for r in rotations])
     most = int(np.argmax(reached))

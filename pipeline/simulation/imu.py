@@ -21,7 +21,7 @@ from pipeline.simulation.rotations import conjugate, continuous, exponential, mu
 from pipeline.simulation.shapes import GRID_HZ, smoothstep
 from pipeline.simulation.wearing import MIRROR, ImuErrors, Wearing
 
-_SHOCK_MS2 = 3.0 * STANDARD_GRAVITY
+_SHOCK_MS2 = 2.6 * STANDARD_GRAVITY
 _CHUNK = 8000
 _MARGIN = 40
 """Rows beyond a chunk that its splines also see: their influence fades by 0.27 a row."""

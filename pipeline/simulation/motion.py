@@ -64,7 +64,7 @@ def motions(person: Person, script: Script, seed: Sequence[int], *, endless: boo
     state = _State(0, Start(), _postures(person, np.random.default_rng([*seed, 0x57A2D]), script[0].lead))
     while True:
         for flow in flows(script):
-            motion, state = _realise(person, flow, state, np.random.default_rng([*seed, index]))
+            motion, state = _realise(person, flow, state, [*seed, index])
             index += 1
             yield motion
         if not endless:
@@ -83,9 +83,10 @@ def _postures(person: Person, rng: np.random.Generator, lead: Side) -> dict[Side
     }
 
 
-def _realise(person: Person, flow: Sequence[Bout], state: _State, rng: np.random.Generator) -> tuple[Motion, _State]:
-    plan = plan_flow(person, flow, rng)
-    posture = state.posture if plan.quiet else _postures(person, rng, flow[0].lead)
+def _realise(person: Person, flow: Sequence[Bout], state: _State, seed: Sequence[int]) -> tuple[Motion, _State]:
+    plan = plan_flow(person, flow, np.random.default_rng(seed))
+    standing = np.random.default_rng([*seed, 1])
+    posture = state.posture if plan.quiet else _postures(person, standing, flow[0].lead)
     _stand(person, plan, state, posture)
     body = Body(person, plan, state.start)
     body.settle()

@@ -36,6 +36,7 @@ class Gait:
     thigh_wave, knee_wave: (deg, phase 0..1) of the first harmonics added to the curves.
     stride_sd: relative variation from stride to stride. vigour: speed and smoothness of exercises, 1 is usual.
     rep_sd: relative variation of depth and tempo between repetitions.
+    jolt_deg: how far the foot's stop at a heel strike jerks the shank about the knee.
     sway: seeds of the standing sway. posture_deg: variation between standings.
     """
 
@@ -54,6 +55,7 @@ class Gait:
     rep_sd: float
     pelvis_turn_deg: float
     pelvis_list_deg: float
+    jolt_deg: float
     sway: tuple[float, ...]
     sway_deg: float
     posture_deg: float
@@ -155,6 +157,7 @@ def draw_person(
         heel_m=0.05 * size,
     )
     gait = _draw_gait(rng, cadence_spm, variation, posture)
+    gait = replace(gait, jolt_deg=shocks * gait.jolt_deg)
     legs = _draw_legs(rng, variation)
     wearing = {}
     for side in Side:
@@ -189,6 +192,7 @@ def _draw_gait(rng: np.random.Generator, cadence_spm: float | None, variation: f
         rep_sd=0.06 * variation,
         pelvis_turn_deg=normal(5.0, 1.5),
         pelvis_list_deg=normal(3.0, 1.0),
+        jolt_deg=1.0 + variation * 0.3 * float(rng.uniform(-1.0, 1.0)),
         sway=tuple(float(v) for v in rng.uniform(size=24)),
         sway_deg=0.25 * posture,
         posture_deg=1.2 * posture,

@@ -163,4 +163,4 @@ class Plan:
 
     def label(self, side: Side, start_s: float, end_s: float, activity: Activity) -> None:
         """What this leg does between two times."""
-        self.codes[side][(self.t >= start_s) & (self.t < end_s)] = activity
+        self.codes[side][slice(*np.searchsorted(self.t, [start_s, end_s]))] = activity

@@ -83,6 +83,20 @@ def flows(script: Script) -> Iterator[tuple[Bout, ...]]:
         yield tuple(run)
 
 
+def mirrored(script: Script) -> list[Bout]:
+    """The same script with left and right exchanged."""
+    other = {Side.LEFT: Side.RIGHT, Side.RIGHT: Side.LEFT}
+    return [
+        replace(
+            bout,
+            lead=other[bout.lead],
+            turn_deg=-bout.turn_deg,
+            collapses=tuple(replace(c, side=other[c.side]) for c in bout.collapses),
+        )
+        for bout in script
+    ]
+
+
 def parse_script(text: str) -> list[Bout]:
     """A script from text such as `stand:5,flex:6,walk:30,up:10,down:10,lunge:8,squat:8`.
 
@@ -173,6 +187,20 @@ def everyday_script(
         main += [Bout("stand", float(rng.uniform(3.0, 6.0))), *blocks[int(k)]]
     main.append(Bout("stand", 5.0))
     script += [_led(bout, rng, sides, collapse_rate) for bout in main]
+    return script
+
+
+def idle_script(rng: np.random.Generator, seconds: float = 600.0) -> list[Bout]:
+    """Everyday movement with no exercise in it: sitting, rising, reaching, turning, kneeling, riding a lift."""
+    script = [Bout("stand", 5.0)]
+    spent = 5.0
+    while spent < seconds:
+        what = ("sitting", "reach", "turn", "kneel", "lift", "stand")[int(rng.integers(6))]
+        lead = list(Side)[int(rng.integers(2))]
+        amount = float(rng.uniform(4.0, 25.0)) if what in {"sitting", "lift", "stand"} else float(rng.uniform(3.0, 8.0))
+        turn = float(rng.choice([90.0, 180.0, -90.0, -180.0]))
+        script.append(Bout(what, amount, lead=lead, turn_deg=turn if what == "turn" else 0.0))
+        spent += amount + 4.0
     return script
 
 

@@ -32,6 +32,20 @@ def bump(t: Floats, start: float, peak: float, end: float) -> Floats:
     return ramp(t, start, peak) * (1.0 - ramp(t, peak, end))
 
 
+def staircase(t: Floats, first: float, steps: Sequence[tuple[float, float, float]]) -> Floats:
+    """From level `first` by quintic steps (from, to, new level); t: (n,) rising. Costs O(n) however many the steps."""
+    arrived = np.zeros(len(t) + 1)
+    on_the_way = np.zeros(len(t))
+    level = first
+    for start, end, new in steps:
+        a, b = np.searchsorted(t, [start, end])
+        on_the_way[a:b] += (new - level) * ramp(t[a:b], start, end)
+        arrived[b] += new - level
+        level = new
+    levels: Floats = first + np.cumsum(arrived[:-1]) + on_the_way
+    return levels
+
+
 class Cycle:
     """A curve over one cycle, through values at fractions of the cycle, as a periodic cubic spline."""
 

@@ -16,6 +16,14 @@ from pipeline.simulation.plan import Contact, Repetition
 from pipeline.simulation.rotations import conjugate, medial_tilt, multiply, rotate
 from pipeline.simulation.shapes import GRID_HZ
 
+BARE_ANGLES = {
+    "flexion_deg": "flexion",
+    "abduction_deg": "abduction",
+    "rotation_deg": "rotation",
+    "valgus_excess_deg": "excess",
+}
+"""Columns of angles that need no other segment, and the channels they come from."""
+
 _SD = np.deg2rad(1.0)
 
 

@@ -138,7 +138,7 @@ def draw_wearing(
 def draw_tissue(rng: np.random.Generator, segment: Segment, factor: float = 1.0) -> SoftTissue:
     """Soft tissue of one segment; `factor` scales all of it."""
     thigh = segment is Segment.THIGH
-    spread = np.array([2.0, 3.2, 1.5]) if thigh else np.array([1.0, 1.6, 0.9])
+    spread = np.array([2.2, 3.4, 1.9]) if thigh else np.array([1.3, 2.0, 1.1])
     floor = np.sign(rng.standard_normal(3)) * 0.35 * spread
     return SoftTissue(
         flexion_deg=vector(factor * (floor + spread * rng.standard_normal(3))),
@@ -148,7 +148,7 @@ def draw_tissue(rng: np.random.Generator, segment: Segment, factor: float = 1.0)
         wobble_hz=float(rng.uniform(8.0, 15.0)),
         decay_s=float(rng.uniform(0.035, 0.07)),
         shift_m=vector(factor * (0.008 if thigh else 0.004) * rng.standard_normal(3)),
-        wobble_m=vector(factor * (0.003 if thigh else 0.0015) * rng.standard_normal(3)),
+        wobble_m=vector(factor * (0.0010 if thigh else 0.0006) * rng.standard_normal(3)),
     )
 
 

@@ -16,7 +16,7 @@ from pipeline.simulation.curves import STYLES, WALK, Locomotion, foot_pitch, war
 from pipeline.simulation.person import Person
 from pipeline.simulation.plan import OTHER_SIDE, Contact, Injection, Joint, Plan, Repetition, Stance, Trunk
 from pipeline.simulation.script import Bout
-from pipeline.simulation.shapes import ramp, through
+from pipeline.simulation.shapes import bump, ramp, staircase, through
 
 _BEFORE = 0.65
 """Of a cycle, before the first contact: the first step begins."""
@@ -135,7 +135,7 @@ def _leg(
     at = [float(k) for k in range(-1, len(own) + 1)]
     varied = {
         name: through(at, [float(v) for v in 1.0 + sd * rng.standard_normal(len(at))], phase)
-        for name, sd in (("thigh", gait.stride_sd), ("knee", gait.stride_sd), ("front", 6.0 * gait.stride_sd))
+        for name, sd in (("thigh", gait.stride_sd), ("knee", gait.stride_sd), ("front", 12.0 * gait.stride_sd))
     }
     channels = plan.legs[side]
     shares = _shares(len(ways), own, phase)
@@ -145,7 +145,7 @@ def _leg(
         p = warp(phase, way.style.toe_off, way.toe_off)
         shifted = p + gait.knee_shift
         thigh = gait.thigh_gain * way.size * (way.style.thigh(p) + _wave(gait.thigh_wave, phase))
-        knee = way.size * (gait.knee_gain * way.style.knee(shifted) + _wave(gait.knee_wave, phase))
+        knee = way.size**0.45 * (gait.knee_gain * way.style.knee(shifted) + _wave(gait.knee_wave, phase))
         if way.style is not WALK:
             thigh, knee = thigh / gait.thigh_gain, gait.stairs_gain * knee / gait.knee_gain
         knee = _softplus(knee)
@@ -153,7 +153,8 @@ def _leg(
         if way.bout.style == "stiff":
             straight = 0.55 * (ramp(np.mod(p, 1.0), 0.45, 0.72) - ramp(np.mod(p, 1.0), 0.8, 0.99))
             knee, lean = knee * (1.0 - straight), lean - 5.0 * straight
-        thigh = thigh + 0.8 * way.bout.slope_deg * np.cos(2 * np.pi * phase)
+        if way.bout.slope_deg:
+            knee, thigh = _on_slope(way.bout.slope_deg, phase, knee, thigh)
         weight = share * envelope
         channels[Joint.INCLINATION] += np.deg2rad(thigh * varied["thigh"]) * weight
         channels[Joint.FLEXION] += np.deg2rad(knee * varied["knee"]) * weight
@@ -172,6 +173,14 @@ def _leg(
     channels[Joint.ROTATION] += (
         np.deg2rad(leg.gait_rotation_deg) * (0.8 * loading - 0.6 * pushing) * varied["front"] * envelope
     )
+
+
+def _on_slope(slope_deg: float, phase: Floats, knee: Floats, thigh: Floats) -> tuple[Floats, Floats]:
+    """Uphill the leading leg is shorter at contact, downhill the trailing one gives way."""
+    p = np.mod(phase + 0.5, 1.0) - 0.5
+    share = bump(p, -0.25, 0.02, 0.38) if slope_deg > 0 else bump(p, 0.08, 0.42, 0.49)
+    steep = abs(slope_deg)
+    return knee + 2.2 * steep * share, thigh + (1.4 if slope_deg > 0 else 0.9) * steep * share
 
 
 def _softplus(knee: Floats) -> Floats:
@@ -204,32 +213,25 @@ def _shares(count: int, own: Sequence[Footfall], phase: Floats) -> list[Floats |
 
 def _weights(plan: Plan, ways: Sequence[Way], falls: Sequence[Footfall], begin: float) -> None:
     """Which foot carries: from each contact over to the new foot until the other one's toe-off."""
-    t = plan.t
     cycle = 2.0 * ways[0].step_s
     standing = OTHER_SIDE[falls[0].side]
-    on_standing = ramp(t, begin - 0.3 * cycle, begin + 0.15 * cycle)
-    carried = {side: np.full(len(t), 0.5) for side in Side}
-    carried[standing] = 0.5 + 0.5 * on_standing
-    carried[falls[0].side] = 0.5 - 0.5 * on_standing
+    steps = {side: [(begin - 0.3 * cycle, begin + 0.15 * cycle, float(side is standing))] for side in Side}
     for fall in falls:
         way = ways[fall.bout]
-        since, until = way.style.hand_over
-        cycle = 2.0 * way.step_s
-        over = ramp(t, fall.time_s + since * cycle, fall.time_s + until * cycle)
-        last = fall is falls[-1]
-        goal = 0.5 if last else 1.0
-        mine, theirs = carried[fall.side], carried[OTHER_SIDE[fall.side]]
-        carried[fall.side] = mine + (goal - mine) * over
-        carried[OTHER_SIDE[fall.side]] = theirs + ((1.0 - goal) - theirs) * over
+        since, until = (fall.time_s + part * 2.0 * way.step_s for part in way.style.hand_over)
+        goal = 0.5 if fall is falls[-1] else 1.0
+        for side in Side:
+            steps[side].append((since, until, goal if side is fall.side else 1.0 - goal))
     for side in Side:
-        plan.legs[side][Joint.WEIGHT] = carried[side]
-        plan.legs[side][Joint.EFFORT] = carried[side]
+        carried = staircase(plan.t, 0.5, steps[side])
+        plan.legs[side][Joint.WEIGHT] = carried
+        plan.legs[side][Joint.EFFORT] = carried
 
 
 def _headings(plan: Plan, bouts: Sequence[Bout], falls: Sequence[Footfall], rng: np.random.Generator) -> None:
     for k, bout in enumerate(bouts):
         times = [fall.time_s for fall in falls if fall.bout == k]
-        turn_deg = bout.turn_deg or (180.0 if bout.what == "turn" else 0.0)
+        turn_deg = bout.turn_deg or (180.0 * bout.lead.sign if bout.what == "turn" else 0.0)
         if not turn_deg or len(times) < 3:
             continue
         length = times[-1] - times[0]
@@ -270,19 +272,19 @@ def _activity(way: Way) -> Activity:
 
 
 def _steps(plan: Plan, ways: Sequence[Way], falls: Sequence[Footfall], heights: Sequence[float]) -> None:
+    toe_offs = {contact.start_s: contact.toe_off_s for contact in plan.contacts}
     for j, fall in enumerate(falls[:-2]):
         later = falls[j + 2]
         doing = {_activity(ways[f.bout]) for f in falls[j : j + 3]}
         if j + 2 == len(falls) - 1:
             continue
-        toe_off = next(c.toe_off_s for c in plan.contacts if c.start_s == fall.time_s)
         plan.repetitions.append(
             Repetition(
                 fall.side,
                 _activity(ways[fall.bout]),
                 fall.time_s,
                 later.time_s,
-                toe_off,
+                toe_offs[fall.time_s],
                 "step",
                 len(doing) > 1,
                 heights[j + 2] - heights[j],

@@ -5,7 +5,7 @@ import numpy as np
 from pipeline.blocks import Activity
 from pipeline.records import Side
 from pipeline.simulation.person import Person
-from pipeline.simulation.plan import Joint, Plan, Stance, Trunk
+from pipeline.simulation.plan import OTHER_SIDE, Joint, Plan, Stance, Trunk
 from pipeline.simulation.script import Bout
 from pipeline.simulation.shapes import ramp
 
@@ -37,11 +37,11 @@ def plan_reach(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:
         end = min(time + length, plan.seconds - 0.5)
         bend = float(rng.uniform(0.0, 32.0)) if rng.uniform() < 0.6 else 3.0
         shift = float(rng.normal(0.0, 2.5))
-        for side in Side:
+        for side, inward in ((bout.lead, shift), (OTHER_SIDE[bout.lead], -shift)):
             middle = time + float(rng.uniform(0.4, 0.6)) * (end - time)
             plan.swell(side, Joint.FLEXION, time, middle, end, bend)
             plan.swell(side, Joint.INCLINATION, time, middle, end, bend * 0.75)
-            plan.swell(side, Joint.LEAN, time, middle, end, side.sign * shift)
+            plan.swell(side, Joint.LEAN, time, middle, end, inward)
         time = end + float(rng.uniform(0.0, 1.0))
     plan.stances.append(Stance(None, 0.0, plan.seconds, 0.0))
     plan.locked += [(side, 0.1, plan.seconds - 0.1) for side in Side]

@@ -196,7 +196,7 @@ def _loaded(
 def _inject(
     plan: Plan, bout: Bout, side: Side, index: int, rep: Tempo, activity: Activity, rng: np.random.Generator
 ) -> None:
+    peak = rep.at(float(rng.uniform(0.55, 0.72)))
     for collapse in bout.collapses:
         if collapse.side is side and collapse.index == index:
-            peak = rep.at(float(rng.uniform(0.55, 0.72)))
             plan.injections.append(Injection(collapse, activity, rep.at(0.25), peak, rep.at(0.95)))

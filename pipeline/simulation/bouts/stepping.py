@@ -74,9 +74,9 @@ def _inject(
 ) -> None:
     """The script's collapse of this repetition: rises from, peaks between, is gone at (fractions)."""
     start, early, late, end = window
+    peak = rep.at(float(rng.uniform(early, late)))
     for collapse in bout.collapses:
         if collapse.side is rep.side and collapse.index == rep.index:
-            peak = rep.at(float(rng.uniform(early, late)))
             plan.injections.append(Injection(collapse, activity, rep.at(start), peak, rep.at(end)))
 
 

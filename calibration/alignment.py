@@ -1,0 +1,178 @@
+"""How the sensors sit on the segments: the thigh's and the shank's anatomical frames.
+
+| what the person does | what it gives |
+|---|---|
+| stands still, feet forward, some seconds | the long axis Y of both segments: upwards (angles zero by definition) |
+| bends the free knee slowly, five times or more | the shank's flexion axis Z: the axis its gyroscope turns about |
+| walks, or squats | the thigh's axis, the same way; and, with the relative heading, that of both |
+
+Frames as ISB, for both legs: X anterior, Y proximal, Z to the person's right, so Z is the flexion axis made orthogonal
+to Y, X = Y x Z. An axis from a principal component has no sign; the sign comes from gravity (in an unloaded flexion the
+shank's lower end goes backwards) or, in walking, from the swing, which is faster forwards than the leg ever moves
+backwards. Without standing, Y is set from the mean inclination of walking legs, whose spread is several degrees.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+STANDING_AND_FLEXIONS = "standing + flexions"
+STANDING_AND_MOTION = "standing + motion"
+MOTION = "motion"
+
+INWARD_IN_FLEXIONS = np.deg2rad(8.3)
+INWARD_IN_MOTION = np.deg2rad(6.0)
+"""How far the tibia is turned inward, on average over the flexing, when a free knee bends to 90 deg or a leg walks and
+squats: the knee's passive coupling (3 deg at 10, 8 at 40, 11 at 90 deg of flexion; OpenSim's Rajagopal model). The axis
+that the shank's gyroscope shows is the thigh's axis seen from a tibia turned by as much, so it is turned back."""
+
+WALKING_THIGH_LEAN = np.deg2rad(5.7)
+WALKING_SHANK_LEAN = np.deg2rad(-14.6)
+"""Mean sagittal inclination over a cycle of level walking, distal end forward +, from the normal curves of the OpenSim
+gait models."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """thigh_from_sensor, shank_from_sensor: (3, 3) rotations that take sensor vectors into the segment's frame.
+
+    thigh_axis_sd, shank_axis_sd: standard deviation of the flexion axis about the long axis, rad. upright_sd: of the
+    long axes, rad. method: one of the names above. standing: whether the neutral pose was seen.
+    """
+
+    thigh_from_sensor: Floats
+    shank_from_sensor: Floats
+    thigh_axis_sd: float
+    shank_axis_sd: float
+    upright_sd: float
+    method: str
+
+    @property
+    def standing(self) -> bool:
+        """True where zero means the person's own standing."""
+        return self.method != MOTION
+
+    def turned(self, thigh: float, shank: float) -> "Alignment":
+        """With the frames turned about their own long axes by these angles (rad)."""
+        return replace(
+            self,
+            thigh_from_sensor=_about_y(-thigh) @ self.thigh_from_sensor,
+            shank_from_sensor=_about_y(-shank) @ self.shank_from_sensor,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as a profile holds them."""
+        return {
+            "thigh_from_sensor": self.thigh_from_sensor.tolist(),
+            "shank_from_sensor": self.shank_from_sensor.tolist(),
+            "thigh_axis_sd_deg": float(np.rad2deg(self.thigh_axis_sd)),
+            "shank_axis_sd_deg": float(np.rad2deg(self.shank_axis_sd)),
+            "upright_sd_deg": float(np.rad2deg(self.upright_sd)),
+            "method": self.method,
+        }
+
+    @staticmethod
+    def from_json(values: dict[str, Any]) -> "Alignment":
+        """Raises ValueError where the values are no alignment."""
+        matrices = [np.asarray(values[name], float) for name in ("thigh_from_sensor", "shank_from_sensor")]
+        for m in matrices:
+            if m.shape != (3, 3) or not np.allclose(m @ m.T, np.eye(3), atol=1e-3) or np.linalg.det(m) < 0:
+                raise ValueError("thigh_from_sensor and shank_from_sensor must be rotation matrices")
+        if values["method"] not in (STANDING_AND_FLEXIONS, STANDING_AND_MOTION, MOTION):
+            raise ValueError(f"unknown alignment method {values['method']!r}")
+        sds = [float(np.deg2rad(values[n])) for n in ("thigh_axis_sd_deg", "shank_axis_sd_deg", "upright_sd_deg")]
+        if not all(np.isfinite(sds)) or min(sds) < 0:
+            raise ValueError("standard deviations must be finite and not negative")
+        return Alignment(matrices[0], matrices[1], sds[0], sds[1], sds[2], str(values["method"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A flexion axis in a sensor's frame, (3,), unit length; sd: its standard deviation about the vertical, rad."""
+
+    direction: Floats
+    sd: float
+
+
+def upright(acc: Floats) -> Floats:
+    """(3,) the upward direction in the sensor's frame; acc (n, 3) m/s2 of a quiet standing."""
+    mean = acc.mean(axis=0)
+    return np.asarray(mean / np.linalg.norm(mean))
+
+
+def turning_axis(
+    gyr: Floats, up: Floats, least_rad_s: float = 0.35, prior_sd: float = np.deg2rad(3.0), doubt: float = 0.5
+) -> Axis | None:
+    """The axis, orthogonal to `up`, that a segment turns about most.
+
+    gyr (n, 3) rad/s. Rows slower than least_rad_s are left out, faster ones count by their size, not its square, so
+    that a kick does not outweigh a careful movement. None where there are too few rows. The standard deviation grows
+    with the turning across the axis and is no better than prior_sd (soft tissue). Sign: open.
+    """
+    speed = np.linalg.norm(gyr, axis=1)
+    moving = gyr[speed > least_rad_s]
+    if len(moving) < 20:
+        return None
+    weight = 1.0 / np.linalg.norm(moving, axis=1)
+    return main_axis((moving * weight[:, None]).T @ moving, up, prior_sd, doubt)
+
+
+def main_axis(scatter: Floats, up: Floats, prior_sd: float, doubt: float = 0.5) -> Axis | None:
+    """The same from the weighted sum (3, 3) of the outer products of the rates. doubt: how much of the angle that the
+    turning across the axis makes counts as uncertainty: half of it for a few small movements, less for many steps."""
+    sizes, directions = np.linalg.eigh(scatter)
+    main = directions[:, 2]
+    axis = main - up * float(main @ up)
+    length = float(np.linalg.norm(axis))
+    if length < 0.3:
+        return None
+    axis /= length
+    ratio = float(max(sizes[1], 0.0) / max(sizes[2], 1e-12))
+    sd = float(np.hypot(prior_sd, doubt * np.arctan(np.sqrt(ratio))))
+    return Axis(axis, sd)
+
+
+def azimuth(axis: Axis, segment_from_sensor: Floats) -> float:
+    """How far (rad, about Y) a frame must be turned for its Z to be this axis."""
+    x, _, z = segment_from_sensor @ axis.direction
+    return float(np.arctan2(x, z))
+
+
+def frame(up: Floats, axis: Floats) -> Floats:
+    """(3, 3) segment from sensor: rows X, Y, Z for the upward direction and the flexion axis, both in sensor frame."""
+    z = axis - up * float(axis @ up)
+    z = z / np.linalg.norm(z)
+    return np.stack([np.cross(up, z), up, z])
+
+
+def signed_by_flexion(axis: Axis, up: Floats, acc: Floats) -> Axis:
+    """Z to the right, from slow unloaded flexions: the shank's lower end goes backwards, so that up leans to -X.
+
+    acc (n, 3) m/s2 of the shank sensor during the flexions.
+    """
+    forward = np.cross(up, axis.direction)
+    return axis if float((acc @ forward).sum()) < 0.0 else Axis(-axis.direction, axis.sd)
+
+
+def signed_by_swing(axis: Axis, gyr: Floats) -> Axis:
+    """Z to the right, from walking: the shank swings forwards (positive about Z) faster than it ever turns back."""
+    rate = gyr @ axis.direction
+    return axis if float((rate**3).sum()) > 0.0 else Axis(-axis.direction, axis.sd)
+
+
+def leaned(up: Floats, axis: Floats, lean: float) -> Floats:
+    """(3,) the long axis where the mean upward direction was seen under a mean sagittal inclination `lean` (rad,
+    distal end forward +): the long axis leans back from the vertical by it."""
+    forward = np.cross(up, axis)
+    forward /= np.linalg.norm(forward)
+    tilted = up * np.cos(lean) - forward * np.sin(lean)
+    return np.asarray(tilted / np.linalg.norm(tilted))
+
+
+def _about_y(angle: float) -> Floats:
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])

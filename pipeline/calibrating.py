@@ -1,0 +1,421 @@
+"""The automatic calibration: finds the quiet standing and the slow flexions in the stream, or makes do with less.
+
+Half-second blocks are looked at one by one. A block is at rest where the rates scatter little and the accelerations
+keep still. The last rest of some seconds before the flexions is the standing. A flexion is an excursion of the shank's
+inclination from that standing and back, slow, without an impact, in which the thigh moves less than the shank. When
+enough of them are over the frames follow (calibration/alignment.py). Where the person moves on without flexions, the
+axes come from the motion itself; where there was no standing either, so does the vertical.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from calibration.alignment import (
+    INWARD_IN_FLEXIONS,
+    INWARD_IN_MOTION,
+    MOTION,
+    STANDING_AND_FLEXIONS,
+    STANDING_AND_MOTION,
+    WALKING_SHANK_LEAN,
+    WALKING_THIGH_LEAN,
+    Alignment,
+    Axis,
+    frame,
+    leaned,
+    signed_by_flexion,
+    signed_by_swing,
+    turning_axis,
+    upright,
+)
+from firmware_interface.samples import STANDARD_GRAVITY
+from pipeline.blocks import Bools, Floats
+from pipeline.quaternions import columns
+
+_DEG = np.pi / 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class CalibratingParameters:
+    """rest_gyr_rad_s, rest_acc_m_s2: scatter below which a block is at rest (quiet standing sways by 1 to 2 deg/s).
+
+    rest_blocks: blocks of rest that make a standing. bent, straight: inclination of the shank against standing that
+    begins and ends a flexion, rad. flexions: how many are wanted; few: how many will do where the person goes on.
+    shortest_s, longest_s: a flexion's duration. impact_m_s2: what no slow flexion reaches. thigh_share: most the
+    thigh moves, relative to the shank. motion_blocks: moving blocks after which the motion itself is used, after a
+    standing or without one. buffer_blocks: what is kept. *_prior_sd: what soft tissue alone makes of an axis, rad;
+    upright_sd, upright_motion_sd: of the long axes with and without a standing; upright_lean: most that a segment may
+    lean in a rest that counts as standing, rad; straightest: a walking knee's least flexion, rad.
+    """
+
+    rest_gyr_rad_s: float = 0.08
+    rest_acc_m_s2: float = 0.35
+    rest_blocks: int = 5
+    bent: float = 30.0 * _DEG
+    straight: float = 12.0 * _DEG
+    flexions: int = 5
+    few: int = 3
+    shortest_s: float = 0.7
+    longest_s: float = 6.0
+    shake_m_s2: float = 3.5
+    thigh_shake_m_s2: float = 1.2
+    thigh_share: float = 0.75
+    motion_blocks_standing: int = 10
+    motion_blocks_alone: int = 40
+    buffer_blocks: int = 160
+    thigh_prior_sd: float = 9.0 * _DEG
+    thigh_unclear_sd: float = 15.0 * _DEG
+    shank_prior_sd: float = 4.0 * _DEG
+    thigh_motion_sd: float = 3.0 * _DEG
+    shank_motion_sd: float = 4.0 * _DEG
+    motion_doubt: float = 0.1
+    moving_rows: int = 300
+    upright_sd: float = 0.5 * _DEG
+    upright_motion_sd: float = 4.0 * _DEG
+    upright_lean: float = 20.0 * _DEG
+    straightest: float = 3.0 * _DEG
+
+
+@dataclass(frozen=True, slots=True)
+class LegRows:
+    """Rows of both sensors: acc (n, 3) m/s2, gyr (n, 3) rad/s without bias, quat (n, 4) sensor to level frame."""
+
+    start: int
+    thigh_acc: Floats
+    thigh_gyr: Floats
+    thigh_quat: Floats
+    shank_acc: Floats
+    shank_gyr: Floats
+    shank_quat: Floats
+    ok: Bools
+
+    def __len__(self) -> int:
+        return len(self.ok)
+
+    def cut(self, begin: int, end: int) -> "LegRows":
+        """Rows begin to end."""
+        s = slice(begin, end)
+        return LegRows(
+            self.start + begin,
+            self.thigh_acc[s],
+            self.thigh_gyr[s],
+            self.thigh_quat[s],
+            self.shank_acc[s],
+            self.shank_gyr[s],
+            self.shank_quat[s],
+            self.ok[s],
+        )
+
+
+def join_rows(parts: list[LegRows]) -> LegRows:
+    """One after the other."""
+    names = ("thigh_acc", "thigh_gyr", "thigh_quat", "shank_acc", "shank_gyr", "shank_quat", "ok")
+    return LegRows(parts[0].start, *(np.concatenate([getattr(p, n) for p in parts]) for n in names))
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """An alignment and where it came from: the rows of the standing and of the flexions (None where there were none),
+    as grid indices, and how many flexions."""
+
+    alignment: Alignment
+    standing: tuple[int, int] | None
+    flexing: tuple[int, int] | None
+    flexions: int
+    rows: LegRows
+
+
+def at_rest(rows: LegRows, p: CalibratingParameters) -> bool:
+    """Whether both sensors kept still over these rows."""
+    if not bool(rows.ok.all()) or len(rows) < 5:
+        return False
+    for acc, gyr in ((rows.thigh_acc, rows.thigh_gyr), (rows.shank_acc, rows.shank_gyr)):
+        if float(gyr.std(axis=0).max()) > p.rest_gyr_rad_s or float(np.abs(gyr.mean(axis=0)).max()) > 0.35:
+            return False
+        if float(acc.std(axis=0).max()) > p.rest_acc_m_s2:
+            return False
+    return True
+
+
+def inclination_from(up: Floats, quat: Floats) -> Floats:
+    """(n,) rad between the vertical and the sensor direction `up` (3,) that was vertical in standing."""
+    r = columns(quat)
+    return np.asarray(np.arccos(np.clip(r[6] * up[0] + r[7] * up[1] + r[8] * up[2], -1.0, 1.0)))
+
+
+class Calibrating:
+    """Feed complete blocks in order; `update` returns a Calibrated when there is enough: perhaps one from motion first,
+    and a better one when the flexions come; `done` after that. With whole_recording it waits for flexions until
+    `finish` and forgets nothing."""
+
+    def __init__(
+        self,
+        rate_hz: float,
+        side_sign: float,
+        parameters: CalibratingParameters | None = None,
+        whole_recording: bool = False,
+    ) -> None:
+        self._sign = side_sign
+        self._p = parameters or CalibratingParameters()
+        self._rate = rate_hz
+        self._whole = whole_recording
+        self._blocks: deque[LegRows] = deque(maxlen=None if whole_recording else self._p.buffer_blocks)
+        self._resting: list[LegRows] = []
+        self._standing: LegRows | None = None
+        self._flexing: list[LegRows] = []
+        self._peak = 0.0
+        self._thigh_peak = 0.0
+        self._shake = np.zeros(2)
+        self._bent_at: int | None = None
+        self._span: tuple[int, int] | None = None
+        self._count = 0
+        self._moving = 0
+        self._fallback = ""
+        self._walking = False
+        self.done = False
+
+    @property
+    def phase(self) -> str:
+        """What the person should do now."""
+        if self._standing is None:
+            return "stand still"
+        if self._walking:
+            return "walk a few steps"
+        if self._count < self._p.flexions:
+            return f"bend the knee slowly ({self._count} of {self._p.flexions})"
+        return "done"
+
+    def update(self, rows: LegRows) -> Calibrated | None:
+        """rows: one complete block."""
+        self._blocks.append(rows)
+        if at_rest(rows, self._p):
+            return self._rest(rows)
+        self._resting = []
+        if bool(rows.ok.mean() > 0.5):
+            self._moving += 1
+        if self._standing is not None:
+            other = False if self._walking and self._whole else self._follow(rows)
+            if self._count >= self._p.flexions + 3 or (self._count >= self._p.few and (other or self._walking)):
+                self._walking = True
+                return None if self._whole else self._from_flexions()
+        return None if self._whole else self._fall_back()
+
+    def _fall_back(self) -> Calibrated | None:
+        """Once from motion alone, once from standing and motion."""
+        standing = self._standing is not None
+        method = STANDING_AND_MOTION if standing else MOTION
+        enough = self._p.motion_blocks_standing if standing else self._p.motion_blocks_alone
+        if self._fallback == method or self._count > 0 or self._moving < enough:
+            return None
+        self._fallback = method
+        return self.from_motion()
+
+    def finish(self) -> Calibrated | None:
+        """The best that can be had of what was seen, at the end of a recording."""
+        if self._standing is not None and self._count >= self._p.few:
+            found = self._from_flexions()
+            if found is not None:
+                return found
+        return self.from_motion()
+
+    def _rest(self, rows: LegRows) -> Calibrated | None:
+        if self._standing is not None and self._count >= self._p.few:
+            self._walking = True
+            return None if self._whole else self._from_flexions()
+        self._resting.append(rows)
+        if len(self._resting) >= self._p.rest_blocks:
+            self._standing = join_rows(self._resting[-20:])
+            self._forget_flexions()
+            self._moving = 0
+        return None
+
+    def _forget_flexions(self) -> None:
+        self._count = 0
+        self._span = None
+        self._bent_at = None
+
+    def _follow(self, rows: LegRows) -> bool:
+        """Count flexions in a block; True where something else than a flexion went on."""
+        assert self._standing is not None
+        p = self._p
+        shank = inclination_from(upright(self._standing.shank_acc), rows.shank_quat)
+        thigh = inclination_from(upright(self._standing.thigh_acc), rows.thigh_quat)
+        shake = [(np.linalg.norm(acc, axis=1) - STANDARD_GRAVITY) ** 2 for acc in (rows.shank_acc, rows.thigh_acc)]
+        other = False
+        for i in range(len(rows)):
+            if self._bent_at is None:
+                if shank[i] > p.straight:
+                    self._bent_at = rows.start + i
+                    self._peak = self._thigh_peak = 0.0
+                    self._shake = np.zeros(2)
+                continue
+            self._peak = max(self._peak, float(shank[i]))
+            self._thigh_peak = max(self._thigh_peak, float(thigh[i]))
+            self._shake += [shake[0][i], shake[1][i]]
+            if shank[i] > p.straight:
+                continue
+            lasted = (rows.start + i - self._bent_at) / self._rate
+            slow = p.shortest_s <= lasted <= p.longest_s
+            shank_rms, thigh_rms = np.sqrt(self._shake / max(1, rows.start + i - self._bent_at))
+            gentle = shank_rms < p.shake_m_s2 and thigh_rms < p.thigh_shake_m_s2
+            gentle = gentle and self._thigh_peak < p.thigh_share * self._peak
+            if self._peak > p.bent and slow and gentle:
+                self._count += 1
+                begin = self._bent_at if self._span is None else self._span[0]
+                self._span = (begin, rows.start + i)
+            elif self._peak > 1.5 * p.straight:
+                other = True
+            self._bent_at = None
+        return other
+
+    def _from_flexions(self) -> Calibrated | None:
+        """Standing and flexions: the shank's axis from its gyroscope, the thigh's from its own, as far as it moved."""
+        assert self._standing is not None and self._span is not None
+        p = self._p
+        rows = join_rows(list(self._blocks))
+        flexing = rows.cut(max(0, self._span[0] - rows.start), self._span[1] - rows.start)
+        up_thigh, up_shank = upright(self._standing.thigh_acc), upright(self._standing.shank_acc)
+        shank = turning_axis(flexing.shank_gyr, up_shank, prior_sd=p.shank_prior_sd)
+        if shank is None:
+            return None
+        shank = signed_by_flexion(shank, up_shank, flexing.shank_acc)
+        shank_frame = frame(up_shank, shank.direction)
+        thigh = self._thigh_axis(rows, flexing, shank, shank_frame, up_thigh)
+        if thigh is None:
+            return None
+        self.done = True
+        alignment = Alignment(
+            frame(up_thigh, thigh.direction), shank_frame, thigh.sd, shank.sd, p.upright_sd, STANDING_AND_FLEXIONS
+        ).turned(0.0, self._sign * INWARD_IN_FLEXIONS)
+        standing = (self._standing.start, self._standing.start + len(self._standing))
+        return Calibrated(alignment, standing, self._span, self._count, rows)
+
+    def _thigh_axis(self, rows: LegRows, flexing: LegRows, shank: Axis, shank_frame: Floats, up: Floats) -> Axis | None:
+        """The thigh's axis: from its movement after the flexions, where there is enough; else from the little it turns
+        in them; None where that has no clear axis (then the person has to walk some steps first)."""
+        p = self._p
+        after = rows.cut(flexing.start + len(flexing) - rows.start, len(rows))
+        if int((np.linalg.norm(after.thigh_gyr, axis=1) > 0.5).sum()) >= p.moving_rows:
+            walking = turning_axis(
+                after.thigh_gyr, up, least_rad_s=0.5, prior_sd=p.thigh_motion_sd, doubt=p.motion_doubt
+            )
+            if walking is not None:
+                return _sign_of_thigh(walking, shank, after, self._rate)
+        thigh = turning_axis(flexing.thigh_gyr, up, least_rad_s=0.1, prior_sd=p.thigh_prior_sd)
+        if thigh is None or thigh.sd > p.thigh_unclear_sd:
+            return None
+        forward = np.cross(up, thigh.direction)
+        lean = flexing.thigh_acc @ forward
+        bend = -(flexing.shank_acc @ shank_frame[0])
+        # The thigh's lower end goes forwards a little while the free knee bends: the hip flexes.
+        return thigh if float(np.cov(lean, bend)[0, 1]) >= 0.0 else Axis(-thigh.direction, thigh.sd)
+
+    def from_motion(self) -> Calibrated | None:
+        """Axes from walking or whatever was done; the vertical from a rest in which the leg was upright, or else from
+        the mean inclination of walking legs."""
+        blocks = [b for b in self._blocks if bool(b.ok.all())]
+        if not blocks:
+            return None
+        rows = join_rows(blocks)
+        moving = np.linalg.norm(rows.shank_gyr, axis=1) > 0.3
+        if int(moving.sum()) < 100:
+            return None
+        mean = _mean_up(rows.thigh_quat[moving]), _mean_up(rows.shank_quat[moving])
+        axes = self._axes(rows, *mean)
+        if axes is None:
+            return None
+        ups = self._straightened(rows, axes, mean)
+        method, upright_sd = MOTION, self._p.upright_motion_sd
+        standing = self._upright_rest(blocks, *ups)
+        if standing is not None:
+            ups = upright(standing.thigh_acc), upright(standing.shank_acc)
+            axes = self._axes(rows, *ups) or axes
+            method, upright_sd = STANDING_AND_MOTION, self._p.upright_sd
+        thigh, shank = axes
+        alignment = Alignment(
+            frame(ups[0], thigh.direction), frame(ups[1], shank.direction), thigh.sd, shank.sd, upright_sd, method
+        ).turned(0.0, self._sign * INWARD_IN_MOTION)
+        span = None if standing is None else (standing.start, standing.start + len(standing))
+        return Calibrated(alignment, span, None, 0, rows)
+
+    def _axes(self, rows: LegRows, up_thigh: Floats, up_shank: Floats) -> tuple[Axis, Axis] | None:
+        """Thigh's and shank's flexion axes from movement, signs included."""
+        shank = turning_axis(
+            rows.shank_gyr, up_shank, least_rad_s=1.0, prior_sd=self._p.shank_motion_sd, doubt=self._p.motion_doubt
+        )
+        thigh = turning_axis(
+            rows.thigh_gyr, up_thigh, least_rad_s=0.5, prior_sd=self._p.thigh_motion_sd, doubt=self._p.motion_doubt
+        )
+        if shank is None or thigh is None:
+            return None
+        shank = signed_by_swing(shank, rows.shank_gyr)
+        return _sign_of_thigh(thigh, shank, rows, self._rate), shank
+
+    def _straightened(
+        self, rows: LegRows, axes: tuple[Axis, Axis], mean: tuple[Floats, Floats]
+    ) -> tuple[Floats, Floats]:
+        """Long axes such that the mean inclinations are those of walking and the straightest knee that was seen has a
+        walking knee's least flexion; what is missing is shared between the segments."""
+        leans = [WALKING_THIGH_LEAN, WALKING_SHANK_LEAN]
+        quats = rows.thigh_quat, rows.shank_quat
+        for _ in range(2):
+            ups = [leaned(mean[k], axes[k].direction, leans[k]) for k in range(2)]
+            thigh, shank = (_sagittal(quats[k], frame(ups[k], axes[k].direction)) for k in range(2))
+            missing = self._p.straightest - float(np.percentile(thigh - shank, 2.0))
+            leans[0] += 0.5 * missing
+            leans[1] -= 0.5 * missing
+        return ups[0], ups[1]
+
+    def _upright_rest(self, blocks: list[LegRows], up_thigh: Floats, up_shank: Floats) -> LegRows | None:
+        """The longest rest, of a second at least, in which both segments were about upright."""
+        best: list[LegRows] = []
+        run: list[LegRows] = []
+        for rows in blocks:
+            leans = _angle(upright(rows.thigh_acc), up_thigh), _angle(upright(rows.shank_acc), up_shank)
+            follows = not run or run[-1].start + len(run[-1]) == rows.start
+            if at_rest(rows, self._p) and max(leans) < self._p.upright_lean:
+                run = [*run, rows] if follows else [rows]
+                best = run if len(run) > len(best) else best
+            else:
+                run = []
+        return join_rows(best[-20:]) if len(best) >= 2 else None
+
+
+def _sagittal(quat: Floats, segment: Floats) -> Floats:
+    """(n,) sagittal inclination, lower end forwards +, rad; segment: (3, 3) frame from sensor."""
+    r = columns(quat)
+    x, y = (r[6] * v[0] + r[7] * v[1] + r[8] * v[2] for v in segment[:2])
+    return np.asarray(np.arctan2(x, y))
+
+
+def _angle(a: Floats, b: Floats) -> float:
+    """Between two unit vectors, rad."""
+    return float(np.arccos(np.clip(a @ b, -1.0, 1.0)))
+
+
+def _mean_up(quat: Floats) -> Floats:
+    """(3,) the mean upward direction in the sensor's frame."""
+    r = columns(quat)
+    mean = np.array([r[6].mean(), r[7].mean(), r[8].mean()])
+    return np.asarray(mean / np.linalg.norm(mean))
+
+
+SWING_RAD_S = 2.5
+"""A shank that turns faster is swinging in a step."""
+
+
+def swing_agreement(thigh_gyr: Floats, shank_rate: Floats, rate_hz: float) -> Floats:
+    """(3,) sum of the thigh's rates (n, 3) times the shank's sagittal rate (n,) 0.15 s later, over the swings.
+
+    In walking the thigh swings forwards before the shank does, so the thigh's axis points along this sum.
+    """
+    lead = max(1, round(0.15 * rate_hz))
+    later = np.where(shank_rate[lead:] > SWING_RAD_S, shank_rate[lead:], 0.0)
+    return np.asarray(later @ thigh_gyr[: len(later)])
+
+
+def _sign_of_thigh(thigh: Axis, shank: Axis, rows: LegRows, rate_hz: float) -> Axis:
+    """The thigh's axis pointing to the right."""
+    together = swing_agreement(rows.thigh_gyr, rows.shank_gyr @ shank.direction, rate_hz)
+    return thigh if float(together @ thigh.direction) >= 0.0 else Axis(-thigh.direction, thigh.sd)

@@ -1,0 +1,105 @@
+"""`kneetrack calibrate`: a saved calibration, from a recording or guided and live."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.commands.options import Filter, FilterOption, RateOption, SensorOption, SideOption, VirtualOption
+from pipeline.errors import BadInputError, KneetrackError
+from pipeline.records import SensorInfo, Side
+
+if TYPE_CHECKING:
+    from calibration.profile import Profile
+
+
+def calibrate(
+    out: Annotated[Path, typer.Option("--out", help="The profile to write (JSON).", metavar="PROFILE")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A recording of quiet standing and slow knee flexions; without it: live.", metavar="[FILE]"
+        ),
+    ] = None,
+    side: SideOption = None,
+    static_valgus: Annotated[
+        float | None,
+        typer.Option(
+            "--static-valgus", min=-30.0, max=30.0, help="The clinician's measured fixed alignment, deg, valgus +."
+        ),
+    ] = None,
+    filter_: FilterOption = None,
+    virtual: VirtualOption = False,
+    rate: RateOption = 100.0,
+    sensor: SensorOption = None,
+) -> None:
+    """Write a calibration profile of one leg: stand still for 5 s, then bend the free knee slowly 5 times or more.
+
+    A profile belongs to one strapping-on of the sensors.
+    """
+    if file is None:
+        from pipeline.commands.assigning import parse_places
+        from pipeline.commands.connecting import Wanted
+        from pipeline.commands.guiding import guided
+
+        wanted = Wanted((side or Side.RIGHT,), rate, virtual, parse_places(sensor or []))
+        profile, sensors = guided(wanted, filter_ or Filter.VQF)
+    else:
+        profile, sensors = _recorded(file, side, filter_)
+    worn = {sensor.segment.value: sensor.address for sensor in sensors}
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    profile = replace(profile, static_valgus_deg=static_valgus, sensors=worn, created_utc=now)
+    _save(profile, out)
+
+
+def _recorded(file: Path, side: Side | None, filter_: str | None) -> "tuple[Profile, list[SensorInfo]]":
+    from itertools import chain
+
+    from pipeline import offline
+    from pipeline.commands.inputs import filter_of, sensors_of
+    from pipeline.commands.progress import bar
+    from pipeline.files.opening import open_recording
+
+    recording = open_recording(file, side)
+    try:
+        sensors = sensors_of(recording, side, str(file))
+        sides = sorted({sensor.side.value for sensor in sensors})
+        if len(sides) > 1:
+            raise BadInputError(f"{file} holds both legs: choose one with --side")
+        from pipeline.session import Settings
+
+        with bar(file.name) as progress:
+            settings = Settings(filter=filter_of(recording, filter_))
+            found = offline.process(chain.from_iterable(recording.records()), sensors, settings, progress)
+    finally:
+        recording.close()
+    profile = found.profiles.get(Side(sides[0]))
+    if profile is None:
+        raise KneetrackError(
+            f"{file} does not calibrate the {sides[0]} leg: record 5 s of quiet standing, then 5 slow knee flexions"
+        )
+    return profile, list(sensors)
+
+
+def _save(profile: "Profile", out: Path) -> None:
+    from calibration.profile import save_profile
+
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_profile(profile, out)
+    alignment = profile.alignment
+    typer.echo(
+        f"{out}: {profile.side} leg, from {alignment.method}; flexion axis known to "
+        f"{_deg(alignment.thigh_axis_sd):.1f} deg (thigh) and {_deg(alignment.shank_axis_sd):.1f} deg (shank)"
+    )
+    if not profile.path.known:
+        typer.echo(
+            "No unloaded flexions were seen: valgus excess will equal abduction. Bend the free knee slowly 5 times."
+        )
+
+
+def _deg(angle: float) -> float:
+    from math import degrees
+
+    return degrees(angle)

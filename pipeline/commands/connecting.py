@@ -1,0 +1,99 @@
+"""The sensors of a live command: the computer's Bluetooth, or simulated sensors over a virtual radio."""
+
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from firmware_interface.client import Chosen, Client
+from firmware_interface.drivers.rates import nearest
+from firmware_interface.drivers.registry import driver
+from firmware_interface.scanning import Backend, Found, scan
+from firmware_interface.virtual.radio import VirtualRadio
+from pipeline.commands.assigning import Assigned, Place, assign
+from pipeline.errors import BadInputError
+from pipeline.records import Segment, SensorInfo, Side
+from pipeline.simulation.live import LivePerson
+from pipeline.simulation.person import draw_person
+from pipeline.simulation.script import scripted_session
+
+_MIXED = ("movella_dot", "witmotion", "open_format")
+"""The drivers that the simulated sensors speak, in turn."""
+_VIRTUAL_SCAN_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A running client and its sensors. anchor_ns: the session's time zero on `time.perf_counter_ns()`."""
+
+    client: Client
+    sensors: list[SensorInfo]
+    anchor_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a live command asks for. named: addresses or names by place. seed: of the simulated person."""
+
+    sides: Sequence[Side]
+    rate_hz: float
+    virtual: bool = False
+    named: Mapping[Place, str] | None = None
+    seed: int = 1
+    scan_s: float = 12.0
+
+
+@asynccontextmanager
+async def connected(wanted: Wanted, ask: Callable[[Place, Sequence[Found]], Found] | None) -> AsyncIterator[Connected]:
+    """Find, assign and start to connect the sensors.
+
+    Raises RadioError (no Bluetooth) and BadInputError (no sensor, or no place for one).
+    """
+    named = wanted.named or {}
+    async with AsyncExitStack() as stack:
+        backend = None
+        if wanted.virtual:
+            backend = (await stack.enter_async_context(virtual_radio(wanted.sides, wanted.seed))).backend
+        found = await scan(
+            _VIRTUAL_SCAN_S if wanted.virtual else wanted.scan_s,
+            backend=backend,
+            allow=named.values() if len(named) == 2 * len(wanted.sides) else None,
+            enough=2 * len(wanted.sides),
+        )
+        assigned = assign(found, wanted.sides, named, ask)
+        anchor_ns = time.perf_counter_ns()
+        chosen = [Chosen(each.info.id, each.found, _rate(each, wanted.rate_hz)) for each in assigned]
+        client = await stack.enter_async_context(Client(chosen, anchor_ns=anchor_ns, backend=backend))
+        yield Connected(client, [each.info for each in assigned], anchor_ns)
+
+
+async def sensors_in_range(seconds: float, virtual: bool) -> list[Found]:
+    """What a scan finds, strongest first. Raises RadioError."""
+    async with AsyncExitStack() as stack:
+        backend: Backend | None = None
+        if virtual:
+            backend = (await stack.enter_async_context(virtual_radio((Side.RIGHT, Side.LEFT), 1))).backend
+        return await scan(seconds, backend=backend)
+
+
+@asynccontextmanager
+async def virtual_radio(sides: Sequence[Side], seed: int) -> AsyncIterator[VirtualRadio]:
+    """A radio on which a simulated person wears a thigh and a shank sensor on each of these legs."""
+    # Packets in flight when a link is cut are no news to the person at the screen.
+    logging.getLogger("bumble").setLevel(logging.ERROR)
+    person = LivePerson(draw_person(np.random.default_rng(seed)), scripted_session(sides), seed)
+    async with VirtualRadio(seed=seed) as radio:
+        for number, (side, segment) in enumerate((side, segment) for side in sides for segment in Segment):
+            speaks = driver(_MIXED[number % len(_MIXED)])
+            await radio.add_sensor(speaks, person.source(side, segment), name=f"virtual {side} {segment}")
+        yield radio
+
+
+def _rate(each: Assigned, wanted_hz: float) -> float:
+    offered = each.found.driver.rates_hz()
+    if not offered:
+        raise BadInputError(f"the driver {each.found.driver.name} offers no rate: it cannot be used live")
+    return nearest(offered, wanted_hz)

@@ -1,0 +1,22 @@
+"""`kneetrack import`: other formats as `.knee` recordings."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.options import Files, SideOption, expanded
+
+
+def import_(
+    files: Files,
+    out: Annotated[Path, typer.Option("--out", help="The recording to write.", metavar="FILE.knee")],
+    side: SideOption = None,
+) -> None:
+    """Turn a table (.csv, .parquet) or a Movella DOT app's CSV pair (thigh, then shank) into a .knee recording."""
+    from pipeline.commands.progress import bar
+    from pipeline.files.importing import import_to_knee
+
+    with bar("importing") as progress:
+        written = import_to_knee(expanded(files), out, side, progress)
+    typer.echo(written)

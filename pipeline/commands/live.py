@@ -1,0 +1,140 @@
+"""`kneetrack live`: sensors to angles, steps and valgus episodes while it happens; everything is recorded."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.commands.options import (
+    CalibrationOption,
+    Filter,
+    Legs,
+    OrientationsOption,
+    RateOption,
+    SensorOption,
+    VirtualOption,
+)
+from pipeline.commands.stopping import Stopping
+from pipeline.errors import BadInputError
+
+if TYPE_CHECKING:
+    from calibration.profile import Profile
+    from pipeline.commands.connecting import Wanted
+    from pipeline.records import Side
+
+RECORDING = "recording.knee"
+
+
+def live(
+    virtual: VirtualOption = False,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--for", min=0.1, help="End by itself so long after the first sample.", metavar="SECONDS"),
+    ] = None,
+    no_dashboard: Annotated[bool, typer.Option("--no-dashboard", help="Show it in the terminal only.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The folder to write (default: sessions/DATE_TIME).", metavar="DIR")
+    ] = None,
+    rate: RateOption = 100.0,
+    side: Annotated[Legs, typer.Option("--side", help="The legs that wear sensors: two on each.")] = Legs.RIGHT,
+    sensor: SensorOption = None,
+    calibration: CalibrationOption = None,
+    orientations: OrientationsOption = False,
+    filter_: Annotated[Filter, typer.Option("--filter", help="Orientation filter.")] = Filter.VQF,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The simulated person of --virtual.")] = 1,
+) -> None:
+    """Connect the sensors, calibrate, show and record the session. Ctrl-C ends it and keeps everything.
+
+    The person stands still for 5 s, then bends the free knee slowly 5 times or more, then moves as they like.
+    """
+    # From here on, so that an interruption during the slow imports is a wish to stop as well.
+    with Stopping() as stop:
+        import asyncio
+
+        from pipeline.commands.assigning import parse_places
+        from pipeline.commands.connecting import Wanted
+        from pipeline.commands.inputs import load_profiles
+
+        folder = out or Path("sessions") / datetime.now().strftime("%Y-%m-%d_%H%M%S")
+        if (folder / RECORDING).exists():
+            raise BadInputError(f"{folder / RECORDING} exists already and is not overwritten: choose another --out")
+        named = parse_places(sensor or [])
+        sides = tuple(dict.fromkeys([*side.sides, *(place[0] for place in named)])) if named else side.sides
+        wanted = Wanted(sides, rate, virtual, named, seed)
+        profiles = load_profiles(calibration or [])
+        asyncio.run(_live(wanted, folder, seconds, profiles, orientations, filter_.value, stop))
+
+
+async def _live(
+    wanted: "Wanted",
+    folder: Path,
+    limit_s: float | None,
+    profiles: "dict[Side, Profile]",
+    orientations: bool,
+    filter_: str,
+    stop: Stopping,
+) -> None:
+    import sys
+    import time
+    from contextlib import ExitStack
+
+    from rich.console import Console
+
+    from pipeline.commands.asking import asker
+    from pipeline.commands.connecting import connected
+    from pipeline.commands.inputs import GIVEN
+    from pipeline.commands.outcome import complete
+    from pipeline.errors import KneetrackError
+    from pipeline.files.recording import RecordingWriter
+    from pipeline.files.results import ResultsWriter
+    from pipeline.live import LiveRun, Sinks
+    from pipeline.screens.terminal import file_list, screen, summary_table
+    from pipeline.session import Session, Settings
+    from pipeline.summary import Summary
+
+    console = Console()
+    settings = Settings(filter=filter_)
+    recording = folder / RECORDING
+    print("looking for sensors ...", file=sys.stderr)
+    async with connected(wanted, asker()) as radio:
+        start_utc = datetime.fromtimestamp(time.time() - (time.perf_counter_ns() - radio.anchor_ns) * 1e-9, UTC)
+        meta = {
+            "start_utc": start_utc.isoformat(),
+            "host_clock_anchor_ns": str(radio.anchor_ns),
+            "filter": filter_,
+            "calibration": GIVEN if profiles else "",
+        }
+        session, summary = Session(radio.sensors, settings), Summary()
+        with ExitStack() as stack:
+            recorder = stack.enter_context(RecordingWriter(recording, radio.sensors, meta))
+            results = stack.enter_context(ResultsWriter(folder, orientations=orientations, start_utc=start_utc))
+            for side, profile in profiles.items():
+                recorder.set_calibration(side, profile.to_json())
+            with screen(console) as shown:
+                run = LiveRun(
+                    radio.sensors,
+                    session,
+                    Sinks(recorder, results, summary, shown),
+                    anchor_ns=radio.anchor_ns,
+                    limit_s=limit_s,
+                    where=str(folder),
+                )
+                await run.run(radio.client, lambda: stop.asked, profiles)
+            outcome = complete(
+                results,
+                summary,
+                mode="live",
+                sensors=radio.sensors,
+                settings=settings,
+                quality=session.quality(),
+                given=profiles,
+                recording=meta,
+            )
+            recorder.close()
+    console.print(summary_table(outcome.rows))
+    console.print(file_list(folder, [recording, *outcome.files]), soft_wrap=True)
+    if recorder.failed:
+        print(f"kneetrack: {recorder.failed}", file=sys.stderr)
+    if run.failure is not None:
+        raise KneetrackError(f"{run.failure}: run `kneetrack process` on {recording}") from run.failure

@@ -1,0 +1,76 @@
+"""The options that several commands share, and what is made of their values."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from glob import glob
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.errors import BadInputError
+from pipeline.records import Side
+
+
+class Legs(StrEnum):
+    """Which legs carry sensors."""
+
+    LEFT = "left"
+    RIGHT = "right"
+    BOTH = "both"
+
+    @property
+    def sides(self) -> tuple[Side, ...]:
+        """One or two sides, right first."""
+        return (Side.RIGHT, Side.LEFT) if self is Legs.BOTH else (Side(self.value),)
+
+
+class Filter(StrEnum):
+    """The orientation filter: VQF, or one of the ahrs package to compare with."""
+
+    VQF = "vqf"
+    MADGWICK = "madgwick"
+    MAHONY = "mahony"
+    EKF = "ekf"
+
+
+Files = Annotated[
+    list[Path],
+    typer.Argument(help="Recordings (.knee) or tables (.csv, .parquet, the Movella DOT app's CSV).", metavar="FILE..."),
+]
+SideOption = Annotated[
+    Side | None, typer.Option("--side", help="The leg of a table (default right); a .knee file knows its own.")
+]
+CalibrationOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--calibration",
+        metavar="PROFILE",
+        help="A profile of `kneetrack calibrate`, used as given; once for each leg.",
+    ),
+]
+FilterOption = Annotated[
+    Filter | None, typer.Option("--filter", help="Orientation filter (default: the recording's, else vqf).")
+]
+VirtualOption = Annotated[
+    bool, typer.Option("--virtual", help="Live: a simulated person's sensors over a virtual radio.")
+]
+RateOption = Annotated[float, typer.Option("--rate", min=20.0, max=1000.0, help="Samples a second to ask for.")]
+SensorOption = Annotated[
+    list[str] | None,
+    typer.Option("--sensor", help="Who sits where, e.g. right-thigh=D4:22:CD:00:11:22.", metavar="PLACE=ADDRESS"),
+]
+OrientationsOption = Annotated[
+    bool, typer.Option("--orientations", help="Also write both segments' quaternions (orientations.parquet).")
+]
+
+
+def expanded(files: Sequence[Path]) -> list[Path]:
+    """The files, patterns resolved: not every shell does that."""
+    found: list[Path] = []
+    for file in files:
+        wild = any(c in file.name for c in "*?[") and not file.exists()
+        found += [Path(name) for name in sorted(glob(str(file)))] if wild else [file]
+    if not found:
+        raise BadInputError(f"no file matches {' '.join(map(str, files))}: name a recording")
+    return found

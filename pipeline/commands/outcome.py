@@ -1,0 +1,90 @@
+"""How `live`, `replay` and `process` end alike: the summary, the files in place, the page, and what is said of them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from calibration.profile import Profile
+from pipeline.files.results import ResultsWriter
+from pipeline.records import SensorInfo, Side
+from pipeline.rows import SummaryRow
+from pipeline.screens.report import write_report
+from pipeline.session import Settings
+from pipeline.summary import Summary
+
+_VERSIONS = ("kneetrack", "numpy", "scipy", "vqf", "bleak")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The rows of the summary and the files of the session."""
+
+    rows: list[SummaryRow]
+    files: list[Path]
+
+
+def complete(
+    results: ResultsWriter,
+    summary: Summary,
+    *,
+    mode: str,
+    sensors: Sequence[SensorInfo],
+    settings: Settings,
+    quality: Mapping[str, Any],
+    given: Mapping[Side, Profile],
+    recording: Mapping[str, str],
+) -> Outcome:
+    """Finish the result folder and write its page.
+
+    Parameters
+    ----------
+    mode : live, replay or process.
+    quality : as the session tells it.
+    given : saved calibrations that were used.
+    recording : the texts of the recording's `meta` table.
+
+    Raises KneetrackError where the disk refused the results.
+    """
+    rows = summary.rows()
+    told = {
+        "mode": mode,
+        "calibration": {side: leg.get("calibration", {}) for side, leg in quality.items()},
+        "structural_valgus_deg": {
+            side: given[Side(side)].static_valgus_deg if side in given else None for side in quality
+        },
+        **summary.extras(),
+        "sensors": {
+            f"{info.side} {info.segment}": {
+                "driver": info.driver,
+                **quality.get(info.side.value, {}).get("sensors", {}).get(info.segment.value, {}),
+            }
+            for info in sensors
+        },
+        "versions": versions(),
+        "recorded_with": _recorded_with(recording),
+        "parameters": {"filter": settings.filter},
+    }
+    files = results.finish(rows, told)
+    files.append(write_report(results.folder))
+    return Outcome(rows, files)
+
+
+def versions() -> dict[str, str]:
+    """The software that made the results."""
+    found = {}
+    for name in _VERSIONS:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _recorded_with(recording: Mapping[str, str]) -> object:
+    try:
+        return json.loads(recording.get("software", "{}"))
+    except ValueError:
+        return {}

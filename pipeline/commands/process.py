@@ -1,0 +1,145 @@
+"""`kneetrack process`: the most exact analysis of recordings, several at a time."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.options import (
+    CalibrationOption,
+    Files,
+    Filter,
+    FilterOption,
+    OrientationsOption,
+    SideOption,
+    expanded,
+)
+from pipeline.errors import BadInputError, KneetrackError
+from pipeline.records import Side
+from pipeline.rows import SummaryRow
+
+
+def process(
+    files: Files,
+    out: Annotated[
+        Path, typer.Option("--out", help="The result folder (of several files: DIR/<file stem>).", metavar="DIR")
+    ],
+    side: SideOption = None,
+    calibration: CalibrationOption = None,
+    orientations: OrientationsOption = False,
+    filter_: FilterOption = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Files at a time (default: one per core).")] = None,
+) -> None:
+    """Analyse recordings both ways in time, the most exact way: angles, steps, episodes, summary and report."""
+    from pipeline.files.opening import grouped
+
+    groups = grouped(expanded(files))
+    options = (side, list(calibration or []), orientations, filter_)
+    if len(groups) == 1:
+        _one(groups[0], out, options)
+    else:
+        _several(groups, out, options, min(jobs or os.cpu_count() or 1, len(groups)))
+
+
+Options = tuple[Side | None, list[Path], bool, Filter | None]
+
+
+def analyse(
+    source: Sequence[Path], folder: Path, options: Options, progress: Callable[[float], None] = lambda share: None
+) -> tuple[list[SummaryRow], list[Path]]:
+    """Process one recording (one file, or a pair) into a folder; its summary rows and its files."""
+    from itertools import chain
+
+    from pipeline import offline
+    from pipeline.commands.inputs import filter_of, load_profiles, recorded_profiles, sensors_of
+    from pipeline.commands.outcome import complete
+    from pipeline.files.opening import open_recording
+    from pipeline.files.results import ResultsWriter
+    from pipeline.session import Settings
+    from pipeline.summary import Summary
+
+    side, calibration, orientations, filter_ = options
+    name = str(source[0])
+    recording = open_recording(list(source), side)
+    try:
+        sensors = sensors_of(recording, side, name)
+        profiles = load_profiles(calibration) or recorded_profiles(recording, name)
+        settings = Settings(filter=filter_of(recording, filter_), profiles=profiles)
+        try:
+            found = offline.process(chain.from_iterable(recording.records()), sensors, settings, progress)
+        except BadInputError as error:
+            raise BadInputError(f"{name}: {error}") from error
+    finally:
+        recording.close()
+    summary = Summary()
+    summary.add(found.update)
+    with ResultsWriter(folder, orientations=orientations, start_utc=recording.start_utc) as results:
+        results.write(found.update)
+        outcome = complete(
+            results,
+            summary,
+            mode="process",
+            sensors=sensors,
+            settings=settings,
+            quality=found.quality,
+            given=profiles,
+            recording=recording.meta,
+        )
+    return outcome.rows, outcome.files
+
+
+def _one(source: Sequence[Path], out: Path, options: Options) -> None:
+    from rich.console import Console
+
+    from pipeline.commands.progress import bar
+    from pipeline.screens.terminal import file_list, summary_table
+
+    with bar(source[0].name) as progress:
+        rows, files = analyse(source, out, options, progress)
+    console = Console()
+    console.print(summary_table(rows))
+    console.print(file_list(out, files), soft_wrap=True)
+
+
+def _several(groups: Sequence[Sequence[Path]], out: Path, options: Options, jobs: int) -> None:
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from multiprocessing import get_context
+
+    from pipeline.commands.progress import bar
+
+    folders = [out / group[0].stem for group in groups]
+    twice = {folder.name for folder in folders if sum(folder == other for other in folders) > 1}
+    if twice:
+        raise BadInputError(f"several files are named {', '.join(sorted(twice))}: their results would share a folder")
+    failed = 0
+    # A fresh interpreter for each: a forked one inherits the locks of threads that it does not have.
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool, bar("processing", len(groups)) as progress:
+        running: dict[Future[tuple[list[SummaryRow], list[Path]]], Path] = {
+            pool.submit(analyse, group, folder, options): folder for group, folder in zip(groups, folders, strict=True)
+        }
+        try:
+            for done, future in enumerate(as_completed(running), start=1):
+                progress(done)
+                failed += not _say(future, running[future])
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    if failed:
+        raise KneetrackError(f"{failed} of {len(groups)} recordings could not be processed (see above)")
+
+
+def _say(future: "Future[tuple[list[SummaryRow], list[Path]]]", folder: Path) -> bool:
+    from pipeline.commands.errors import one_line
+
+    error = future.exception()
+    if error is not None:
+        print(f"kneetrack: {one_line(error)}", file=sys.stderr)
+        return False
+    rows, _ = future.result()
+    steps, episodes = sum(row.steps for row in rows), sum(row.episodes for row in rows)
+    typer.echo(f"{folder}: {steps} steps and repetitions, {episodes} valgus episodes")
+    return True

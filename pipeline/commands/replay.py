@@ -1,0 +1,180 @@
+"""`kneetrack replay`: the live session's engine over recordings, at any speed, with the same results."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.commands.options import (
+    CalibrationOption,
+    Files,
+    Filter,
+    FilterOption,
+    OrientationsOption,
+    SideOption,
+    expanded,
+)
+from pipeline.commands.stopping import Stopping
+from pipeline.records import Event, Record, Side
+
+if TYPE_CHECKING:
+    from calibration.profile import Profile
+    from pipeline.files.recording import Recorded
+    from pipeline.session import Session
+    from pipeline.update import Update
+
+_PIECE = 16
+"""Records handed on at a time where the replay keeps pace with the clock."""
+_BATCH_ROWS = 500
+
+
+def replay(
+    files: Files,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="The result folder (of several files: DIR/<file stem>).", metavar="DIR")
+    ] = None,
+    speed: Annotated[
+        str, typer.Option("--speed", help="Times real time (1: as it was), or max.", metavar="1|max")
+    ] = "max",
+    side: SideOption = None,
+    calibration: CalibrationOption = None,
+    orientations: OrientationsOption = False,
+    filter_: FilterOption = None,
+) -> None:
+    """Play recordings through the live engine: the same angles, steps and episodes as in the live session.
+
+    Without --out the session is only shown. Ctrl-C ends it and keeps what there is.
+    """
+    factor = _factor(speed)
+    with Stopping() as stop:
+        from pipeline.files.opening import grouped
+
+        groups = grouped(expanded(files))
+        for group in groups:
+            folder = out if out is None or len(groups) == 1 else out / group[0].stem
+            _replay(group, folder, factor, stop, (side, list(calibration or []), orientations, filter_))
+            if stop.asked:
+                break
+
+
+def _factor(text: str) -> float:
+    """Times real time; infinite for max."""
+    if text == "max":
+        return math.inf
+    try:
+        factor = float(text)
+    except ValueError:
+        factor = 0.0
+    if not 0.0 < factor < math.inf:
+        raise typer.BadParameter("a number above 0 (1 is real time), or max", param_hint="--speed")
+    return factor
+
+
+def _replay(
+    source: Sequence[Path],
+    folder: Path | None,
+    factor: float,
+    stop: Stopping,
+    options: tuple[Side | None, list[Path], bool, Filter | None],
+) -> None:
+    from rich.console import Console
+
+    from pipeline.commands.inputs import filter_of, load_profiles, recorded_profiles, sensors_of
+    from pipeline.commands.outcome import complete
+    from pipeline.commands.progress import bar
+    from pipeline.files.opening import open_recording
+    from pipeline.files.results import ResultsWriter
+    from pipeline.screens.terminal import file_list, screen, summary_table
+    from pipeline.screens.view import Tally, View, sensor_views
+    from pipeline.session import Session, Settings
+    from pipeline.summary import Summary
+
+    side, calibration, orientations, filter_ = options
+    name = str(source[0])
+    console = Console()
+    with ExitStack() as stack:
+        recording = open_recording(list(source), side)
+        stack.callback(recording.close)
+        sensors = sensors_of(recording, side, name)
+        paced = math.isfinite(factor)
+        rows_at_once = 1 if paced else _BATCH_ROWS
+        given = load_profiles(calibration)
+        settings = Settings(filter=filter_of(recording, filter_), profiles=given, min_rows=rows_at_once)
+        session, summary = Session(sensors, settings), Summary()
+        tally = Tally([sensor.side for sensor in sensors])
+        results = None
+        if folder is not None:
+            results = ResultsWriter(folder, orientations=orientations, start_utc=recording.start_utc)
+            stack.enter_context(results)
+
+        def view() -> View:
+            return View(
+                elapsed_s=tally.time_s or 0.0,
+                limit_s=recording.duration_s,
+                legs=[tally.leg(leg, session.phase(leg)) for leg in tally.sides],
+                sensors=sensor_views(sensors, session.quality()),
+                episodes=tally.episodes,
+                episodes_seen=tally.episodes_seen,
+                where=str(folder or ""),
+            )
+
+        with ExitStack() as shown:
+            table = shown.enter_context(screen(console)) if paced else None
+            progress = None if paced else shown.enter_context(bar(source[0].name))
+            for update in _updates(session, _pieces(recording, factor, stop, progress), given):
+                summary.add(update)
+                tally.add(update)
+                if results is not None:
+                    results.write(update)
+                if table is not None:
+                    table.show(view)
+        if results is None:
+            console.print(summary_table(summary.rows()))
+            return
+        outcome = complete(
+            results,
+            summary,
+            mode="replay",
+            sensors=sensors,
+            settings=settings,
+            quality=session.quality(),
+            given=given or recorded_profiles(recording, name),
+            recording=recording.meta,
+        )
+    console.print(summary_table(outcome.rows))
+    console.print(file_list(results.folder, outcome.files), soft_wrap=True)
+
+
+def _updates(session: "Session", pieces: Iterator[list[Record]], given: "Mapping[Side, Profile]") -> Iterator["Update"]:
+    """given: calibrations that stand in place of the recorded ones."""
+    for piece in pieces:
+        yield session.feed([record for record in piece if not _replaced(record, given)])
+    yield session.finish()
+
+
+def _replaced(record: Record, given: "Mapping[Side, Profile]") -> bool:
+    return isinstance(record, Event) and record.kind == "calibration" and record.fields.get("side") in given
+
+
+def _pieces(
+    recording: "Recorded", factor: float, stop: Stopping, progress: Callable[[float], None] | None
+) -> Iterator[list[Record]]:
+    """The recording in pieces, in its own time where a factor is given, until the end or the wish to stop."""
+    first_ns: int | None = None
+    begun = time.monotonic()
+    for batch in recording.records():
+        for at in range(0, len(batch), _PIECE if math.isfinite(factor) else len(batch)):
+            piece = batch[at : at + _PIECE] if math.isfinite(factor) else batch
+            first_ns = piece[0].host_time_ns if first_ns is None else first_ns
+            passed_s = (piece[-1].host_time_ns - first_ns) * 1e-9
+            while not stop.asked and time.monotonic() - begun < passed_s / factor:
+                time.sleep(min(0.05, max(0.0, passed_s / factor - (time.monotonic() - begun))))
+            if stop.asked:
+                return
+            yield piece
+            if progress is not None and recording.duration_s > 0.0:
+                progress(min(1.0, passed_s / recording.duration_s))

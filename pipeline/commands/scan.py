@@ -1,0 +1,40 @@
+"""`kneetrack scan`: the sensors in range."""
+
+from typing import Annotated
+
+import typer
+
+
+def scan(
+    seconds: Annotated[
+        float, typer.Option("--for", min=0.5, max=300.0, help="How long to listen, s.", metavar="SECONDS")
+    ] = 8.0,
+    virtual: Annotated[bool, typer.Option("--virtual", help="Look for simulated sensors on a virtual radio.")] = False,
+) -> None:
+    """List the sensors in range: address, name, driver, signal, battery where it is advertised."""
+    import asyncio
+
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    from firmware_interface.errors import SensorError
+    from pipeline.commands.connecting import sensors_in_range
+
+    console = Console(stderr=True)
+    with console.status(f"listening for {seconds:.0f} s"):
+        found = asyncio.run(sensors_in_range(seconds, virtual))
+    if not found:
+        raise SensorError("no sensor in range: switch the sensors on, bring them near, and disconnect them from phones")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("address", "name", "driver", "signal"):
+        table.add_column(name, no_wrap=True)
+    for each in found:
+        signal = each.advertisement.rssi_dbm
+        table.add_row(
+            each.advertisement.address,
+            each.advertisement.name,
+            each.driver.name,
+            "-" if signal is None else f"{signal} dBm",
+        )
+    Console().print(table)

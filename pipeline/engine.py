@@ -1,0 +1,256 @@
+"""One leg, causal: the stages in their order, from the grid to steps and episodes.
+
+Rows pass through as they come; decisions (calibration, heading, neutral standing) fall at the edges of half-second
+blocks of the grid, from rows that were complete by then. So the same rows give the same bits however they are cut.
+"""
+
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+
+from calibration.alignment import Alignment
+from calibration.joint_centre import LeverArms, LeverPrior
+from calibration.profile import Profile
+from calibration.unloaded_path import UnloadedPath, fit_unloaded_path
+from pipeline.axis_watch import AxisWatch, AxisWatchParameters
+from pipeline.blocks import Activity, Bytes, GridBlock, LegBlock, Status
+from pipeline.calibrating import Calibrated, Calibrating, LegRows, join_rows
+from pipeline.flexions import flexion_angles, settled
+from pipeline.heading import THIGH, Heading, HeadingParameters, Neutral
+from pipeline.joint_signals import JointSignalFilter
+from pipeline.knee import Knee, no_angles
+from pipeline.neutral import NeutralParameters, is_neutral, neutral_turn
+from pipeline.orientation import Orientation, OrientationParameters, Oriented
+from pipeline.records import Side
+from pipeline.rows import RaisedEvent
+
+THIGH_LENGTH_PRIOR_M = 0.20
+SHANK_LENGTH_PRIOR_M = 0.15
+"""Usual distances along the segment from a sensor at mid-thigh or below the tibial tuberosity to the knee centre."""
+
+
+@dataclass(frozen=True, slots=True)
+class LegSettings:
+    """How a leg is analysed. profile: a saved calibration, used as given. activity: set by hand. wrong_axis: a thigh
+    axis that turns out further off than this (rad) is replaced, not corrected."""
+
+    orientation: OrientationParameters = field(default_factory=OrientationParameters)
+    heading: HeadingParameters = field(default_factory=HeadingParameters)
+    neutral: NeutralParameters = field(default_factory=NeutralParameters)
+    axis_watch: AxisWatchParameters = field(default_factory=AxisWatchParameters)
+    profile: Profile | None = None
+    activity: Activity | None = None
+    wrong_axis: float = np.deg2rad(35.0)
+
+
+def lever_prior(alignment: Alignment) -> LeverPrior:
+    """The knee below the thigh's sensor and above the shank's, along the segment, give or take 10 cm."""
+    thigh = alignment.thigh_from_sensor.T @ np.array([0.0, -THIGH_LENGTH_PRIOR_M, 0.0])
+    shank = alignment.shank_from_sensor.T @ np.array([0.0, SHANK_LENGTH_PRIOR_M, 0.0])
+    return LeverPrior(LeverArms(thigh, shank), 0.1)
+
+
+class LegEngine:
+    """`update(grid) -> angles`. `events` collects what was raised; `profile` is the calibration once there is one."""
+
+    def __init__(self, side: Side, rate_hz: float, settings: LegSettings) -> None:
+        self._settings = settings
+        self._side = side
+        self._rate = rate_hz
+        self._thigh = Orientation(rate_hz, settings.orientation)
+        self._shank = Orientation(rate_hz, settings.orientation)
+        self._heading = Heading(rate_hz, settings.heading)
+        self._signals = JointSignalFilter(rate_hz)
+        self._calibrating: Calibrating | None = Calibrating(rate_hz, side.sign)
+        self._knee = Knee(side, rate_hz)
+        self._block = self._heading.block
+        self._number: int | None = None
+        self._parts: list[LegRows] = []
+        self._resting = 0
+        self._axis: AxisWatch | None = None
+        self.alignment: Alignment | None = None
+        self.path = UnloadedPath()
+        self.calibrated: Calibrated | None = None
+        self._events: list[RaisedEvent] = []
+        if settings.profile is not None:
+            self.use_profile(settings.profile)
+
+    @property
+    def phase(self) -> str:
+        """What the calibration waits for: `stand still`, `bend the knee slowly (2 of 5)`, `done`."""
+        return "done" if self._calibrating is None else self._calibrating.phase
+
+    def profile(self) -> Profile | None:
+        """The calibration as it stands, to be saved."""
+        if self.alignment is None:
+            return None
+        return Profile(self._side.value, self.alignment, self.path, self._heading.arms)
+
+    def take_events(self) -> list[RaisedEvent]:
+        """What was raised since the last call."""
+        events, self._events = self._events, []
+        return events
+
+    def quality(self) -> dict[str, object]:
+        """Plain values about the calibration and the heading."""
+        return calibration_quality(self.alignment, self.path, self._heading.arms, self._heading.residual_sd)
+
+    def update(self, grid: GridBlock) -> list[LegBlock]:
+        """Angles of these rows, in order, in one or more blocks."""
+        one = self._thigh.update(grid.thigh_acc, grid.thigh_gyr, grid.thigh_ok)
+        two = self._shank.update(grid.shank_acc, grid.shank_gyr, grid.shank_ok)
+        restarted = one.restarted | two.restarted
+        results = []
+        edges = {0, len(grid)} | set(np.flatnonzero(restarted).tolist())
+        edges |= set(range((-grid.start) % self._block, len(grid), self._block))
+        bounds = sorted(edges)
+        for begin, end in pairwise(bounds):
+            s = slice(begin, end)
+            piece = grid.cut(begin, end)
+            results.append(
+                self._piece(
+                    piece,
+                    Oriented(one.quat[s], one.gyr[s], one.restarted[s]),
+                    Oriented(two.quat[s], two.gyr[s], two.restarted[s]),
+                    bool(restarted[begin]),
+                )
+            )
+        return results
+
+    def _piece(self, grid: GridBlock, one: Oriented, two: Oriented, restarted: bool) -> LegBlock:
+        """Rows of one half-second block."""
+        number = grid.start // self._block
+        if number != self._number:
+            self._begin_block(number)
+        if restarted:
+            self._heading.lost()
+        ok = grid.thigh_ok & grid.shank_ok
+        status = self._status(grid)
+        if self.alignment is None:
+            leg = no_angles(grid.start, self._rate, grid.shank_acc, status)
+        else:
+            relative = self._heading.rows(grid.start, len(grid))
+            leg = self._knee.update(grid.start, one, two, grid.shank_acc, relative, status)
+        self._heading.add(self._signals.update(grid.start, grid.thigh_acc, one, grid.shank_acc, two, ok))
+        self._parts.append(
+            LegRows(grid.start, grid.thigh_acc, one.gyr, one.quat, grid.shank_acc, two.gyr, two.quat, ok)
+        )
+        return leg
+
+    def _status(self, grid: GridBlock) -> Bytes:
+        status = np.full(len(grid), Status.OK if self.alignment is not None else Status.CALIBRATING, np.uint8)
+        status[grid.clipped & (status == Status.OK)] = Status.CLIPPED
+        status[grid.thigh_ok != grid.shank_ok] = Status.SINGLE_SENSOR
+        status[~grid.thigh_ok & ~grid.shank_ok] = Status.GAP
+        return status
+
+    def _begin_block(self, number: int) -> None:
+        """Everything that is decided from the block that is now complete."""
+        self._number = number
+        self._heading.advance(number)
+        if not self._parts:
+            return
+        rows = join_rows(self._parts)
+        self._parts = []
+        time_s = number * self._block / self._rate
+        if self._calibrating is not None:
+            found = self._calibrating.update(rows)
+            if self._calibrating.done:
+                self._calibrating = None
+            if found is not None:
+                self._use(found, time_s)
+                return
+        if self.alignment is None:
+            return
+        if self.alignment.standing:
+            self._look_for_neutral(rows)
+        seen = None if self._axis is None else self._axis.update(rows)
+        if seen is not None:
+            self._see_axis(*seen, time_s)
+
+    def _see_axis(self, turn: float, sd: float, time_s: float) -> None:
+        """The thigh's axis was seen: a correction, or, where the frame was altogether wrong, a new one."""
+        assert self.alignment is not None
+        if abs(turn) < self._settings.wrong_axis:
+            self._heading.observe(THIGH, turn, sd)
+            return
+        alignment = replace(self.alignment.turned(turn, 0.0), thigh_axis_sd=sd)
+        self._apply(alignment, self.calibrated)
+        self._knee.align(alignment, self.path)
+        self._events.append(RaisedEvent(time_s, "calibration", {"method": alignment.method, "corrected": "thigh axis"}))
+
+    def _look_for_neutral(self, rows: LegRows) -> None:
+        assert self.alignment is not None
+        p = self._settings.neutral
+        if not is_neutral(rows, self.alignment, p):
+            self._resting = 0
+            return
+        self._resting += 1
+        if self._resting % p.every_blocks == p.first_block:
+            self._heading.neutral(Neutral(neutral_turn(rows, self.alignment), p.sd))
+
+    def _use(self, found: Calibrated, time_s: float) -> None:
+        """A calibration from now on: frames, neutral heading, unloaded path."""
+        found = settled(found, self._side, self._rate)
+        self.calibrated = found
+        self._apply(found.alignment, found)
+        self.path = UnloadedPath()
+        if found.flexing is not None:
+            now = self._heading.now()
+            flexions = flexion_angles(found, found.alignment, self._side, self._rate, now)
+            self.path = fit_unloaded_path(flexions.flexion, flexions.abduction)
+        self._knee.align(found.alignment, self.path)
+        self._axis = AxisWatch(found.alignment, self._rate, self._settings.axis_watch)
+        self._events.append(calibration_event(found, self.path, time_s))
+
+    def _apply(self, alignment: Alignment, found: Calibrated | None) -> None:
+        """Frames and, with the standing, the heading."""
+        self.alignment = alignment
+        self._heading.align(alignment.thigh_axis_sd, alignment.shank_axis_sd)
+        self._heading.set_prior(lever_prior(alignment))
+        if found is not None and found.standing is not None:
+            begin = max(0, found.standing[0] - found.rows.start)
+            rows = found.rows.cut(begin, found.standing[1] - found.rows.start)
+            self._heading.neutral(Neutral(neutral_turn(rows, alignment), self._settings.neutral.sd))
+
+    def use_profile(self, profile: Profile) -> None:
+        """A saved calibration, from now on."""
+        self.alignment, self.path = profile.alignment, profile.path
+        self._heading.align(self.alignment.thigh_axis_sd, self.alignment.shank_axis_sd)
+        prior = lever_prior(self.alignment)
+        self._heading.set_prior(prior if profile.arms is None else LeverPrior(profile.arms, 0.05))
+        self._knee.align(self.alignment, self.path)
+        self._calibrating = None
+
+
+def calibration_quality(
+    alignment: Alignment | None, path: UnloadedPath, arms: LeverArms, residual_sd: float
+) -> dict[str, object]:
+    """What the summary says of a leg's calibration: degrees, metres, m/s2."""
+    if alignment is None:
+        return {"method": None}
+    values = alignment.to_json()
+    return {
+        "method": alignment.method,
+        "thigh_axis_sd_deg": values["thigh_axis_sd_deg"],
+        "shank_axis_sd_deg": values["shank_axis_sd_deg"],
+        "upright_sd_deg": values["upright_sd_deg"],
+        "unloaded_path": path.to_json() if path.known else None,
+        "thigh_to_knee_m": float(np.linalg.norm(arms.first)),
+        "shank_to_knee_m": float(np.linalg.norm(arms.second)),
+        "joint_residual_m_s2": residual_sd,
+    }
+
+
+def calibration_event(found: Calibrated, path: UnloadedPath, time_s: float) -> RaisedEvent:
+    """What the files and the screens say of a calibration."""
+    alignment = found.alignment
+    fields: dict[str, object] = {
+        "method": alignment.method,
+        "flexions": found.flexions,
+        "thigh_axis_sd_deg": round(float(np.rad2deg(alignment.thigh_axis_sd)), 2),
+        "shank_axis_sd_deg": round(float(np.rad2deg(alignment.shank_axis_sd)), 2),
+        "unloaded_path": path.to_json() if path.known else None,
+    }
+    return RaisedEvent(time_s, "calibration", fields)

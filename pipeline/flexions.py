@@ -1,0 +1,54 @@
+"""The calibration's slow flexions: their angles, and what they say of the shank's frame.
+
+In a free flexion the thigh hardly moves, so the knee's angles hardly depend on the heading: standing, which comes right
+before, gives it. What abduction then goes with flexion tells how far the shank's axis is turned
+(calibration/unloaded_path.py).
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from calibration.alignment import Alignment
+from calibration.unloaded_path import UnloadedPath, azimuth_from_path
+from pipeline.blocks import LegBlock
+from pipeline.calibrating import Calibrated
+from pipeline.heading import DELTA, STATES, RelativeRows
+from pipeline.knee import Knee
+from pipeline.neutral import neutral_turn
+from pipeline.orientation import Oriented
+from pipeline.records import Side
+
+
+def settled(found: Calibrated, side: Side, rate_hz: float) -> Calibrated:
+    """The calibration with its shank frame turned as the flexions' abduction asks; unchanged without flexions."""
+    if found.flexing is None or found.standing is None:
+        return found
+    alignment = found.alignment
+    standing = found.rows.cut(*_span(found, found.standing))
+    states = np.zeros(STATES)
+    states[DELTA] = neutral_turn(standing, alignment)
+    block = flexion_angles(found, alignment, side, rate_hz, RelativeRows(states[None], np.zeros((1, 7))))
+    turn, left = azimuth_from_path(block.flexion, block.abduction, side.sign, alignment.shank_axis_sd)
+    return replace(found, alignment=replace(alignment.turned(0.0, turn), shank_axis_sd=left))
+
+
+def flexion_angles(
+    found: Calibrated, alignment: Alignment, side: Side, rate_hz: float, relative: RelativeRows
+) -> LegBlock:
+    """The flexions' angles; relative: one row, held for all of them."""
+    assert found.flexing is not None
+    rows = found.rows.cut(*_span(found, found.flexing))
+    n = len(rows)
+    held = RelativeRows(np.repeat(relative.states, n, axis=0), np.repeat(relative.cov, n, axis=0))
+    knee = Knee(side, rate_hz)
+    knee.align(alignment, UnloadedPath())
+    none = np.zeros(n, bool)
+    one = Oriented(rows.thigh_quat, rows.thigh_gyr, none)
+    two = Oriented(rows.shank_quat, rows.shank_gyr, none)
+    return knee.update(rows.start, one, two, rows.shank_acc, held, np.zeros(n, np.uint8))
+
+
+def _span(found: Calibrated, span: tuple[int, int]) -> tuple[int, int]:
+    """Grid indices as positions in the calibration's rows."""
+    return max(0, span[0] - found.rows.start), span[1] - found.rows.start

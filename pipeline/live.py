@@ -1,0 +1,203 @@
+"""A live session: everything that the client receives, in one sequence, to the recording, the session and the screen.
+
+Sequence numbers are given in one place, here, to notifications and events alike, and what is fed to the session is
+exactly what is recorded: so a replay of the recording gives the same results. Four times a second a `tick` is recorded,
+which lets the session's time pass while nothing arrives. Nothing that goes wrong on the way ends the session: a sensor
+that dies is waited for, a full disk is said and the monitoring goes on, and should the analysis itself fail, the
+recording goes on without it.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from calibration.profile import Profile
+from firmware_interface.arrivals import Arrival, LinkEvent
+from firmware_interface.errors import SensorSilentError
+from pipeline.errors import KneetrackError
+from pipeline.files.recorder import RecordingWriter
+from pipeline.files.results import ResultsWriter
+from pipeline.records import Event, Notification, Record, SensorInfo, Side
+from pipeline.screens.terminal import Screen
+from pipeline.screens.view import Tally, View, sensor_views
+from pipeline.session import Session
+from pipeline.summary import Summary
+from pipeline.update import Update
+
+TICK_S = 0.25
+_WAIT_S = 0.05
+_STATES = {
+    "connected": "connected",
+    "configured": "connected",
+    "silent": "silent",
+    "disconnected": "searching",
+    "failed": "searching",
+}
+
+
+class Receiver(Protocol):
+    """What the live session needs of the client (firmware_interface/client.py)."""
+
+    async def receive(self, timeout_s: float) -> list[Arrival | LinkEvent]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sinks:
+    """Where a live session goes."""
+
+    recorder: RecordingWriter
+    results: ResultsWriter
+    summary: Summary
+    screen: Screen
+
+
+class LiveRun:
+    """One live session, from the first notification to its end.
+
+    Parameters
+    ----------
+    sensors : who is worn where; their ids are the client's sensor numbers.
+    session : a fresh session of these sensors.
+    sinks : recording, results, summary, screen; the caller opens and closes them.
+    anchor_ns : `time.perf_counter_ns()` at the session's time zero, as given to the client.
+    limit_s : ends by itself so long after the first sample; None: when stopped.
+    where : shown to the person, e.g. the folder.
+    """
+
+    def __init__(
+        self,
+        sensors: Sequence[SensorInfo],
+        session: Session,
+        sinks: Sinks,
+        *,
+        anchor_ns: int,
+        limit_s: float | None = None,
+        where: str = "",
+    ) -> None:
+        self._sensors = sensors
+        self._session = session
+        self._sinks = sinks
+        self._anchor_ns = anchor_ns
+        self._limit_s = limit_s
+        self._where = where
+        self._tally = Tally([sensor.side for sensor in sensors])
+        self._states = {sensor.id: "searching" for sensor in sensors}
+        self._seq = 0
+        self._first_ns: int | None = None
+        self._failure: KneetrackError | None = None
+        self._silent = ""
+        self._kept: set[Side] = set()
+
+    @property
+    def started(self) -> bool:
+        """Whether any sample has arrived."""
+        return self._first_ns is not None
+
+    @property
+    def failure(self) -> KneetrackError | None:
+        """Set where the analysis failed and only the recording went on."""
+        return self._failure
+
+    async def run(self, client: Receiver, stop: Callable[[], bool], profiles: Mapping[Side, Profile]) -> None:
+        """Until `stop` says so or the time is over; then everything fed so far is finished and written.
+
+        profiles: saved calibrations; recorded as events, so that a replay uses them too.
+
+        Raises SensorSilentError where no sensor delivered anything.
+        """
+        given = [
+            self._event("calibration", {"side": side.value, "profile": profile.to_json()})
+            for side, profile in profiles.items()
+        ]
+        self._take(given)
+        tick_ns = self._now_ns()
+        try:
+            while not stop() and not self._over():
+                try:
+                    items = await client.receive(_WAIT_S)
+                except SensorSilentError as error:
+                    if not self.started:
+                        raise
+                    self._silent = str(error)
+                    items = []
+                records = [self._record(item) for item in items]
+                if self._now_ns() - tick_ns >= TICK_S * 1e9:
+                    tick_ns = self._now_ns()
+                    records.append(self._event("tick", {}))
+                self._take(records)
+                self._sinks.screen.show(self._view)
+        finally:
+            self._take([self._event("stop", {})])
+            self._analyse(self._session.finish)
+            self._keep_calibrations()
+            self._sinks.recorder.flush()
+
+    def _now_ns(self) -> int:
+        return time.perf_counter_ns() - self._anchor_ns
+
+    def _over(self) -> bool:
+        if self._limit_s is None or self._first_ns is None:
+            return False
+        return self._now_ns() - self._first_ns >= self._limit_s * 1e9
+
+    def _record(self, item: Arrival | LinkEvent) -> Record:
+        if isinstance(item, LinkEvent):
+            self._states[item.sensor] = _STATES.get(item.kind, item.kind)
+            return self._event(item.kind, {"sensor": item.sensor, **item.fields}, item.host_time_ns)
+        if self._first_ns is None:
+            self._first_ns = item.host_time_ns
+        self._seq += 1
+        return Notification(self._seq, item.host_time_ns, item.sensor, item.characteristic, item.payload)
+
+    def _event(self, kind: str, fields: Mapping[str, Any], host_time_ns: int | None = None) -> Event:
+        self._seq += 1
+        return Event(self._seq, self._now_ns() if host_time_ns is None else host_time_ns, kind, fields)
+
+    def _take(self, records: Sequence[Record]) -> None:
+        """Recorded first, then analysed."""
+        if records:
+            self._sinks.recorder.append(records)
+            self._analyse(lambda: self._session.feed(records))
+            self._keep_calibrations()
+
+    def _analyse(self, step: Callable[[], Update]) -> None:
+        if self._failure is not None:
+            return
+        try:
+            update = step()
+        except (
+            Exception
+        ) as error:  # Whatever it is, the recording is worth more than the analysis: it is said and kept.
+            text = " ".join(str(error).split())
+            self._failure = KneetrackError(
+                f"the analysis failed ({type(error).__name__}: {text}), the recording went on"
+            )
+            self._failure.__cause__ = error
+            return
+        self._sinks.results.write(update)
+        self._sinks.summary.add(update)
+        self._tally.add(update)
+
+    def _keep_calibrations(self) -> None:
+        """Into the recording, once each leg is calibrated."""
+        if self._failure is not None or len(self._kept) == len(self._tally.sides):
+            return
+        for side, profile in self._session.profiles().items():
+            if side not in self._kept and self._session.phase(side) == "done":
+                self._kept.add(side)
+                self._sinks.recorder.set_calibration(side, profile.to_json())
+
+    def _view(self) -> View:
+        elapsed_s = 0.0 if self._first_ns is None else (self._now_ns() - self._first_ns) * 1e-9
+        problems = [str(self._failure or ""), self._sinks.recorder.failed, self._sinks.results.failed, self._silent]
+        return View(
+            elapsed_s=elapsed_s,
+            limit_s=self._limit_s,
+            legs=[self._tally.leg(side, self._session.phase(side)) for side in self._tally.sides],
+            sensors=sensor_views(self._sensors, self._session.quality(), self._states),
+            episodes=self._tally.episodes,
+            episodes_seen=self._tally.episodes_seen,
+            where=self._where,
+            problem=next((problem for problem in problems if problem), ""),
+        )

@@ -1,0 +1,57 @@
+"""Quiet standing after the calibration: the same neutral pose again, so the heading can be set by it.
+
+A block is neutral where both sensors are at rest and both segments stand as upright as in the calibration. Then the
+knee's rotation is zero by definition, up to how well a person repeats a stance (1 to 2 deg).
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from calibration.alignment import Alignment
+from pipeline.blocks import Floats
+from pipeline.calibrating import CalibratingParameters, LegRows, at_rest
+from pipeline.heading import wrapped
+from pipeline.quaternions import columns
+
+_DEG = np.pi / 180.0
+
+
+@dataclass(frozen=True, slots=True)
+class NeutralParameters:
+    """upright: how far each segment may lean, rad. sd: how well the stance repeats, rad. first_block, every_blocks: the
+    blocks of a rest that count, so that one long standing is not many."""
+
+    upright: float = 8.0 * _DEG
+    sd: float = 2.0 * _DEG
+    first_block: int = 2
+    every_blocks: int = 20
+    rest: CalibratingParameters = field(default_factory=CalibratingParameters)
+
+
+def is_neutral(rows: LegRows, alignment: Alignment, p: NeutralParameters) -> bool:
+    """Whether these rows are a quiet upright standing."""
+    if not at_rest(rows, p.rest):
+        return False
+    up = np.array([0.0, 1.0, 0.0])
+    for matrix, acc in ((alignment.thigh_from_sensor, rows.thigh_acc), (alignment.shank_from_sensor, rows.shank_acc)):
+        mean = matrix @ acc.mean(axis=0)
+        if float(mean @ up) < np.cos(p.upright) * float(np.linalg.norm(mean)):
+            return False
+    return True
+
+
+def neutral_turn(rows: LegRows, alignment: Alignment) -> float:
+    """delta + shank - thigh (pipeline/heading.py) in a neutral pose: how far the thigh's Z is turned against the
+    shank's, each in its own level frame, rad."""
+    thigh = _heading_of(alignment.thigh_from_sensor[2], rows.thigh_quat)
+    shank = _heading_of(alignment.shank_from_sensor[2], rows.shank_quat)
+    return wrapped(thigh - shank)
+
+
+def _heading_of(z: Floats, quat: Floats) -> float:
+    """Direction, about the vertical, of a sensor-frame vector, averaged over the rows."""
+    r = columns(quat)
+    x = r[0] * z[0] + r[1] * z[1] + r[2] * z[2]
+    y = r[3] * z[0] + r[4] * z[1] + r[5] * z[2]
+    return float(np.arctan2(y.mean(), x.mean()))

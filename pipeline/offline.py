@@ -1,0 +1,81 @@
+"""`process`: a whole recording, both ways in time."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from calibration.profile import Profile
+from pipeline.blocks import GridBlock, join
+from pipeline.errors import BadInputError
+from pipeline.intake import Intake, IntakeParameters
+from pipeline.movement import analyse
+from pipeline.records import Event, Record, SensorInfo, Side
+from pipeline.rows import RaisedEvent
+from pipeline.session import Settings, legs_of, status_events
+from pipeline.two_sided import analyse_leg
+from pipeline.update import LegResult, Update
+
+LEAST_S = 2.0
+"""A recording shorter than this cannot be analysed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """update: everything found. quality, profiles: as those of a session."""
+
+    update: Update
+    quality: dict[str, Any]
+    profiles: dict[Side, Profile]
+
+
+def process(
+    records: Iterable[Record],
+    sensors: Sequence[SensorInfo],
+    settings: Settings | None = None,
+    progress: Callable[[float], None] = lambda share: None,
+) -> Processed:
+    """Analyse a whole recording.
+
+    progress is called with the share of the work done, 0 to 1. Raises BadInputError where there is nothing to analyse.
+    """
+    settings = settings or Settings()
+    legs = legs_of(sensors)
+    intakes = {s: Intake(mine, settings.corrections, IntakeParameters(min_rows=500)) for s, mine in legs.items()}
+    grids: dict[Side, list[GridBlock]] = {side: [] for side in legs}
+    events: list[RaisedEvent] = []
+    for record in records:
+        for side, intake in intakes.items():
+            grids[side].extend(intake.update(record))
+        if isinstance(record, Event) and record.kind == "marker":
+            events.append(RaisedEvent(record.host_time_ns * 1e-9, "marker", dict(record.fields)))
+    progress(0.4)
+    update = Update(events=events)
+    quality: dict[str, Any] = {}
+    profiles: dict[Side, Profile] = {}
+    for number, (side, mine) in enumerate(legs.items()):
+        intake = intakes[side]
+        grids[side].extend(intake.finish())
+        if sum(len(g) for g in grids[side]) < LEAST_S * (intake.rate_hz or 100.0):
+            raise BadInputError(f"the {side} leg has less than {LEAST_S:g} s of data: too short to analyse")
+        leg = analyse_leg(join(grids[side]), side, settings.leg(side))
+        moved = analyse(side, leg.block, settings.activity)
+        update.legs.append(LegResult(side, leg.block, moved.activity))
+        update.steps.extend(moved.steps)
+        update.episodes.extend(moved.episodes)
+        update.events.extend(RaisedEvent(e.time_s, e.kind, {"side": side.value, **e.fields}) for e in leg.events)
+        update.events.extend(status_events(leg.block, side, None))
+        update.events.extend(moved.events)
+        counts = intake.counts()
+        names = {s.id: s.segment.value for s in mine}
+        quality[side.value] = {
+            "sensors": {names[i]: counts[i].as_dict() for i in counts},
+            "calibration": leg.quality(),
+        }
+        profile = leg.profile(side)
+        if profile is not None:
+            profiles[side] = profile
+        progress(0.4 + 0.6 * (number + 1) / len(legs))
+    update.events.sort(key=lambda e: e.time_s)
+    update.steps.sort(key=lambda s: (s.end_s, s.side))
+    update.episodes.sort(key=lambda e: (e.end_s, e.side))
+    return Processed(update, quality, profiles)

@@ -1,0 +1,211 @@
+"""Orientation of one sensor: inclination, a heading that drifts, and the gyroscope's bias.
+
+A 6-axis filter (accelerometer and gyroscope, no magnetometer) runs over the grid. The default is VQF (Laidig and Seel,
+"VQF: Highly accurate IMU orientation estimation with bias estimation and magnetic disturbance rejection", Information
+Fusion 91, 2023), which finds the gyroscope's bias at rest and, slowly, in motion. The filters of the ahrs package
+(Madgwick 2010, Mahony 2008, EKF) are there to compare with; they get the bias of the first rest and nothing later.
+
+World frame: z up, heading arbitrary at the start. Where the sensor delivered nothing the filter stands still; after a
+hole the inclination is found anew and the heading is unknown, which later stages are told by `restarted`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Protocol
+
+import ahrs
+import numpy as np
+import vqf
+
+from pipeline.blocks import Bools, Floats
+
+FILTERS = ("vqf", "madgwick", "mahony", "ekf")
+
+
+@dataclass(frozen=True, slots=True)
+class OrientationParameters:
+    """filter: one of FILTERS. tau_acc_s: VQF's accelerometer time constant (its authors' default, 3 s).
+
+    bias_rest_s: how long a first rest the ahrs filters take their bias from. rest_gyr_rad_s: what counts as rest there.
+    """
+
+    filter: str = "vqf"
+    tau_acc_s: float = 3.0
+    bias_rest_s: float = 1.5
+    rest_gyr_rad_s: float = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Oriented:
+    """quat: (n, 4) sensor to world, scalar first. gyr: (n, 3) rad/s, bias removed. restarted: (n,) True at the first
+    row after a hole."""
+
+    quat: Floats
+    gyr: Floats
+    restarted: Bools
+
+
+class _Filter(Protocol):
+    def run(self, gyr: Floats, acc: Floats) -> tuple[Floats, Floats]:
+        """(n, 4) orientations and (n, 3) biases of the next rows."""
+        ...
+
+    def restart(self) -> None:
+        """Forget the orientation, keep the bias."""
+        ...
+
+
+class Orientation:
+    """The causal filter of one sensor; `update` gives the same bits however the rows are cut into blocks."""
+
+    def __init__(self, rate_hz: float, parameters: OrientationParameters | None = None) -> None:
+        self._filter = _make(rate_hz, parameters or OrientationParameters())
+        self._last: Floats = np.array([1.0, 0.0, 0.0, 0.0])
+        self._was_ok = True
+        self._begun = False
+
+    def update(self, acc: Floats, gyr: Floats, ok: Bools) -> Oriented:
+        """acc (n, 3) m/s2, gyr (n, 3) rad/s, ok (n,) True where the sensor delivered."""
+        n = len(acc)
+        quat = np.empty((n, 4))
+        rate = np.array(gyr)
+        restarted = np.zeros(n, bool)
+        for begin, end in _runs(ok):
+            if not ok[begin]:
+                quat[begin:end] = self._last
+                rate[begin:end] = 0.0
+                self._was_ok = False
+                continue
+            if not self._was_ok and self._begun:
+                self._filter.restart()
+                restarted[begin] = True
+            self._was_ok = self._begun = True
+            quat[begin:end], bias = self._filter.run(
+                np.ascontiguousarray(gyr[begin:end]), np.ascontiguousarray(acc[begin:end])
+            )
+            rate[begin:end] -= bias
+            self._last = quat[end - 1].copy()
+        return Oriented(quat, rate, restarted)
+
+
+def orient_offline(
+    acc: Floats, gyr: Floats, ok: Bools, rate_hz: float, parameters: OrientationParameters | None = None
+) -> Oriented:
+    """The whole recording of one sensor, forwards and backwards (VQF's acausal variant); other filters run causally."""
+    p = parameters or OrientationParameters()
+    if p.filter != "vqf":
+        return Orientation(rate_hz, p).update(acc, gyr, ok)
+    quat = np.zeros((len(acc), 4))
+    quat[:, 0] = 1.0
+    rate = np.zeros_like(gyr)
+    restarted = np.zeros(len(acc), bool)
+    begun = False
+    for begin, end in _runs(ok):
+        if not ok[begin]:
+            if begin > 0:
+                quat[begin:end] = quat[begin - 1]
+            continue
+        result = vqf.offlineVQF(
+            np.ascontiguousarray(gyr[begin:end]),
+            np.ascontiguousarray(acc[begin:end]),
+            None,
+            1.0 / rate_hz,
+            {"tauAcc": p.tau_acc_s},
+        )
+        quat[begin:end] = result["quat6D"]
+        rate[begin:end] = gyr[begin:end] - result["bias"]
+        restarted[begin] = begun
+        begun = True
+    return Oriented(quat, rate, restarted)
+
+
+def _make(rate_hz: float, p: OrientationParameters) -> _Filter:
+    if p.filter == "vqf":
+        return _Vqf(rate_hz, p)
+    if p.filter in FILTERS:
+        return _Ahrs(rate_hz, p)
+    raise ValueError(f"unknown filter '{p.filter}': choose one of {', '.join(FILTERS)}")
+
+
+class _Vqf:
+    def __init__(self, rate_hz: float, p: OrientationParameters) -> None:
+        self._vqf = vqf.VQF(1.0 / rate_hz, tauAcc=p.tau_acc_s)
+
+    def run(self, gyr: Floats, acc: Floats) -> tuple[Floats, Floats]:
+        state: Mapping[str, Any] = self._vqf.updateBatchFullState(gyr, acc)
+        return state["quat6D"], state["bias"]
+
+    def restart(self) -> None:
+        bias, sigma = self._vqf.getBiasEstimate()
+        self._vqf.resetState()
+        self._vqf.setBiasEstimate(bias, sigma)
+
+
+class _Ahrs:
+    """Madgwick, Mahony and EKF of ahrs, a call a sample; the bias is the mean rate of the first rest."""
+
+    def __init__(self, rate_hz: float, p: OrientationParameters) -> None:
+        self._name = p.filter
+        self._rate = rate_hz
+        self._rest = round(p.bias_rest_s * rate_hz)
+        self._limit = p.rest_gyr_rad_s
+        self._still: list[Floats] = []
+        self._bias: Floats = np.zeros(3)
+        self._found = False
+        self._quat: Floats | None = None
+        self._build()
+
+    def _build(self) -> None:
+        kinds = {"madgwick": ahrs.filters.Madgwick, "mahony": ahrs.filters.Mahony, "ekf": ahrs.filters.EKF}
+        # ahrs's EKF calls NED the frame in which a sensor at rest reads +g along z: z is up here all the same.
+        options: dict[str, Any] = {"frame": "NED"} if self._name == "ekf" else {}
+        self._step = kinds[self._name](frequency=self._rate, **options)
+
+    def run(self, gyr: Floats, acc: Floats) -> tuple[Floats, Floats]:
+        quat = np.empty((len(gyr), 4))
+        bias = np.empty((len(gyr), 3))
+        for i in range(len(gyr)):
+            self._learn_bias(gyr[i])
+            rate = gyr[i] - self._bias
+            if self._quat is None:
+                self._quat = _level(acc[i])
+            elif self._name == "ekf":
+                self._quat = self._step.update(self._quat, rate, acc[i])
+            else:
+                self._quat = self._step.updateIMU(self._quat, rate, acc[i])
+            quat[i] = self._quat
+            bias[i] = self._bias
+        return quat, bias
+
+    def _learn_bias(self, gyr: Floats) -> None:
+        if self._found:
+            return
+        self._still.append(gyr.copy())
+        if len(self._still) < self._rest:
+            return
+        mean = np.mean(self._still, axis=0)
+        if np.abs(np.array(self._still) - mean).max() < self._limit:
+            self._bias, self._found = mean, True
+        self._still.pop(0)
+
+    def restart(self) -> None:
+        self._quat = None
+        self._build()
+
+
+def _level(acc: Floats) -> Floats:
+    """(4,) the shortest rotation that takes the measured upward direction to z."""
+    up = acc / max(float(np.linalg.norm(acc)), 1e-9)
+    q = np.array([1.0 + up[2], up[1], -up[0], 0.0])
+    norm = float(np.linalg.norm(q))
+    return q / norm if norm > 1e-6 else np.array([0.0, 1.0, 0.0, 0.0])
+
+
+def _runs(ok: Bools) -> list[tuple[int, int]]:
+    """Begin and end of each stretch of equal values."""
+    if len(ok) == 0:
+        return []
+    edges = np.flatnonzero(np.diff(ok.astype(np.int8))) + 1
+    bounds = [0, *edges.tolist(), len(ok)]
+    return list(pairwise(bounds))

@@ -1,0 +1,75 @@
+"""Quaternions, scalar first, one a row, written out element by element.
+
+The causal engine must give the same bits however its input is cut into blocks. Sums over axes and matrix products may
+round differently for other block lengths; plain products and sums of contiguous columns do not. So the stages that run
+live use these few formulas; everything else uses scipy's `Rotation`.
+"""
+
+import numpy as np
+
+from pipeline.blocks import Floats
+
+
+def multiply(p: Floats, q: Floats) -> Floats:
+    """(n, 4) Hamilton products p q; either may be a single (4,) quaternion."""
+    pw, px, py, pz = p[..., 0], p[..., 1], p[..., 2], p[..., 3]
+    qw, qx, qy, qz = q[..., 0], q[..., 1], q[..., 2], q[..., 3]
+    return np.stack(
+        [
+            pw * qw - px * qx - py * qy - pz * qz,
+            pw * qx + px * qw + py * qz - pz * qy,
+            pw * qy - px * qz + py * qw + pz * qx,
+            pw * qz + px * qy - py * qx + pz * qw,
+        ],
+        axis=-1,
+    )
+
+
+def conjugate(q: Floats) -> Floats:
+    """The inverse of unit quaternions."""
+    inverse: Floats = q * np.array([1.0, -1.0, -1.0, -1.0])
+    return inverse
+
+
+def about_z(angle: Floats) -> Floats:
+    """(n, 4) rotations by angle (n,) rad about z."""
+    zero = np.zeros_like(angle)
+    return np.stack([np.cos(0.5 * angle), zero, zero, np.sin(0.5 * angle)], axis=-1)
+
+
+def small(rx: Floats, ry: Floats) -> Floats:
+    """(n, 4) rotations by a few degrees at most about the horizontal vector (rx, ry, 0) rad."""
+    scale = 1.0 / np.sqrt(1.0 + 0.25 * (rx * rx + ry * ry))
+    return np.stack([scale, 0.5 * rx * scale, 0.5 * ry * scale, np.zeros_like(rx)], axis=-1)
+
+
+def columns(q: Floats) -> tuple[Floats, ...]:
+    """The nine entries r00, r01, ... r22, (n,) each, of the rotation matrices of unit quaternions q (n, 4)."""
+    w, x, y, z = (np.ascontiguousarray(q[..., k]) for k in range(4))
+    return (
+        1.0 - 2.0 * (y * y + z * z),
+        2.0 * (x * y - w * z),
+        2.0 * (x * z + w * y),
+        2.0 * (x * y + w * z),
+        1.0 - 2.0 * (x * x + z * z),
+        2.0 * (y * z - w * x),
+        2.0 * (x * z - w * y),
+        2.0 * (y * z + w * x),
+        1.0 - 2.0 * (x * x + y * y),
+    )
+
+
+def rotate(q: Floats, v: Floats) -> Floats:
+    """(n, 3) vectors v (n, 3) taken through the rotations q (n, 4)."""
+    r = columns(q)
+    x, y, z = v[:, 0], v[:, 1], v[:, 2]
+    return np.stack([r[3 * i] * x + r[3 * i + 1] * y + r[3 * i + 2] * z for i in range(3)], axis=-1)
+
+
+def from_matrix(m: Floats) -> Floats:
+    """(4,) quaternion of one rotation matrix (3, 3), scalar >= 0."""
+    from scipy.spatial.transform import Rotation
+
+    x, y, z, w = Rotation.from_matrix(m).as_quat()
+    q = np.array([w, x, y, z])
+    return q if w >= 0 else -q

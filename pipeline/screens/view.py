@@ -1,0 +1,173 @@
+"""What a screen shows of a running session: plain values, gathered from the session's updates.
+
+`Tally` follows the updates of one session and keeps what a person wants to see now: the latest angles of each leg, what
+is being done, the steps counted, the last episodes. Screens (terminal, dashboard) draw its `View` and compute nothing.
+"""
+
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pipeline.blocks import Activity, LegBlock, Status
+from pipeline.records import SensorInfo, Side
+from pipeline.rows import EpisodeRow
+from pipeline.update import LegResult, Update
+
+_DEG = 180.0 / np.pi
+_EPISODES_KEPT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Angle:
+    """A value and its standard deviation, degrees; NaN where unknown."""
+
+    deg: float = float("nan")
+    sd_deg: float = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class LegView:
+    """One leg now. calibration: what the person should do, "done" where nothing. status: a label of `Status`.
+
+    steps: counted steps and repetitions by activity.
+    """
+
+    side: Side
+    calibration: str = ""
+    flexion: Angle = Angle()
+    abduction: Angle = Angle()
+    rotation: Angle = Angle()
+    excess: Angle = Angle()
+    collapse: Angle = Angle()
+    status: str = "gap"
+    activity: str = "other"
+    steps: Mapping[str, int] = field(default_factory=dict)
+    in_episode: bool = False
+
+    @property
+    def calibrated(self) -> bool:
+        """Nothing is left for the person to do."""
+        return self.calibration in ("", "done")
+
+
+@dataclass(frozen=True, slots=True)
+class SensorView:
+    """One sensor now. name: where it is worn. state: connected, searching, silent.
+
+    rate_hz: samples a second that arrive; battery 0 to 1 or None; lost, samples: since the start.
+    """
+
+    name: str
+    driver: str
+    state: str = "connected"
+    rate_hz: float | None = None
+    battery: float | None = None
+    samples: int = 0
+    lost: int = 0
+
+    @property
+    def loss(self) -> float:
+        """Share of the samples that never came."""
+        return self.lost / max(1, self.samples + self.lost)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A session now. elapsed_s since the first sample; limit_s where the session ends by itself.
+
+    episodes: the last ones, newest last. problem: one line that the person must know, e.g. that recording failed.
+    """
+
+    elapsed_s: float
+    limit_s: float | None
+    legs: Sequence[LegView]
+    sensors: Sequence[SensorView]
+    episodes: Sequence[EpisodeRow]
+    episodes_seen: int
+    where: str = ""
+    problem: str = ""
+
+
+class Tally:
+    """Gathers a session's updates for the screens. Constant memory."""
+
+    def __init__(self, sides: Sequence[Side]) -> None:
+        self.sides = tuple(dict.fromkeys(sides))
+        self._last: dict[Side, LegResult] = {}
+        self._steps: dict[Side, Counter[str]] = {side: Counter() for side in self.sides}
+        self._episodes: deque[EpisodeRow] = deque(maxlen=_EPISODES_KEPT)
+        self._open: set[Side] = set()
+        self.episodes_seen = 0
+        self.time_s: float | None = None
+
+    def add(self, update: Update) -> None:
+        """One update, in order."""
+        for leg in update.legs:
+            if len(leg.block):
+                self._last[leg.side] = LegResult(
+                    leg.side, leg.block.cut(-1 + len(leg.block), len(leg.block)), leg.activity[-1:]
+                )
+                self.time_s = max(self.time_s or 0.0, float(leg.block.time_s[-1]))
+        for step in update.steps:
+            self._steps[Side(step.side)][step.activity] += 1
+        for episode in update.episodes:
+            self._episodes.append(episode)
+            self.episodes_seen += 1
+        for event in update.events:
+            if event.kind in ("episode_start", "episode_end") and event.fields.get("side") in set(Side):
+                side = Side(str(event.fields["side"]))
+                (self._open.add if event.kind == "episode_start" else self._open.discard)(side)
+
+    @property
+    def episodes(self) -> list[EpisodeRow]:
+        """The last episodes, newest last."""
+        return list(self._episodes)
+
+    def leg(self, side: Side, calibration: str) -> LegView:
+        """One leg now, with the session's word on its calibration."""
+        last = self._last.get(side)
+        steps = dict(self._steps[side])
+        if last is None:
+            return LegView(side, calibration, steps=steps)
+        block = last.block
+        return LegView(
+            side,
+            calibration,
+            flexion=_angle(block, "flexion"),
+            abduction=_angle(block, "abduction"),
+            rotation=_angle(block, "rotation"),
+            excess=_angle(block, "excess"),
+            collapse=_angle(block, "collapse"),
+            status=Status(int(block.status[-1])).name.lower(),
+            activity=Activity(int(last.activity[-1])).label,
+            steps=steps,
+            in_episode=side in self._open,
+        )
+
+
+def sensor_views(
+    sensors: Sequence[SensorInfo], quality: Mapping[str, Any], states: Mapping[int, str] | None = None
+) -> list[SensorView]:
+    """The sensors now, from the session's quality; states: by sensor id, `connected` where not told."""
+    views = []
+    for sensor in sensors:
+        counts = quality.get(sensor.side.value, {}).get("sensors", {}).get(sensor.segment.value, {})
+        views.append(
+            SensorView(
+                f"{sensor.side} {sensor.segment}",
+                sensor.driver,
+                (states or {}).get(sensor.id, "connected"),
+                counts.get("rate_hz") or None,
+                counts.get("battery"),
+                counts.get("samples", 0),
+                counts.get("lost", 0),
+            )
+        )
+    return views
+
+
+def _angle(block: LegBlock, name: str) -> Angle:
+    return Angle(float(getattr(block, name)[-1]) * _DEG, float(getattr(block, f"{name}_sd")[-1]) * _DEG)

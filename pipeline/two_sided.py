@@ -1,0 +1,151 @@
+"""One leg, two-sided: the most exact analysis of a whole recording.
+
+The same formulas as the causal engine, with the future allowed: VQF forwards and backwards, the calibration found over
+the whole recording and its angles valid from the first row, every quiet standing as a neutral, the heading smoothed
+backwards, and the unloaded path fitted with the heading as it is known in the end.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from calibration.alignment import Alignment
+from calibration.profile import Profile
+from calibration.unloaded_path import UnloadedPath, fit_unloaded_path
+from pipeline.blocks import GridBlock, LegBlock, Status
+from pipeline.calibrating import Calibrated, Calibrating, LegRows
+from pipeline.engine import LegSettings, calibration_event, calibration_quality, lever_prior
+from pipeline.flexions import settled
+from pipeline.heading import HeadingSmoother, Neutral, Smoothed
+from pipeline.joint_signals import joint_signals_offline
+from pipeline.knee import Knee, no_angles
+from pipeline.neutral import is_neutral, neutral_turn
+from pipeline.orientation import Oriented, orient_offline
+from pipeline.records import Side
+from pipeline.rows import RaisedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class LegAnalysis:
+    """block: the angles of the whole recording. alignment: None where nothing told how the sensors sit."""
+
+    block: LegBlock
+    alignment: Alignment | None
+    path: UnloadedPath
+    calibrated: Calibrated | None
+    smoothed: Smoothed | None
+    events: list[RaisedEvent]
+
+    def quality(self) -> dict[str, object]:
+        """Plain values about the calibration and the heading."""
+        if self.smoothed is None:
+            return {"method": None}
+        return calibration_quality(self.alignment, self.path, self.smoothed.arms, self.smoothed.residual_sd)
+
+    def profile(self, side: Side) -> Profile | None:
+        """The calibration, to be saved."""
+        if self.alignment is None or self.smoothed is None:
+            return None
+        return Profile(side.value, self.alignment, self.path, self.smoothed.arms)
+
+
+Smooth = Callable[[GridBlock, LegRows, Oriented, Oriented, Alignment, LegSettings], Smoothed]
+"""Gives the relative heading of a recording whose sensors are oriented and aligned."""
+
+
+def analyse_leg(grid: GridBlock, side: Side, settings: LegSettings) -> LegAnalysis:
+    """grid: the whole recording of one leg."""
+    rate = grid.rate_hz
+    one = orient_offline(grid.thigh_acc, grid.thigh_gyr, grid.thigh_ok, rate, settings.orientation)
+    two = orient_offline(grid.shank_acc, grid.shank_gyr, grid.shank_ok, rate, settings.orientation)
+    return analyse_oriented(grid, one, two, side, settings, smoothed_heading)
+
+
+def analyse_oriented(
+    grid: GridBlock, one: Oriented, two: Oriented, side: Side, settings: LegSettings, smooth: Smooth
+) -> LegAnalysis:
+    """From the orientations of thigh and shank sensor on: calibration, relative heading, angles, unloaded path."""
+    rate = grid.rate_hz
+    ok = grid.thigh_ok & grid.shank_ok
+    rows = LegRows(grid.start, grid.thigh_acc, one.gyr, one.quat, grid.shank_acc, two.gyr, two.quat, ok)
+    calibrated = None
+    path = UnloadedPath()
+    if settings.profile is not None:
+        alignment: Alignment | None = settings.profile.alignment
+        path = settings.profile.path
+    else:
+        calibrated = find_calibration(rows, rate, side)
+        calibrated = None if calibrated is None else settled(calibrated, side, rate)
+        alignment = None if calibrated is None else calibrated.alignment
+    status = row_status(grid, alignment is not None)
+    if alignment is None or int(ok.sum()) < 3:
+        return LegAnalysis(no_angles(grid.start, rate, grid.shank_acc, status), None, path, None, None, [])
+    smoothed = smooth(grid, rows, one, two, alignment, settings)
+    relative = smoothed.rows(grid.start, len(grid))
+
+    def angles(alignment: Alignment, path: UnloadedPath) -> LegBlock:
+        knee = Knee(side, rate)
+        knee.align(alignment, path)
+        return knee.update(grid.start, one, two, grid.shank_acc, relative, status)
+
+    block = angles(alignment, path)
+    if calibrated is not None and calibrated.flexing is not None:
+        begin, end = (i - grid.start for i in calibrated.flexing)
+        path = fit_unloaded_path(block.flexion[begin:end], block.abduction[begin:end])
+        block = angles(alignment, path)
+    events = [] if calibrated is None else [calibration_event(calibrated, path, grid.start / rate)]
+    return LegAnalysis(block, alignment, path, calibrated, smoothed, events)
+
+
+def row_status(grid: GridBlock, aligned: bool) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
+    """Why each row is not to be trusted."""
+    status = np.full(len(grid), Status.OK if aligned else Status.CALIBRATING, np.uint8)
+    status[grid.clipped & (status == Status.OK)] = Status.CLIPPED
+    status[grid.thigh_ok != grid.shank_ok] = Status.SINGLE_SENSOR
+    status[~grid.thigh_ok & ~grid.shank_ok] = Status.GAP
+    return status
+
+
+def find_calibration(rows: LegRows, rate_hz: float, side: Side) -> Calibrated | None:
+    """The first calibration that the recording shows, block by block; at its end, the best that can be had."""
+    calibrating = Calibrating(rate_hz, side.sign, whole_recording=True)
+    length = round(0.5 * rate_hz)
+    for begin in range(0, len(rows) - length + 1, length):
+        found = calibrating.update(rows.cut(begin, begin + length))
+        if found is not None:
+            return found
+    return calibrating.finish()
+
+
+def smoothed_heading(
+    grid: GridBlock, rows: LegRows, one: Oriented, two: Oriented, alignment: Alignment, settings: LegSettings
+) -> Smoothed:
+    """The relative heading over the recording, with every quiet standing as a neutral."""
+    rate = grid.rate_hz
+    smoother = HeadingSmoother(rate, settings.heading, lever_prior(alignment))
+    smoother.thigh_sd, smoother.shank_sd = alignment.thigh_axis_sd, alignment.shank_axis_sd
+    length = round(settings.heading.block_s * rate)
+    if alignment.standing:
+        smoother.neutrals = neutrals(rows, alignment, settings, length)
+    restarts = np.flatnonzero(one.restarted | two.restarted)
+    smoother.lost = frozenset(((grid.start + restarts) // length).tolist())
+    signals = joint_signals_offline(grid.start, grid.thigh_acc, one, grid.shank_acc, two, rows.ok, rate)
+    return smoother.smooth(signals)
+
+
+def neutrals(rows: LegRows, alignment: Alignment, settings: LegSettings, length: int) -> dict[int, Neutral]:
+    """The quiet standings by block number; length: rows of a block."""
+    p = settings.neutral
+    found: dict[int, Neutral] = {}
+    resting = 0
+    first = -(-rows.start // length)
+    for number in range(first, (rows.start + len(rows)) // length):
+        block = rows.cut(number * length - rows.start, (number + 1) * length - rows.start)
+        if not is_neutral(block, alignment, p):
+            resting = 0
+            continue
+        resting += 1
+        if resting % p.every_blocks == p.first_block:
+            found[number] = Neutral(neutral_turn(block, alignment), p.sd)
+    return found

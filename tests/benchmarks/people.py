@@ -1,0 +1,133 @@
+"""Simulated people with known angles, analysed: the common part of the benchmarks.
+
+Seeds below 100 were used to choose parameters; benchmarks and tests report seeds from 100 on.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from calibration.alignment import Alignment
+from calibration.joint_centre import LeverArms
+from pipeline.blocks import Bools, Floats, GridBlock, LegBlock, join
+from pipeline.calibrating import LegRows
+from pipeline.engine import LegEngine, LegSettings
+from pipeline.heading import SHANK, STATES, THIGH, Smoothed
+from pipeline.orientation import Oriented
+from pipeline.records import Side
+from pipeline.simulation.person import draw_person
+from pipeline.simulation.script import Bout, everyday_script
+from pipeline.simulation.simulate import simulate
+from pipeline.two_sided import analyse_leg, analyse_oriented, neutrals
+
+FIRST_UNSEEN = 100
+RATE_HZ = 100.0
+TRUTH = {
+    "flexion": "flexion_deg",
+    "abduction": "abduction_deg",
+    "rotation": "rotation_deg",
+    "excess": "valgus_excess_deg",
+    "collapse": "medial_collapse_deg",
+    "shank_tilt": "shank_medial_tilt_deg",
+    "thigh_tilt": "thigh_medial_tilt_deg",
+}
+GROUPS = {
+    "walking": ("walking",),
+    "stairs": ("stair_ascent", "stair_descent"),
+    "exercises": ("lunge", "squat", "single_leg_squat", "step_up", "step_down", "deadlift", "sit_to_stand"),
+    "standing": ("standing",),
+}
+
+
+@dataclass(frozen=True)
+class SimulatedLeg:
+    """One leg of a simulated person. grid: what an intake would give. truth, steps: tables in degrees.
+    orientations: (n, 4) of thigh and shank sensor, true."""
+
+    seed: int
+    side: Side
+    grid: GridBlock
+    truth: pd.DataFrame
+    steps: pd.DataFrame
+    orientations: tuple[Floats, Floats]
+
+
+def simulated_leg(seed: int, script: list[Bout] | None = None) -> SimulatedLeg:
+    """A person of that seed in an everyday session (or the script given), right leg for odd seeds, else left."""
+    rng = np.random.default_rng(seed)
+    side = Side.RIGHT if seed % 2 else Side.LEFT
+    person = draw_person(rng)
+    result = simulate(person, script or everyday_script(rng, sides=(side,)), rng, sides=(side,), rate_hz=RATE_HZ)
+    table = result.table(side)
+    time = table["time_s"].to_numpy()
+    index = np.arange(int(np.ceil(time[0] * RATE_HZ)), int(np.floor(time[-1] * RATE_HZ)))
+
+    def three(name: str) -> Floats:
+        return np.stack([np.interp(index / RATE_HZ, time, table[f"{name}_{a}"]) for a in "xyz"], axis=-1)
+
+    yes = np.ones(len(index), bool)
+    signals = [three(f"{s}_{k}") for s in ("thigh", "shank") for k in ("acc", "gyr")]
+    grid = GridBlock(int(index[0]), RATE_HZ, *signals, yes, yes, ~yes)
+    true = result.truth_orientations(side)
+    quats = [true[[f"{s}_sensor_{a}" for a in "wxyz"]].to_numpy() for s in ("thigh", "shank")]
+    rows = np.clip(index, 0, len(true) - 1)
+    orientations = (np.ascontiguousarray(quats[0][rows]), np.ascontiguousarray(quats[1][rows]))
+    return SimulatedLeg(seed, side, grid, result.truth_angles(side), result.truth_steps(), orientations)
+
+
+def offline(leg: SimulatedLeg, settings: LegSettings | None = None) -> LegBlock:
+    """The two-sided analysis."""
+    return analyse_leg(leg.grid, leg.side, settings or LegSettings()).block
+
+
+def causal(leg: SimulatedLeg, settings: LegSettings | None = None) -> LegBlock:
+    """The live engine."""
+    return join(LegEngine(leg.side, RATE_HZ, settings or LegSettings()).update(leg.grid))
+
+
+def floor(leg: SimulatedLeg) -> LegBlock:
+    """The same calibration and formulas, fed with the true orientations of the sensors."""
+    none = np.zeros(len(leg.grid), bool)
+    g = leg.grid
+    one = Oriented(leg.orientations[0], g.thigh_gyr - g.thigh_gyr[100:400].mean(axis=0), none)
+    two = Oriented(leg.orientations[1], g.shank_gyr - g.shank_gyr[100:400].mean(axis=0), none)
+    return analyse_oriented(g, one, two, leg.side, LegSettings(), _true_heading).block
+
+
+def _true_heading(
+    grid: GridBlock, rows: LegRows, one: Oriented, two: Oriented, alignment: Alignment, settings: LegSettings
+) -> Smoothed:
+    """Both level frames are the world; the standings tell how far the two frames' azimuths are apart."""
+    length = round(settings.heading.block_s * grid.rate_hz)
+    turns = [n.turn for n in neutrals(rows, alignment, settings, length).values()]
+    apart = float(np.mean(turns)) if turns else 0.0
+    share = alignment.thigh_axis_sd**2 / (alignment.thigh_axis_sd**2 + alignment.shank_axis_sd**2)
+    mean = np.zeros((1, STATES))
+    mean[0, THIGH], mean[0, SHANK] = -share * apart, (1.0 - share) * apart
+    cov = np.zeros((1, STATES, STATES))
+    cov[0, SHANK, SHANK] = (1.0 - share) * alignment.shank_axis_sd**2
+    return Smoothed(np.array([0.0]), mean, cov, LeverArms.zero(), 0.1)
+
+
+def errors(leg: SimulatedLeg, block: LegBlock) -> dict[str, Floats]:
+    """(n,) deg, estimate minus truth; NaN where there is no estimate."""
+    t = leg.truth["time_s"].to_numpy()
+    return {
+        name: np.rad2deg(getattr(block, name)) - np.interp(block.time_s, t, leg.truth[column].to_numpy())
+        for name, column in TRUTH.items()
+    }
+
+
+def rows_of(leg: SimulatedLeg, block: LegBlock, group: str, after_s: float = 0.0) -> Bools:
+    """(n,) rows in which the person truly did one of a group's activities ("any": no matter what)."""
+    t = leg.truth["time_s"].to_numpy()
+    codes = np.array(leg.truth["activity"].tolist(), dtype="U20")
+    now = codes[np.clip(np.searchsorted(t, block.time_s), 0, len(t) - 1)]
+    wanted = np.ones(len(block), bool) if group == "any" else np.isin(now, GROUPS[group])
+    return wanted & (block.time_s >= after_s) & np.isfinite(block.flexion)
+
+
+def rmse(values: Floats) -> float:
+    """Root mean square, NaN of nothing."""
+    return float(np.sqrt(np.mean(values**2))) if len(values) else float("nan")

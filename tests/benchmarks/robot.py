@@ -1,0 +1,111 @@
+"""Relative orientation on a robot-moved joint, against optics: `python -m tests.benchmarks.robot DIR [--out OUT]`.
+
+DIR holds the .mat files of Weygers and Kok's robot recordings. Lever arms are estimated, not given. Frames in which the
+optical reference jumps (it implies a rate far above the gyroscope's) are left out. With --out, a table per file:
+`offline_w..z, causal_w..z` = inverse(q1) * q2, a row per sample.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.io import loadmat
+from scipy.spatial.transform import Rotation
+
+from pipeline.blocks import Bools, Floats
+from pipeline.heading import Heading, HeadingParameters, HeadingSmoother
+from pipeline.joint_signals import JointSignalFilter, JointSignalParameters, joint_signals_offline
+from pipeline.orientation import Orientation, Oriented, orient_offline
+from pipeline.quaternions import about_z, conjugate, multiply, small
+
+SIGNALS = JointSignalParameters(cutoff_hz=12.0)
+HEADING = HeadingParameters(tissue_sd=0.0)
+"""The robot has no soft tissue: its signals may pass further up, and its heading is not turned."""
+
+
+def offline(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: float) -> Floats:
+    """(n, 4) inverse(q1) * q2, from the whole recording."""
+    ok = np.ones(len(acc1), bool)
+    one, two = orient_offline(acc1, gyr1, ok, rate_hz), orient_offline(acc2, gyr2, ok, rate_hz)
+    signals = joint_signals_offline(0, acc1, one, acc2, two, ok, rate_hz, SIGNALS)
+    states = HeadingSmoother(rate_hz, HEADING).smooth(signals).rows(0, len(acc1)).states
+    return relative(one, two, states)
+
+
+def causal(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: float) -> Floats:
+    """(n, 4) inverse(q1) * q2, each row from the past alone."""
+    ok = np.ones(len(acc1), bool)
+    one, two = Orientation(rate_hz).update(acc1, gyr1, ok), Orientation(rate_hz).update(acc2, gyr2, ok)
+    signals = JointSignalFilter(rate_hz, SIGNALS).update(0, acc1, one, acc2, two, ok)
+    heading = Heading(rate_hz, HEADING)
+    states = []
+    for number in range(-(-len(acc1) // heading.block)):
+        begin, end = number * heading.block, min((number + 1) * heading.block, len(acc1))
+        fresh = (signals.index >= begin - heading.block) & (signals.index < begin)
+        heading.add(signals.picked(fresh))
+        heading.advance(number)
+        states.append(heading.rows(begin, end - begin).states)
+    return relative(one, two, np.concatenate(states))
+
+
+def relative(one: Oriented, two: Oriented, states: Floats) -> Floats:
+    """inverse(q1) * Q * q2."""
+    turn = multiply(small(states[:, 0], states[:, 1]), about_z(states[:, 2]))
+    return multiply(conjugate(one.quat), multiply(turn, two.quat))
+
+
+def reference(data: object) -> tuple[Floats, Bools]:
+    """(n, 4) the optical inverse(q1) * q2 and (n,) where it can be trusted."""
+    ref = np.asarray(data.ref, float)  # type: ignore[attr-defined]
+    sensors = np.asarray(data.sensorData, float)  # type: ignore[attr-defined]
+    rate = float(data.rate)  # type: ignore[attr-defined]
+    fine = np.ones(len(ref), bool)
+    for q, g in ((ref[:, 0:4], sensors[:, 3:6]), (ref[:, 4:8], sensors[:, 9:12])):
+        r = Rotation.from_quat(q[:, [1, 2, 3, 0]])
+        implied = (r[:-1].inv() * r[1:]).magnitude() * rate
+        jump = implied > 1.5 * np.linalg.norm(g[1:], axis=1) + 3.0
+        fine[1:] &= ~jump
+        fine[:-1] &= ~jump
+    return multiply(conjugate(ref[:, 0:4]), ref[:, 4:8]), fine
+
+
+def rmse_deg(estimate: Floats, truth: Floats, use: Bools) -> float:
+    """Root mean square of the angle between two rotations, degrees."""
+    difference = multiply(conjugate(truth), estimate)
+    angle = 2.0 * np.arctan2(np.linalg.norm(difference[:, 1:], axis=1), np.abs(difference[:, 0]))
+    return float(np.rad2deg(np.sqrt(np.mean(angle[use] ** 2))))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    files = sorted(arguments.folder.glob("*.mat"))
+    if not files:
+        raise SystemExit(f"{arguments.folder} holds no .mat file")
+    rows = []
+    print(f"{'file':<16}{'offline deg':>12}{'causal deg':>12}{'masked rows':>12}")
+    for file in files:
+        data = loadmat(file, squeeze_me=True, struct_as_record=False)["data"]
+        s, rate = np.ascontiguousarray(data.sensorData, float), float(data.rate)
+        four = [np.ascontiguousarray(s[:, 3 * k : 3 * k + 3]) for k in range(4)]
+        two_sided, live = offline(*four, rate), causal(*four, rate)
+        truth, fine = reference(data)
+        late = np.arange(len(s)) >= 20.0 * rate
+        row = rmse_deg(two_sided, truth, fine), rmse_deg(live, truth, fine & late)
+        rows.append(row)
+        print(f"{file.stem:<16}{row[0]:>12.2f}{row[1]:>12.2f}{int((~fine).sum()):>12}")
+        if arguments.out:
+            arguments.out.mkdir(parents=True, exist_ok=True)
+            names = [f"{kind}_{axis}" for kind in ("offline", "causal") for axis in "wxyz"]
+            pd.DataFrame(np.hstack([two_sided, live]), columns=names).to_parquet(
+                arguments.out / f"{file.stem}.parquet", index=False
+            )
+    mean = np.mean(rows, axis=0)
+    print(f"{'mean':<16}{mean[0]:>12.2f}{mean[1]:>12.2f}")
+
+
+if __name__ == "__main__":
+    main()

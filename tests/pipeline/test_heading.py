@@ -1,0 +1,120 @@
+"""The relative heading against a ball joint whose orientation is known."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from pipeline.heading import (
+    DELTA,
+    SHANK,
+    STATES,
+    THIGH,
+    Heading,
+    HeadingParameters,
+    HeadingSmoother,
+    Neutral,
+    predict,
+    start_state,
+    transition,
+    with_neutral,
+    with_value,
+)
+from pipeline.joint_signals import JointSignalFilter, joint_signals_offline
+from pipeline.orientation import Oriented
+from pipeline.quaternions import about_z, multiply
+from tests.pipeline.two_links import scalar_first, two_links
+
+RATE = 100.0
+
+
+def drifting(seed: int, seconds: float = 60.0, drift_deg_s: float = 0.1, first_deg: float = 70.0):
+    """Two links; the second one's level frame turns away slowly. Returns rows and the heading that undoes it."""
+    links = two_links(seed, seconds, RATE)
+    n = len(links.acc[0])
+    away = np.deg2rad(first_deg) + np.deg2rad(drift_deg_s) * np.arange(n) / RATE
+    rng = np.random.default_rng(seed)
+    none = np.zeros(n, bool)
+    one = Oriented(scalar_first(links.orientation[0]), links.gyr[0], none)
+    two = Oriented(multiply(about_z(-away), scalar_first(links.orientation[1])), links.gyr[1], none)
+    acc = [a + rng.normal(0.0, 0.3, a.shape) for a in links.acc]
+    return acc, one, two, away, links.arms
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_offline_heading_and_lever_arms(seed):
+    acc, one, two, away, arms = drifting(seed)
+    ok = np.ones(len(away), bool)
+    smoothed = HeadingSmoother(RATE).smooth(joint_signals_offline(0, acc[0], one, acc[1], two, ok, RATE))
+    error = np.rad2deg(smoothed.rows(0, len(away)).states[:, DELTA] - away)
+    assert np.sqrt(np.mean(error**2)) < 0.5
+    assert np.linalg.norm(smoothed.arms.first - arms[0]) < 0.01
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_live_heading_is_found_from_nothing_and_kept(seed):
+    acc, one, two, away, _ = drifting(seed)
+    live = Heading(RATE)
+    states, variances = run_live(live, acc, one, two, [len(away)])
+    error = (np.rad2deg(states[:, DELTA] - away) + 180.0) % 360.0 - 180.0
+    assert np.sqrt(np.mean(error[2000:] ** 2)) < 2.0
+    # The stated deviation must not be far from the truth either.
+    stated = np.rad2deg(np.sqrt(variances[2000:, 1]))
+    assert np.mean(np.abs(error[2000:]) < 3.0 * stated + 0.3) > 0.9
+
+
+def run_live(live: Heading, acc, one: Oriented, two: Oriented, cuts: list[int]):
+    """Feed rows as the engine does, in pieces that end at block edges and at `cuts`."""
+    signals = JointSignalFilter(RATE)
+    n = len(acc[0])
+    bounds = sorted({0, n, *cuts, *range(0, n, live.block)})
+    states, variances = [], []
+    for a, b in pairwise(bounds):
+        live.advance(a // live.block)
+        rows = live.rows(a, b - a)
+        states.append(rows.states)
+        variances.append(rows.cov)
+        piece = [Oriented(o.quat[a:b], o.gyr[a:b], o.restarted[a:b]) for o in (one, two)]
+        live.add(signals.update(a, acc[0][a:b], piece[0], acc[1][a:b], piece[1], np.ones(b - a, bool)))
+    return np.concatenate(states), np.concatenate(variances)
+
+
+def test_the_bits_do_not_depend_on_the_blocks():
+    acc, one, two, away, _ = drifting(5, 20.0)
+    whole, _ = run_live(Heading(RATE), acc, one, two, [])
+    rng = np.random.default_rng(0)
+    cuts = rng.choice(len(away), 300, replace=False).tolist()
+    cut, _ = run_live(Heading(RATE), acc, one, two, cuts)
+    assert np.array_equal(whole, cut)
+
+
+def test_uncertainty_grows_while_nothing_moves():
+    p = HeadingParameters()
+    f, q = transition(p)
+    state = with_value(start_state(p), np.eye(STATES)[DELTA], 0.3, np.deg2rad(2.0))
+    sds = []
+    for _ in range(240):
+        state = predict(state, f, q)
+        sds.append(np.rad2deg(np.sqrt(state.cov[DELTA, DELTA])))
+    assert np.all(np.diff(sds) > 0.0) and sds[-1] > 3.0
+
+
+def test_standing_ties_heading_and_frames_and_motion_tells_them_apart():
+    p = HeadingParameters()
+    state = start_state(p)
+    state.cov[THIGH, THIGH] = np.deg2rad(8.0) ** 2
+    state.cov[SHANK, SHANK] = np.deg2rad(2.0) ** 2
+    # Neutral: delta + shank - thigh = 40 deg; the true thigh frame is 6 deg off, so that delta is 46 deg.
+    state = with_neutral(state, Neutral(np.deg2rad(40.0), np.deg2rad(1.0)))
+    state = with_value(state, np.eye(STATES)[DELTA], np.deg2rad(46.0), np.deg2rad(1.0))
+    assert np.rad2deg(state.mean[THIGH]) == pytest.approx(6.0, abs=1.0)
+    assert np.rad2deg(np.sqrt(state.cov[THIGH, THIGH])) < 3.0
+
+
+def test_a_lost_sensor_leaves_the_heading_unknown():
+    acc, one, two, _, _ = drifting(6, 30.0)
+    live = Heading(RATE)
+    run_live(live, acc, one, two, [])
+    assert live.known
+    live.lost()
+    assert not live.known

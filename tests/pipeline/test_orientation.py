@@ -1,0 +1,80 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from pipeline.orientation import FILTERS, Orientation, OrientationParameters, orient_offline
+from pipeline.quaternions import columns, rotate
+from tests.pipeline.two_links import scalar_first, two_links
+
+
+def movement(seconds: float = 60.0, bias=(0.01, -0.008, 0.006)):
+    """One link of the pair, at rest for 4 s first, with a gyroscope's bias."""
+    links = two_links(7, seconds, swing_rad=0.4)
+    truth = scalar_first(links.orientation[0])
+    rest = 400
+    acc = np.concatenate(
+        [
+            np.repeat(links.acc[0][:1], rest, axis=0) * 0
+            + rotate(truth[:1] * [1, -1, -1, -1], np.array([[0, 0, 9.80665]])),
+            links.acc[0],
+        ]
+    )
+    gyr = np.concatenate([np.zeros((rest, 3)), links.gyr[0]]) + np.asarray(bias)
+    rng = np.random.default_rng(0)
+    gyr = gyr + rng.normal(0.0, 0.001, gyr.shape)
+    return acc, gyr, np.concatenate([np.repeat(truth[:1], rest, axis=0), truth])
+
+
+def inclination_error_deg(quat, truth):
+    """Angle between the true and the estimated vertical, in the sensor's frame."""
+    a, b = columns(quat), columns(truth)
+    return np.rad2deg(np.arccos(np.clip(a[6] * b[6] + a[7] * b[7] + a[8] * b[8], -1, 1)))
+
+
+@pytest.mark.parametrize(("name", "limit_deg"), [("vqf", 2.0), ("madgwick", 6.0), ("mahony", 6.0), ("ekf", 6.0)])
+def test_every_filter_finds_the_vertical(name, limit_deg):
+    acc, gyr, truth = movement(20.0)
+    result = Orientation(100.0, OrientationParameters(filter=name)).update(acc, gyr, np.ones(len(acc), bool))
+    assert np.sqrt(np.mean(inclination_error_deg(result.quat, truth)[400:] ** 2)) < limit_deg
+
+
+def test_offline_is_better_than_live_and_finds_the_bias():
+    acc, gyr, truth = movement()
+    ok = np.ones(len(acc), bool)
+    both = orient_offline(acc, gyr, ok, 100.0)
+    error = inclination_error_deg(both.quat, truth)
+    assert np.sqrt(np.mean(error**2)) < 1.5
+    assert np.abs((gyr - both.gyr).mean(axis=0) - [0.01, -0.008, 0.006]).max() < 0.002
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_the_bits_do_not_depend_on_the_blocks(name):
+    acc, gyr, _ = movement(5.0)
+    ok = np.ones(len(acc), bool)
+    ok[500:560] = False
+    p = OrientationParameters(filter=name)
+    whole = Orientation(100.0, p).update(acc, gyr, ok)
+    rng = np.random.default_rng(1)
+    bounds = [0, *sorted(rng.choice(np.arange(1, len(acc)), 40, replace=False).tolist()), len(acc)]
+    live = Orientation(100.0, p)
+    parts = [live.update(acc[a:b], gyr[a:b], ok[a:b]) for a, b in pairwise(bounds)]
+    assert np.array_equal(whole.quat, np.concatenate([x.quat for x in parts]))
+    assert np.array_equal(whole.gyr, np.concatenate([x.gyr for x in parts]))
+    assert np.flatnonzero(np.concatenate([x.restarted for x in parts])).tolist() == [560]
+
+
+def test_a_hole_stands_still_and_is_told():
+    acc, gyr, truth = movement(20.0)
+    ok = np.ones(len(acc), bool)
+    ok[900:1200] = False
+    live = Orientation(100.0).update(acc, gyr, ok)
+    assert np.all(live.quat[900:1200] == live.quat[899]) and np.all(live.gyr[900:1200] == 0.0)
+    assert np.flatnonzero(live.restarted).tolist() == [1200]
+    # The vertical comes back after the hole; the heading is not promised.
+    assert np.median(inclination_error_deg(live.quat, truth)[1500:]) < 4.0
+
+
+def test_an_unknown_filter_is_named():
+    with pytest.raises(ValueError, match="vqf"):
+        Orientation(100.0, OrientationParameters(filter="kalmann"))

@@ -1,0 +1,127 @@
+"""The terminal: 80 columns, words that say what to do, plain lines where there is no terminal."""
+
+import io
+from collections.abc import Callable
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from pipeline.records import Side
+from pipeline.screens import terminal
+from pipeline.screens.digits import LINES, large
+from pipeline.screens.terminal import LineScreen, LiveScreen, picture, screen, summary_table
+from pipeline.screens.view import Angle, LegView, SensorView, View
+from tests.pipeline.result_folder import episode, summary
+
+
+def _view(**changes: object) -> View:
+    walking = LegView(
+        Side.RIGHT,
+        "done",
+        Angle(62.4, 1.2),
+        Angle(-12.34, 1.9),
+        Angle(13.9, 3.1),
+        Angle(1.2, 1.3),
+        Angle(3.3, 0.9),
+        "ok",
+        "stair_descent",
+        {"walking": 112, "stair_ascent": 40, "stair_descent": 38, "single_leg_squat": 12},
+    )
+    bending = LegView(Side.LEFT, "bend the knee slowly (2 of 5)")
+    sensors = [
+        SensorView("right thigh", "movella_dot", "connected", 60.2, 0.9, 997, 3),
+        SensorView("left shank", "witmotion", "searching", None, None, 0, 0),
+    ]
+    found = [episode("right", "single_leg_squat", 12.0 + k, 8.0 + k, 14.0) for k in range(5)]
+    values: dict[str, object] = {
+        "elapsed_s": 83.0,
+        "limit_s": 600.0,
+        "legs": [walking, bending],
+        "sensors": sensors,
+        "episodes": found,
+        "episodes_seen": 7,
+        "where": "a/rather/long/folder/name/for/a/session/of/one/person/with/two/knees/recording.knee",
+    }
+    return View(**(values | changes))  # type: ignore[arg-type]
+
+
+def _drawn(view: View, **options: bool) -> str:
+    console = Console(file=io.StringIO(), width=120, force_terminal=False)
+    console.print(picture(view, **options))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("blocks", [True, False])
+def test_picture_fits_80_columns_and_24_lines(blocks: bool) -> None:
+    lines = _drawn(_view(), blocks=blocks).splitlines()
+    assert max(cell_len(line.rstrip()) for line in lines) <= 80
+    assert len(lines) <= 24
+
+
+def test_picture_says_what_to_do_and_what_is_wrong() -> None:
+    text = _drawn(_view(problem="the disk is full"), blocks=False)
+    for words in ("bend the knee slowly (2 of 5)", "62°", "-12.3°", "±1.9°", "searching", "0.3 %", "the disk is full"):
+        assert words in text
+    assert "1:23 of 10:00" in text
+
+
+def test_unknown_angles_are_dashes() -> None:
+    text = _drawn(_view(legs=[LegView(Side.RIGHT, "done")]), blocks=False)
+    assert "nan" not in text.lower()
+    assert "no data" in text
+
+
+def test_large_figures_are_three_lines_of_equal_width() -> None:
+    for text in ("-12.3", "+4.0", "62", "0123456789"):
+        lines = large(text)
+        assert len(lines) == LINES
+        assert len({len(line) for line in lines}) == 1
+    assert len({tuple(large(digit)) for digit in "0123456789"}) == 10
+
+
+def test_summary_fits_80_columns() -> None:
+    console = Console(file=io.StringIO(), width=80)
+    console.print(summary_table([summary("right", "single_leg_squat", 1234, 56), summary("left", "walking", 5, 0)]))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert max(cell_len(line.rstrip()) for line in lines) <= 80
+    assert any("single-leg squat" in line and "1234" in line for line in lines)
+
+
+def test_plain_lines_say_each_change_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    lines = screen(Console(file=out, width=80))
+    assert isinstance(lines, LineScreen)
+    clock = [100.0]
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: clock[0])
+
+    def show(view: View) -> str:
+        before = len(out.getvalue())
+        clock[0] += 1.0
+        lines.show(lambda: view)
+        return out.getvalue()[before:]
+
+    first = show(_view())
+    assert "bend the knee slowly (2 of 5)" in first
+    assert "right: stairs down, flexion +62.4 ±1.2" in first
+    assert show(_view()) == ""
+    assert "no disk" in show(_view(problem="no disk"))
+    one_more = show(_view(problem="no disk", episodes_seen=8))
+    assert one_more.count("valgus episode") == 1 and "excess +12.0" in one_more
+
+
+def test_live_screen_draws_seldom() -> None:
+    drawn = []
+
+    def view() -> View:
+        drawn.append(1)
+        return _view()
+
+    console = Console(file=io.StringIO(), width=80, force_terminal=True)
+    asked: Callable[[], View] = view
+    with LiveScreen(console) as live:
+        for _ in range(50):
+            live.show(asked)
+    assert 1 <= len(drawn) <= 10
