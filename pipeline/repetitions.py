@@ -233,7 +233,8 @@ class BendFinder:
                 return
         if bent > p.chair_flexion_rad and self._on_chair(row, bent, raised):
             end = row if self._still_since is None else self._still_since
-            bends.append(Bend(BendKind.SIT_DOWN, self._begin, self._peak_row, max(self._begin + 1, end), row))
+            if row - self._begin <= p.longest_s * self._rate_hz:
+                bends.append(Bend(BendKind.SIT_DOWN, self._begin, self._peak_row, max(self._begin + 1, end), row))
             self._sit(row, bent, raised)
 
     def _end(self, end: int, row: int, bends: list[Bend]) -> None:
@@ -245,9 +246,11 @@ class BendFinder:
         self._low = low
         if end - self._begin > p.longest_s * self._rate_hz or self._in_swing(self._peak_row):
             return
-        if self._waiting and self._begin - self._waiting[-1].end < p.await_s * self._rate_hz:
+        longest = p.longest_s * self._rate_hz
+        waits = self._waiting[-1] if self._waiting else None
+        if waits and self._begin - waits.end < p.await_s * self._rate_hz and end - waits.begin <= longest:
             # The way back from a lunge: the free knee bends once more.
-            self._waiting[-1] = replace(self._waiting[-1], end=end)
+            self._waiting[-1] = replace(waits, end=end)
             return
         if step is None:
             bends.append(Bend(BendKind.BEND, self._begin, self._peak_row, end, row))
@@ -276,7 +279,8 @@ class BendFinder:
         self._low = min(bent, self._drop)
         self._near_row = row
         end = self._drop_row if rests else row
-        if self._drop < max(p.stood_rad, 0.35 * self._seat[0]):
+        in_time = end - self._begin <= p.longest_s * self._rate_hz
+        if in_time and self._drop < max(p.stood_rad, 0.35 * self._seat[0]):
             bends.append(Bend(BendKind.STAND_UP, self._begin, self._begin, end, row))
 
     def _on_chair(self, row: int, bent: float, raised: float) -> bool:

@@ -21,6 +21,8 @@ from pipeline.thresholds import Limits, ValgusParameters
 
 NOT_JUDGED = frozenset({Activity.STANDING, Activity.SITTING})
 SEVERITIES = ("notice", "marked", "strong")
+_DETAIL_S = 20.0
+"""Of a longer episode only the end is looked at: earlier rows may no longer be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +228,8 @@ class ValgusWatch:
         activity = unit.activity if unit is not None else episode.onset
         limits = self.parameters.of(activity)
         begin = unit.begin if unit is not None else episode.start - 0.3 * self._rate_hz
-        block = self._rows_of(int(begin), max(int(episode.end), episode.peak) + 1)
+        last = max(int(episode.end), episode.peak) + 1
+        block = self._rows_of(max(int(begin), last - round(_DETAIL_S * self._rate_hz)), last)
         at = min(max(episode.peak - block.start, 0), len(block) - 1)
         first = min(max(int(episode.start) - block.start, 0), at)
         measure, severity, confidence = _judged(episode, limits)

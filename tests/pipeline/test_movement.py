@@ -85,6 +85,28 @@ def test_any_cutting_gives_the_same_rows_episodes_and_events(cuts: list[int], se
     assert collected(updates) == expected
 
 
+@pytest.mark.parametrize("size", [7, 333, 4096])
+def test_what_lasts_longer_than_the_past_that_is_kept_is_cut_alike(size: int) -> None:
+    """A squat held for a minute with the knees fallen inward."""
+    half = np.linspace(0, 1, 150)
+    held = np.concatenate([np.zeros(200), half, np.ones(6000), half[::-1], np.zeros(900)])
+    wave = 1.0 + 0.01 * np.sin(np.arange(len(held)) / 40.0)
+    block = leg(
+        len(held),
+        flexion=1.6 * held * wave,
+        thigh_incl=1.15 * held * wave,
+        shank_incl=-0.45 * held * wave,
+        collapse=0.3 * held * wave,
+        excess=0.2 * held * wave,
+        abduction=0.2 * held,
+    )
+    whole, pieces = Movement(Side.RIGHT), Movement(Side.RIGHT)
+    expected = collected([whole.update(block), whole.finish()])
+    updates = [pieces.update(block.cut(k, min(k + size, len(block)))) for k in range(0, len(block), size)]
+    assert collected([*updates, pieces.finish()]) == expected
+    assert "episode_end" in expected[1]
+
+
 def test_one_row_at_a_time_gives_the_same() -> None:
     block = session().cut(0, 1500)
     whole, single = Movement(Side.RIGHT), Movement(Side.RIGHT)
