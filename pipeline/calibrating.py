@@ -108,6 +108,12 @@ class LegRows:
         )
 
 
+def picked_rows(rows: LegRows, mask: Bools) -> LegRows:
+    """The rows where mask is True; they need not follow each other."""
+    names = ("thigh_acc", "thigh_gyr", "thigh_quat", "shank_acc", "shank_gyr", "shank_quat", "ok")
+    return LegRows(rows.start, *(getattr(rows, n)[mask] for n in names))
+
+
 def join_rows(parts: list[LegRows]) -> LegRows:
     """One after the other."""
     names = ("thigh_acc", "thigh_gyr", "thigh_quat", "shank_acc", "shank_gyr", "shank_quat", "ok")
@@ -281,7 +287,7 @@ class Calibrating:
             return None
         shank = signed_by_flexion(shank, up_shank, flexing.shank_acc)
         shank_frame = frame(up_shank, shank.direction)
-        thigh = self._thigh_axis(rows, flexing, shank, shank_frame, up_thigh)
+        thigh = self._thigh_axis(rows, flexing, shank_frame, up_thigh)
         if thigh is None:
             return None
         self.done = True
@@ -291,17 +297,18 @@ class Calibrating:
         standing = (self._standing.start, self._standing.start + len(self._standing))
         return Calibrated(alignment, standing, self._span, self._count, rows)
 
-    def _thigh_axis(self, rows: LegRows, flexing: LegRows, shank: Axis, shank_frame: Floats, up: Floats) -> Axis | None:
+    def _thigh_axis(self, rows: LegRows, flexing: LegRows, shank_frame: Floats, up: Floats) -> Axis | None:
         """The thigh's axis: from its movement after the flexions, where there is enough; else from the little it turns
         in them; None where that has no clear axis (then the person has to walk some steps first)."""
         p = self._p
         after = rows.cut(flexing.start + len(flexing) - rows.start, len(rows))
         if int((np.linalg.norm(after.thigh_gyr, axis=1) > 0.5).sum()) >= p.moving_rows:
-            walking = turning_axis(
-                after.thigh_gyr, up, least_rad_s=0.5, prior_sd=p.thigh_motion_sd, doubt=p.motion_doubt
-            )
-            if walking is not None:
-                return _sign_of_thigh(walking, shank, after, self._rate)
+            moving = turning_axis(after.thigh_gyr, up, 0.5, p.thigh_motion_sd, p.motion_doubt)
+            if moving is not None:
+                lean = sagittal(after.thigh_quat, frame(up, moving.direction))
+                shank = sagittal(after.shank_quat, shank_frame)
+                backwards = hyperextension(-lean, shank) < hyperextension(lean, shank)
+                return Axis(-moving.direction, moving.sd) if backwards else moving
         thigh = turning_axis(flexing.thigh_gyr, up, least_rad_s=0.1, prior_sd=p.thigh_prior_sd)
         if thigh is None or thigh.sd > p.thigh_unclear_sd:
             return None
@@ -330,7 +337,7 @@ class Calibrating:
         standing = self._upright_rest(blocks, *ups)
         if standing is not None:
             ups = upright(standing.thigh_acc), upright(standing.shank_acc)
-            axes = self._axes(rows, *ups) or axes
+            axes = _facing_forward(self._axes(rows, *ups) or axes, ups, picked_rows(rows, moving))
             method, upright_sd = STANDING_AND_MOTION, self._p.upright_sd
         thigh, shank = axes
         alignment = Alignment(
@@ -361,7 +368,7 @@ class Calibrating:
         quats = rows.thigh_quat, rows.shank_quat
         for _ in range(2):
             ups = [leaned(mean[k], axes[k].direction, leans[k]) for k in range(2)]
-            thigh, shank = (_sagittal(quats[k], frame(ups[k], axes[k].direction)) for k in range(2))
+            thigh, shank = (sagittal(quats[k], frame(ups[k], axes[k].direction)) for k in range(2))
             missing = self._p.straightest - float(np.percentile(thigh - shank, 2.0))
             leans[0] += 0.5 * missing
             leans[1] -= 0.5 * missing
@@ -382,7 +389,25 @@ class Calibrating:
         return join_rows(best[-20:]) if len(best) >= 2 else None
 
 
-def _sagittal(quat: Floats, segment: Floats) -> Floats:
+def hyperextension(thigh: Floats, shank: Floats) -> float:
+    """How far (rad, mean) a knee with these sagittal inclinations would bend the wrong way, beyond 5 deg: nearly zero
+    for a true pair, large where an axis points to the wrong side."""
+    return float(np.mean(np.clip(shank - thigh - 5.0 * _DEG, 0.0, None)))
+
+
+def _facing_forward(axes: tuple[Axis, Axis], ups: tuple[Floats, Floats], rows: LegRows) -> tuple[Axis, Axis]:
+    """Both axes pointing to the right: of the four ways, one in which the knee never bends the wrong way; of several
+    (squats alone), the one with the most flexion."""
+    thigh = sagittal(rows.thigh_quat, frame(ups[0], axes[0].direction))
+    shank = sagittal(rows.shank_quat, frame(ups[1], axes[1].direction))
+    ways = [(t, s) for t in (1.0, -1.0) for s in (1.0, -1.0)]
+    wrong = [hyperextension(t * thigh, s * shank) for t, s in ways]
+    likely = [way for way, size in zip(ways, wrong, strict=True) if size < min(wrong) + 1.0 * _DEG]
+    t, s = max(likely, key=lambda way: float(np.mean(way[0] * thigh - way[1] * shank)))
+    return Axis(t * axes[0].direction, axes[0].sd), Axis(s * axes[1].direction, axes[1].sd)
+
+
+def sagittal(quat: Floats, segment: Floats) -> Floats:
     """(n,) sagittal inclination, lower end forwards +, rad; segment: (3, 3) frame from sensor."""
     r = columns(quat)
     x, y = (r[6] * v[0] + r[7] * v[1] + r[8] * v[2] for v in segment[:2])
@@ -405,17 +430,11 @@ SWING_RAD_S = 2.5
 """A shank that turns faster is swinging in a step."""
 
 
-def swing_agreement(thigh_gyr: Floats, shank_rate: Floats, rate_hz: float) -> Floats:
-    """(3,) sum of the thigh's rates (n, 3) times the shank's sagittal rate (n,) 0.15 s later, over the swings.
-
-    In walking the thigh swings forwards before the shank does, so the thigh's axis points along this sum.
-    """
-    lead = max(1, round(0.15 * rate_hz))
-    later = np.where(shank_rate[lead:] > SWING_RAD_S, shank_rate[lead:], 0.0)
-    return np.asarray(later @ thigh_gyr[: len(later)])
-
-
 def _sign_of_thigh(thigh: Axis, shank: Axis, rows: LegRows, rate_hz: float) -> Axis:
-    """The thigh's axis pointing to the right."""
-    together = swing_agreement(rows.thigh_gyr, rows.shank_gyr @ shank.direction, rate_hz)
-    return thigh if float(together @ thigh.direction) >= 0.0 else Axis(-thigh.direction, thigh.sd)
+    """The thigh's axis pointing to the right, in walking: the thigh swings forwards before the shank does, so its rate
+    agrees with the shank's 0.15 s later, over the swings."""
+    lead = max(1, round(0.15 * rate_hz))
+    later = rows.shank_gyr[lead:] @ shank.direction
+    swing = np.where(later > SWING_RAD_S, later, 0.0)
+    together = float(swing @ (rows.thigh_gyr[: len(swing)] @ thigh.direction))
+    return thigh if together >= 0.0 else Axis(-thigh.direction, thigh.sd)

@@ -201,7 +201,7 @@ class LegEngine:
             flexions = flexion_angles(found, found.alignment, self._side, self._rate, now)
             self.path = fit_unloaded_path(flexions.flexion, flexions.abduction)
         self._knee.align(found.alignment, self.path)
-        self._axis = AxisWatch(found.alignment, self._rate, self._settings.axis_watch)
+        self._axis = AxisWatch(found.alignment, self._settings.axis_watch)
         self._events.append(calibration_event(found, self.path, time_s))
 
     def _apply(self, alignment: Alignment, found: Calibrated | None) -> None:
