@@ -60,7 +60,7 @@ class BendParameters:
     pause_s: float = 0.25
     chair_thigh_rad: float = radians(58.0)
     chair_flexion_rad: float = radians(55.0)
-    chair_lean_rad: float = radians(-17.0)
+    chair_lean_rad: float = radians(-11.0)
     still_s: float = 0.25
     still_rad: float = radians(2.5)
     lowered_s: float = 0.45
