@@ -1,4 +1,4 @@
-"""Where the tests find real recorded data, which is not part of the repository."""
+"""Where the shared public recordings lie; tests that need them skip, with the reason, where they do not."""
 
 import os
 from pathlib import Path
@@ -17,5 +17,9 @@ def dataset(name: str) -> Path:
     """The folder of a data set; skips the test where it is absent."""
     folder = shared_folder(name)
     if folder is None:
+<<<<<<< HEAD
         pytest.skip(f"the data set {name} is not here: set KNEETRACK_SHARED to the folder that holds datasets/")
+=======
+        pytest.skip(f"the data set {name} is not here: set KNEETRACK_SHARED to the folder that holds datasets/{name}")
+>>>>>>> main
     return folder
