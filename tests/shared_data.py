@@ -17,9 +17,5 @@ def dataset(name: str) -> Path:
     """The folder of a data set; skips the test where it is absent."""
     folder = shared_folder(name)
     if folder is None:
-<<<<<<< HEAD
-        pytest.skip(f"the data set {name} is not here: set KNEETRACK_SHARED to the folder that holds datasets/")
-=======
         pytest.skip(f"the data set {name} is not here: set KNEETRACK_SHARED to the folder that holds datasets/{name}")
->>>>>>> main
     return folder
