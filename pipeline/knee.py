@@ -42,8 +42,8 @@ class KneeParameters:
     excess_floor: float = 0.9 * _DEG
     tilt_floor: float = 0.9 * _DEG
     flexion_share: float = 0.02
-    abduction_limit: float = 8.0 * _DEG
-    rotation_limit: float = 12.0 * _DEG
+    abduction_limit: float = 5.5 * _DEG
+    rotation_limit: float = 8.0 * _DEG
 
 
 class Knee:
@@ -166,7 +166,10 @@ class Knee:
             + 2.0 * (cl * delta_shank - (cl * cf) * delta_thigh - cf * thigh_shank)
         )
         neutral = np.maximum(delta + shank + thigh + 2.0 * (delta_shank - delta_thigh - thigh_shank), 0.0)
-        excess = np.where(self._path.known, sl * sl * neutral + 0.2 * (sf * sf * thigh), abduction)
+        if self._path.known:
+            excess = sl * sl * neutral + 0.2 * (sf * sf * thigh)
+        else:
+            excess = abduction + 2.0 * upright
         medial = st * st * thigh + sl * sl * shank
         return {
             "flexion_sd": np.sqrt(p.flexion_floor**2 + 2.0 * upright + tilt + share),

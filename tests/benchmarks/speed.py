@@ -151,9 +151,8 @@ def main() -> None:
             total, latency, analysis = asyncio.run(live_part(options.live, folder, analysed=True))
             p50, p99 = np.percentile(np.array(latency) * 1e3, [50, 99])
             print(f"live, four sensors of 100 Hz: {100 * total:.0f} % of a core, all in one process;")
-            print(
-                f"  of it the virtual radio, its sensors and the client {100 * radio:.0f} %, analysis {100 * analysis:.0f} %"
-            )
+            print(f"  of it the virtual radio, its sensors and the client {100 * radio:.0f} %,")
+            print(f"  the analysis {100 * analysis:.0f} %;")
             print(f"  from the later notification's arrival to the angles: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
 
 
