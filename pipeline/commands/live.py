@@ -121,6 +121,11 @@ async def _live(
                     where=str(folder),
                 )
                 await run.run(radio.client, lambda: stop.asked, profiles)
+            recorder.close()
+            # First of all, and even where the disk refuses the results: what the person has come for.
+            console.print(summary_table(summary.rows()))
+            if recorder.failed:
+                print(f"kneetrack: {recorder.failed}", file=sys.stderr)
             outcome = complete(
                 results,
                 summary,
@@ -131,10 +136,6 @@ async def _live(
                 given=profiles,
                 recording=meta,
             )
-            recorder.close()
-    console.print(summary_table(outcome.rows))
     console.print(file_list(folder, [recording, *outcome.files]), soft_wrap=True)
-    if recorder.failed:
-        print(f"kneetrack: {recorder.failed}", file=sys.stderr)
     if run.failure is not None:
         raise KneetrackError(f"{run.failure}: run `kneetrack process` on {recording}") from run.failure
