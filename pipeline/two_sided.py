@@ -17,13 +17,14 @@ from pipeline.blocks import GridBlock, LegBlock, Status
 from pipeline.calibrating import Calibrated, Calibrating, LegRows
 from pipeline.engine import LegSettings, calibration_event, calibration_quality, lever_prior
 from pipeline.flexions import settled
-from pipeline.heading import HeadingSmoother, Neutral, Smoothed
+from pipeline.heading import Neutral
 from pipeline.joint_signals import joint_signals_offline
 from pipeline.knee import Knee, no_angles
 from pipeline.neutral import is_neutral, neutral_turn
 from pipeline.orientation import Oriented, orient_offline
 from pipeline.records import Side
 from pipeline.rows import RaisedEvent
+from pipeline.smoothing import HeadingSmoother, Smoothed
 
 
 @dataclass(frozen=True, slots=True)

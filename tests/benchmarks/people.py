@@ -13,12 +13,13 @@ from calibration.joint_centre import LeverArms
 from pipeline.blocks import Bools, Floats, GridBlock, LegBlock, join
 from pipeline.calibrating import LegRows
 from pipeline.engine import LegEngine, LegSettings
-from pipeline.heading import SHANK, STATES, THIGH, Smoothed
+from pipeline.heading import SHANK, STATES, THIGH
 from pipeline.orientation import Oriented
 from pipeline.records import Side
 from pipeline.simulation.person import draw_person
 from pipeline.simulation.script import Bout, everyday_script
 from pipeline.simulation.simulate import simulate
+from pipeline.smoothing import Smoothed
 from pipeline.two_sided import analyse_leg, analyse_oriented, neutrals
 
 FIRST_UNSEEN = 100

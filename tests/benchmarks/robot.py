@@ -14,10 +14,11 @@ from scipy.io import loadmat
 from scipy.spatial.transform import Rotation
 
 from pipeline.blocks import Bools, Floats
-from pipeline.heading import Heading, HeadingParameters, HeadingSmoother
+from pipeline.heading import Heading, HeadingParameters
 from pipeline.joint_signals import JointSignalFilter, JointSignalParameters, joint_signals_offline
 from pipeline.orientation import Orientation, Oriented, orient_offline
 from pipeline.quaternions import about_z, conjugate, multiply, small
+from pipeline.smoothing import HeadingSmoother
 
 SIGNALS = JointSignalParameters(cutoff_hz=12.0)
 HEADING = HeadingParameters(tissue_sd=0.0)

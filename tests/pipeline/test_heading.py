@@ -12,7 +12,6 @@ from pipeline.heading import (
     THIGH,
     Heading,
     HeadingParameters,
-    HeadingSmoother,
     Neutral,
     predict,
     start_state,
@@ -23,6 +22,7 @@ from pipeline.heading import (
 from pipeline.joint_signals import JointSignalFilter, joint_signals_offline
 from pipeline.orientation import Oriented
 from pipeline.quaternions import about_z, multiply
+from pipeline.smoothing import HeadingSmoother
 from tests.pipeline.two_links import scalar_first, two_links
 
 RATE = 100.0
