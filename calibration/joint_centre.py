@@ -5,13 +5,13 @@ rate, w' its derivative, a the specific force and r the vector from the sensor t
 frame), the specific force at the centre is f = a + (skew(w') + skew(w)^2) r (Seel, Schauer and Raisch, "Joint axis and
 position estimation from inertial measurement data by exploiting kinematic constraints", IEEE CCA 2012).
 
-Two fits, both linear least squares in r with robust weights: `fit_by_norm` compares the norms of the two f and needs no
-relative orientation at all (it starts the estimation); `fit_by_difference` compares the vectors once the relative
-orientation is known. A lever arm along the flexion axis hardly shows in the motion; a prior (mean and standard
-deviation in metres) holds it.
+`fit_by_norm` compares the norms of the two f and needs no relative orientation at all: linear least squares in r with
+robust weights. It starts the estimation; pipeline/heading.py goes on with the vectors, the relative orientation beside
+the arms. A lever arm along the flexion axis hardly shows in the motion; a prior (mean and standard deviation in metres)
+holds it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,23 +21,44 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class LeverArms:
-    """Vectors from each sensor to the joint centre, (3,) m, each in its sensor's frame."""
+    """Vectors from each sensor to the joint centre, (3,) m, each in its sensor's frame, for a straight knee; and their
+    change with flexion as skin and muscle slide, (3,) m/rad."""
 
     first: Floats
     second: Floats
+    first_slide: Floats = field(default_factory=lambda: np.zeros(3))
+    second_slide: Floats = field(default_factory=lambda: np.zeros(3))
 
     @staticmethod
     def zero() -> "LeverArms":
         """Both sensors at the joint: the prior where nothing is known."""
         return LeverArms(np.zeros(3), np.zeros(3))
 
+    @staticmethod
+    def of(vector: Floats) -> "LeverArms":
+        """From the (12,) vector below."""
+        return LeverArms(vector[0:3], vector[6:9], vector[3:6], vector[9:12])
+
+    @property
+    def vector(self) -> Floats:
+        """(12,): first, its slide, second, its slide."""
+        return np.concatenate([self.first, self.first_slide, self.second, self.second_slide])
+
 
 @dataclass(frozen=True, slots=True)
 class LeverPrior:
-    """What is known before: the mean lever arms and their standard deviation (m), one for all directions."""
+    """What is known before: the mean lever arms and standard deviations, one for all directions: sd_m of the arms (m),
+    slide_sd of the slides of thigh and shank (m/rad; reference: soft tissue of the thigh moves 1 to 2 cm)."""
 
     mean: LeverArms
     sd_m: float = 0.2
+    slide_sd: tuple[float, float] = (0.012, 0.008)
+
+    @property
+    def sd(self) -> Floats:
+        """(12,) in the order of `LeverArms.vector`."""
+        one, two = self.slide_sd
+        return np.repeat([self.sd_m, one, self.sd_m, two], 3)
 
 
 def lever_matrix(gyr: Floats, gyr_dot: Floats) -> Floats:
@@ -75,27 +96,4 @@ def fit_by_norm(
         ridge = (scale / prior.sd_m) ** 2
         normal = (design * weight[:, None]).T @ design + ridge * np.eye(6)
         r = r + np.linalg.solve(normal, (design * weight[:, None]).T @ residual + ridge * (mean - r))
-    return LeverArms(r[:3], r[3:])
-
-
-def fit_by_difference(
-    force1: Floats,
-    lever1: Floats,
-    force2: Floats,
-    lever2: Floats,
-    weight: Floats,
-    scale: float,
-    prior: LeverPrior,
-) -> LeverArms:
-    """Lever arms from the difference of the joint's specific force, both in one common frame.
-
-    force (n, 3), lever (n, 3, 3); weight (n,): robust weights, about 1; scale: the residual's standard deviation, m/s2.
-    """
-    design = np.concatenate([lever1, -lever2], axis=2)
-    target = force2 - force1
-    ridge = (scale / prior.sd_m) ** 2
-    weighted = design * weight[:, None, None]
-    normal = np.einsum("nki,nkj->ij", weighted, design) + ridge * np.eye(6)
-    mean = np.concatenate([prior.mean.first, prior.mean.second])
-    r = np.linalg.solve(normal, np.einsum("nki,nk->i", weighted, target) + ridge * mean)
     return LeverArms(r[:3], r[3:])

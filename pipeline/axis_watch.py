@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.alignment import Alignment, Axis, azimuth, main_axis
-from pipeline.calibrating import LegRows, hyperextension, sagittal
+from pipeline.calibrating import hyperextension
+from pipeline.leg_rows import LegRows, sagittal
 
 _DEG = np.pi / 180.0
 

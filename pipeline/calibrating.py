@@ -30,7 +30,8 @@ from calibration.alignment import (
     upright,
 )
 from firmware_interface.samples import STANDARD_GRAVITY
-from pipeline.blocks import Bools, Floats
+from pipeline.blocks import Floats
+from pipeline.leg_rows import LegRows, join_rows, picked_rows, sagittal
 from pipeline.quaternions import columns
 
 _DEG = np.pi / 180.0
@@ -75,49 +76,6 @@ class CalibratingParameters:
     upright_motion_sd: float = 4.0 * _DEG
     upright_lean: float = 20.0 * _DEG
     straightest: float = 3.0 * _DEG
-
-
-@dataclass(frozen=True, slots=True)
-class LegRows:
-    """Rows of both sensors: acc (n, 3) m/s2, gyr (n, 3) rad/s without bias, quat (n, 4) sensor to level frame."""
-
-    start: int
-    thigh_acc: Floats
-    thigh_gyr: Floats
-    thigh_quat: Floats
-    shank_acc: Floats
-    shank_gyr: Floats
-    shank_quat: Floats
-    ok: Bools
-
-    def __len__(self) -> int:
-        return len(self.ok)
-
-    def cut(self, begin: int, end: int) -> "LegRows":
-        """Rows begin to end."""
-        s = slice(begin, end)
-        return LegRows(
-            self.start + begin,
-            self.thigh_acc[s],
-            self.thigh_gyr[s],
-            self.thigh_quat[s],
-            self.shank_acc[s],
-            self.shank_gyr[s],
-            self.shank_quat[s],
-            self.ok[s],
-        )
-
-
-def picked_rows(rows: LegRows, mask: Bools) -> LegRows:
-    """The rows where mask is True; they need not follow each other."""
-    names = ("thigh_acc", "thigh_gyr", "thigh_quat", "shank_acc", "shank_gyr", "shank_quat", "ok")
-    return LegRows(rows.start, *(getattr(rows, n)[mask] for n in names))
-
-
-def join_rows(parts: list[LegRows]) -> LegRows:
-    """One after the other."""
-    names = ("thigh_acc", "thigh_gyr", "thigh_quat", "shank_acc", "shank_gyr", "shank_quat", "ok")
-    return LegRows(parts[0].start, *(np.concatenate([getattr(p, n) for p in parts]) for n in names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,13 +363,6 @@ def _facing_forward(axes: tuple[Axis, Axis], ups: tuple[Floats, Floats], rows: L
     likely = [way for way, size in zip(ways, wrong, strict=True) if size < min(wrong) + 1.0 * _DEG]
     t, s = max(likely, key=lambda way: float(np.mean(way[0] * thigh - way[1] * shank)))
     return Axis(t * axes[0].direction, axes[0].sd), Axis(s * axes[1].direction, axes[1].sd)
-
-
-def sagittal(quat: Floats, segment: Floats) -> Floats:
-    """(n,) sagittal inclination, lower end forwards +, rad; segment: (3, 3) frame from sensor."""
-    r = columns(quat)
-    x, y = (r[6] * v[0] + r[7] * v[1] + r[8] * v[2] for v in segment[:2])
-    return np.asarray(np.arctan2(x, y))
 
 
 def _angle(a: Floats, b: Floats) -> float:

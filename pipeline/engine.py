@@ -15,11 +15,13 @@ from calibration.profile import Profile
 from calibration.unloaded_path import UnloadedPath, fit_unloaded_path
 from pipeline.axis_watch import AxisWatch, AxisWatchParameters
 from pipeline.blocks import Activity, Bytes, GridBlock, LegBlock, Status
-from pipeline.calibrating import Calibrated, Calibrating, LegRows, join_rows
+from pipeline.calibrating import Calibrated, Calibrating
 from pipeline.flexions import flexion_angles, settled
-from pipeline.heading import THIGH, Heading, HeadingParameters, Neutral
-from pipeline.joint_signals import JointSignalFilter
+from pipeline.heading import Heading
+from pipeline.heading_model import THIGH, HeadingParameters, Neutral
+from pipeline.joint_signals import JointSignalWindow
 from pipeline.knee import Knee, no_angles
+from pipeline.leg_rows import LegRows, join_rows
 from pipeline.neutral import NeutralParameters, is_neutral, neutral_turn
 from pipeline.orientation import Orientation, OrientationParameters, Oriented
 from pipeline.records import Side
@@ -61,7 +63,7 @@ class LegEngine:
         self._thigh = Orientation(rate_hz, settings.orientation)
         self._shank = Orientation(rate_hz, settings.orientation)
         self._heading = Heading(rate_hz, settings.heading)
-        self._signals = JointSignalFilter(rate_hz)
+        self._signals = JointSignalWindow(rate_hz)
         self._calibrating: Calibrating | None = Calibrating(rate_hz, side.sign)
         self._knee = Knee(side, rate_hz)
         self._block = self._heading.block
@@ -132,7 +134,6 @@ class LegEngine:
         else:
             relative = self._heading.rows(grid.start, len(grid))
             leg = self._knee.update(grid.start, one, two, grid.shank_acc, relative, status)
-        self._heading.add(self._signals.update(grid.start, grid.thigh_acc, one, grid.shank_acc, two, ok))
         self._parts.append(
             LegRows(grid.start, grid.thigh_acc, one.gyr, one.quat, grid.shank_acc, two.gyr, two.quat, ok)
         )
@@ -148,10 +149,11 @@ class LegEngine:
     def _begin_block(self, number: int) -> None:
         """Everything that is decided from the block that is now complete."""
         self._number = number
-        self._heading.advance(number)
         if not self._parts:
+            self._heading.advance(number)
             return
         rows = join_rows(self._parts)
+        self._heading.advance(number, self._signals.update(rows, self.alignment))
         self._parts = []
         time_s = number * self._block / self._rate
         if self._calibrating is not None:

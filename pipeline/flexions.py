@@ -13,7 +13,7 @@ from calibration.alignment import Alignment
 from calibration.unloaded_path import UnloadedPath, azimuth_from_path
 from pipeline.blocks import LegBlock
 from pipeline.calibrating import Calibrated
-from pipeline.heading import DELTA, STATES, RelativeRows
+from pipeline.heading_model import DELTA, STATES, RelativeRows
 from pipeline.knee import Knee
 from pipeline.neutral import neutral_turn
 from pipeline.orientation import Oriented

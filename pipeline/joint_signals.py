@@ -1,35 +1,45 @@
 """What the relative heading is estimated from: the specific force at the knee centre, as each sensor sees it.
 
-Each sensor's specific force and its lever matrix (calibration/joint_centre.py) are turned into that sensor's own level
-frame, low-passed, and kept at about 25 rows a second, so that a new lever arm costs one small product. Both sensors
-pass the same filter, so that its delay does not matter: what is compared changes over seconds.
+With a the specific force at the sensor, w its rate and r the vector from it to the knee centre, all in the sensor's
+frame, the specific force at the centre is a + (skew(w') + skew(w)^2) r + 2 skew(w) r' + r''. The vector is no constant:
+skin and muscle slide as the knee bends, so that r = r0 + f r1 for the knee's flexion f. A centimetre at a right angle
+is enough to turn the heading by two degrees where it is left out, since it swings at the step's own rhythm. Both r0
+and r1 enter linearly.
+
+Rates and accelerations are low-passed both ways, above the movement and under soft tissue's wobble, and kept at about
+20 rows a second. Live, that is done for each block once the next one is complete.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import butter, sosfilt, sosfilt_zi, sosfiltfilt
+from scipy.signal import butter, sosfiltfilt
 
+from calibration.alignment import Alignment
 from calibration.joint_centre import lever_matrix
 from pipeline.blocks import Bools, Floats, Ints
-from pipeline.orientation import Oriented
+from pipeline.leg_rows import LegRows, join_rows, sagittal
 from pipeline.quaternions import columns
 
 
 @dataclass(frozen=True, slots=True)
 class JointSignalParameters:
     """cutoff_hz: low-pass, above the movement (under 5 Hz) and under soft tissue's wobble.
-    kept_hz: rows kept a second. settle_s: how long after a hole the filter is not used."""
+    kept_hz: rows kept a second. settle_s: how far around a hole the filter is not used."""
 
     cutoff_hz: float = 8.0
-    kept_hz: float = 25.0
+    kept_hz: float = 20.0
     settle_s: float = 0.4
+
+
+ARM = 6
+"""Numbers of one sensor's arm: r0 (3,) m and r1 (3,) m/rad."""
 
 
 @dataclass(frozen=True, slots=True)
 class JointSignals:
     """m rows. index (m,): grid index. force1, force2 (m, 3) m/s2: specific force of thigh and shank sensor, each in its
-    own level frame; lever1, lever2 (m, 3, 3): with f = force + lever r. good (m,): both sensors delivered."""
+    own level frame; lever1, lever2 (m, 3, 6): with f = force + lever [r0, r1]. good (m,): both sensors delivered."""
 
     index: Ints
     force1: Floats
@@ -40,11 +50,6 @@ class JointSignals:
 
     def __len__(self) -> int:
         return len(self.index)
-
-    def rows(self, begin: int, end: int) -> "JointSignals":
-        """Rows begin to end."""
-        s = slice(begin, end)
-        return JointSignals(self.index[s], self.force1[s], self.lever1[s], self.force2[s], self.lever2[s], self.good[s])
 
     def picked(self, mask: Bools) -> "JointSignals":
         """The rows where mask is True."""
@@ -60,118 +65,94 @@ class JointSignals:
 
 def join_signals(parts: list[JointSignals]) -> JointSignals:
     """One after the other."""
-    return JointSignals(
-        np.concatenate([p.index for p in parts]),
-        np.concatenate([p.force1 for p in parts]),
-        np.concatenate([p.lever1 for p in parts]),
-        np.concatenate([p.force2 for p in parts]),
-        np.concatenate([p.lever2 for p in parts]),
-        np.concatenate([p.good for p in parts]),
-    )
+    names = ("index", "force1", "lever1", "force2", "lever2", "good")
+    return JointSignals(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
 
 
-class JointSignalFilter:
-    """The causal form; the rows come out one grid sample late, because the rate's derivative looks both ways."""
+def joint_signals(
+    rows: LegRows, rate_hz: float, alignment: Alignment | None, parameters: JointSignalParameters | None = None
+) -> JointSignals | None:
+    """Of rows that follow each other; None where they are too few to be filtered. alignment: tells the knee's flexion;
+    without it r1 does not show."""
+    p = parameters or JointSignalParameters()
+    if len(rows) < 20:
+        return None
+    sos = butter(2, min(p.cutoff_hz, 0.4 * rate_hz), fs=rate_hz, output="sos")
+    step = max(1, round(rate_hz / p.kept_hz))
+    keep = slice((-rows.start - 1) % step + 1, len(rows) - 1, step)
+    signals = [rows.thigh_acc, rows.thigh_gyr, rows.shank_acc, rows.shank_gyr]
+    if alignment is not None:
+        thigh = sagittal(rows.thigh_quat, alignment.thigh_from_sensor)
+        shank = sagittal(rows.shank_quat, alignment.shank_from_sensor)
+        signals.append(np.unwrap(thigh - shank)[:, None])
+    smooth = sosfiltfilt(sos, np.concatenate(signals, axis=1), axis=0)
+    flexion = None
+    if alignment is not None:
+        f = smooth[:, 12]
+        flexion = (f[keep], _slope(f, keep, rate_hz), _bend(f, keep, rate_hz))
+    force1, lever1 = _seen(smooth[:, 0:3], smooth[:, 3:6], rows.thigh_quat, keep, rate_hz, flexion)
+    force2, lever2 = _seen(smooth[:, 6:9], smooth[:, 9:12], rows.shank_quat, keep, rate_hz, flexion)
+    settle = round(p.settle_s * rate_hz)
+    bad = np.convolve(~rows.ok, np.ones(2 * settle + 1), "full")[settle : settle + len(rows)] > 0.5
+    index = rows.start + np.arange(len(rows))[keep]
+    return JointSignals(index, force1, lever1, force2, lever2, ~bad[keep])
+
+
+class JointSignalWindow:
+    """The causal form: give each complete block of rows; get the signals of the block before it."""
 
     def __init__(self, rate_hz: float, parameters: JointSignalParameters | None = None) -> None:
-        p = parameters or JointSignalParameters()
         self._rate = rate_hz
-        self._step = max(1, round(rate_hz / p.kept_hz))
-        self._settle = round(p.settle_s * rate_hz)
-        self._sos = _low_pass(p, rate_hz)
-        self._state: Floats | None = None
-        self._tail: list[Floats] | None = None
-        self._since_bad = 0
+        self._p = parameters
+        self._blocks: list[LegRows] = []
 
-    def update(self, start: int, acc1: Floats, one: Oriented, acc2: Floats, two: Oriented, ok: Bools) -> JointSignals:
-        """Rows of the grid from index start; acc (n, 3) m/s2 of thigh and shank sensor, ok (n,) both delivered."""
-        new = [acc1, one.gyr, one.quat, acc2, two.gyr, two.quat, ok.astype(np.float64)]
-        if self._tail is not None:
-            new = [np.concatenate([old, now]) for old, now in zip(self._tail, new, strict=True)]
-            start -= len(self._tail[0])
-        self._tail = [a[-2:].copy() for a in new]
-        n = len(new[0])
-        if n < 3:
-            return _nothing()
-        signals = _signals(new[0], new[1], new[2], new[3], new[4], new[5], self._rate)
-        if self._state is None:
-            self._state = sosfilt_zi(self._sos)[:, :, None] * signals[:1][None]
-        smooth, self._state = sosfilt(self._sos, signals, axis=0, zi=self._state)
-        index = np.arange(start + 1, start + n - 1)
-        good = np.empty(n - 2, bool)
-        for i, fine in enumerate((new[6][1:-1] > 0.5).tolist()):
-            self._since_bad = self._since_bad + 1 if fine else 0
-            good[i] = self._since_bad > self._settle
-        return _kept(index, smooth, good, self._step)
+    def update(self, rows: LegRows, alignment: Alignment | None) -> JointSignals | None:
+        """rows: a block that follows the last one; None for the first."""
+        if self._blocks and self._blocks[-1].start + len(self._blocks[-1]) != rows.start:
+            self._blocks = []
+        self._blocks = [*self._blocks[-2:], rows]
+        if len(self._blocks) < 2:
+            return None
+        signals = joint_signals(join_rows(self._blocks), self._rate, alignment, self._p)
+        if signals is None:
+            return None
+        first = self._blocks[-2].start
+        return signals.picked((signals.index >= first) & (signals.index < rows.start))
 
 
-def joint_signals_offline(
-    start: int,
-    acc1: Floats,
-    one: Oriented,
-    acc2: Floats,
-    two: Oriented,
-    ok: Bools,
-    rate_hz: float,
-    parameters: JointSignalParameters | None = None,
-) -> JointSignals:
-    """The whole recording, filtered both ways (no delay)."""
-    p = parameters or JointSignalParameters()
-    signals = _signals(acc1, one.gyr, one.quat, acc2, two.gyr, two.quat, rate_hz)
-    smooth = sosfiltfilt(_low_pass(p, rate_hz), signals, axis=0)
-    settle = round(p.settle_s * rate_hz)
-    bad = np.convolve(~ok[1:-1], np.ones(2 * settle + 1), "same") > 0.5
-    index = np.arange(start + 1, start + len(ok) - 1)
-    return _kept(index, smooth, ~bad, max(1, round(rate_hz / p.kept_hz)))
+def _slope(values: Floats, keep: slice, rate_hz: float) -> Floats:
+    """First derivative of (n, ...) at the kept rows, which leave out the outer two."""
+    after = slice(keep.start + 1, keep.stop + 1, keep.step)
+    before = slice(keep.start - 1, keep.stop - 1, keep.step)
+    slope: Floats = (values[after] - values[before]) * (0.5 * rate_hz)
+    return slope
 
 
-def _low_pass(p: JointSignalParameters, rate_hz: float) -> Floats:
-    return butter(2, min(p.cutoff_hz, 0.4 * rate_hz), fs=rate_hz, output="sos")
+def _bend(values: Floats, keep: slice, rate_hz: float) -> Floats:
+    """Second derivative at the kept rows."""
+    after = slice(keep.start + 1, keep.stop + 1, keep.step)
+    before = slice(keep.start - 1, keep.stop - 1, keep.step)
+    bend: Floats = (values[after] - 2.0 * values[keep] + values[before]) * rate_hz**2
+    return bend
 
 
-def _signals(
-    acc1: Floats, gyr1: Floats, quat1: Floats, acc2: Floats, gyr2: Floats, quat2: Floats, rate_hz: float
-) -> Floats:
-    """(n - 2, 24): force and lever matrix of both sensors in their level frames, at all rows but the outer two."""
-    parts = []
-    for acc, gyr, quat in ((acc1, gyr1, quat1), (acc2, gyr2, quat2)):
-        gyr_dot = (gyr[2:] - gyr[:-2]) * (0.5 * rate_hz)
-        lever = lever_matrix(gyr[1:-1], gyr_dot)
-        r = columns(quat[1:-1])
-        columns_in = [acc[1:-1, k] for k in range(3)], [lever[:, k] for k in range(9)]
-        force = [sum3(r, i, *columns_in[0]) for i in range(3)]
-        turned = [
-            sum3(r, i, columns_in[1][j], columns_in[1][3 + j], columns_in[1][6 + j]) for i in range(3) for j in range(3)
-        ]
-        parts += force + turned
-    return np.stack(parts, axis=-1)
+def _seen(
+    acc: Floats, gyr: Floats, quat: Floats, keep: slice, rate_hz: float, flexion: tuple[Floats, Floats, Floats] | None
+) -> tuple[Floats, Floats]:
+    """Force (m, 3) and lever matrix (m, 3, 6) of one sensor in its level frame, at the kept rows."""
+    w = gyr[keep]
+    lever = lever_matrix(w, _slope(gyr, keep, rate_hz)).reshape(-1, 3, 3)
+    both = np.zeros((len(w), 3, ARM))
+    both[:, :, :3] = lever
+    if flexion is not None:
+        f, rate, bend = (v[:, None, None] for v in flexion)
+        both[:, :, 3:] = lever * f + (2.0 * rate) * _skew(w) + bend * np.eye(3)
+    turn = np.stack(columns(quat[keep]), axis=-1).reshape(-1, 3, 3)
+    return np.matmul(turn, acc[keep][:, :, None])[:, :, 0], np.matmul(turn, both)
 
 
-def sum3(r: tuple[Floats, ...], row: int, x: Floats, y: Floats, z: Floats) -> Floats:
-    """One component of a matrix product, element by element."""
-    return r[3 * row] * x + r[3 * row + 1] * y + r[3 * row + 2] * z
-
-
-def _kept(index: Ints, smooth: Floats, good: Bools, step: int) -> JointSignals:
-    keep = index % step == 0
-    rows = smooth[keep]
-    m = len(rows)
-    return JointSignals(
-        index[keep],
-        rows[:, 0:3].copy(),
-        rows[:, 3:12].reshape(m, 3, 3).copy(),
-        rows[:, 12:15].copy(),
-        rows[:, 15:24].reshape(m, 3, 3).copy(),
-        good[keep],
-    )
-
-
-def _nothing() -> JointSignals:
-    return JointSignals(
-        np.empty(0, np.int64),
-        np.empty((0, 3)),
-        np.empty((0, 3, 3)),
-        np.empty((0, 3)),
-        np.empty((0, 3, 3)),
-        np.empty(0, bool),
-    )
+def _skew(w: Floats) -> Floats:
+    """(m, 3, 3) with skew(w) v = w x v."""
+    x, y, z = w.T
+    zero = np.zeros_like(x)
+    return np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3)

@@ -19,7 +19,7 @@ from calibration.alignment import Alignment
 from calibration.unloaded_path import UnloadedPath
 from firmware_interface.samples import STANDARD_GRAVITY
 from pipeline.blocks import Bytes, Floats, LegBlock, Status
-from pipeline.heading import DELTA, SHANK, THIGH, TILT_X, TILT_Y, RelativeRows
+from pipeline.heading_model import DELTA, SHANK, THIGH, TILT_X, TILT_Y, RelativeRows
 from pipeline.orientation import Oriented
 from pipeline.quaternions import about_z, columns, conjugate, from_matrix, multiply, rotate, small
 from pipeline.records import Side

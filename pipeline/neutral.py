@@ -10,8 +10,9 @@ import numpy as np
 
 from calibration.alignment import Alignment
 from pipeline.blocks import Floats
-from pipeline.calibrating import CalibratingParameters, LegRows, at_rest
-from pipeline.heading import wrapped
+from pipeline.calibrating import CalibratingParameters, at_rest
+from pipeline.heading_model import wrapped
+from pipeline.leg_rows import LegRows
 from pipeline.quaternions import columns
 
 _DEG = np.pi / 180.0

@@ -1,23 +1,31 @@
-"""The relative heading over a whole recording, seen from both ends: the Kalman filter of pipeline/heading.py over the
-blocks and a smoother back over them (Rauch, Tung and Striebel 1965), alternating with the fit of the lever arms.
+"""The relative heading over a whole recording, seen from both ends.
+
+The equations of pipeline/heading_model.py for all blocks at once: what moves from block to block (tilts, heading,
+drift, tissue) gives a banded matrix, what is constant (frames, arms) a border beside it. One solution of that linear
+system is what a Kalman filter and the smoother back over it would give, with the arms estimated beside; it is repeated
+with new robust weights about the last solution (Gauss-Newton).
 """
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.linalg import cho_solve_banded, cholesky_banded
 
-from calibration.joint_centre import LeverArms, LeverPrior, fit_by_difference, fit_by_norm
+from calibration.joint_centre import LeverArms, LeverPrior, fit_by_norm
 from pipeline.blocks import Floats, Ints
-from pipeline.heading import (
+from pipeline.heading_model import (
+    ARMS,
     DELTA,
+    DRIFT,
+    NEUTRAL,
     SEEN,
     SHANK,
+    SIZE,
     STATES,
     THIGH,
     TILT_X,
     TILT_Y,
-    BlockInformation,
+    TISSUE,
     HeadingParameters,
     Neutral,
     RelativeRows,
@@ -25,21 +33,25 @@ from pipeline.heading import (
     coarse_heading,
     covariances,
     joint_force,
-    predict,
     rotation_matrices,
     row_information,
     start_state,
     transition,
     typical,
-    with_information,
-    with_neutral,
+    wrapped,
 )
 from pipeline.joint_signals import JointSignals
+
+MOVING = np.array([TILT_X, TILT_Y, DELTA, DRIFT, TISSUE])
+FIXED = np.array([THIGH, SHANK, *range(ARMS.start, ARMS.stop)])
+"""States that change from block to block, and those that are constant."""
+_WIDTH = len(MOVING)
 
 
 @dataclass(frozen=True, slots=True)
 class Smoothed:
-    """The offline estimate over blocks: means (b, 7), covariances (b, 7, 7), at grid times centre (b,)."""
+    """The offline estimate over blocks: means (b, 7) and covariances (b, 7) as in RelativeRows, at grid times centre
+    (b,)."""
 
     centre: Floats
     mean: Floats
@@ -50,9 +62,8 @@ class Smoothed:
     def rows(self, start: int, n: int) -> RelativeRows:
         """What is known at grid rows start to start + n, linear between the blocks."""
         t = start + np.arange(n)
-        states = [np.interp(t, self.centre, self.mean[:, k]) for k in range(STATES)]
-        entries = np.array([covariances(c) for c in self.cov]).T
-        cov = [np.interp(t, self.centre, e) for e in entries]
+        states = [np.interp(t, self.centre, column) for column in self.mean.T]
+        cov = [np.interp(t, self.centre, column) for column in self.cov.T]
         return RelativeRows(np.stack(states, axis=-1), np.stack(cov, axis=-1))
 
 
@@ -64,58 +75,58 @@ class HeadingSmoother:
     rate_hz: float
     parameters: HeadingParameters = field(default_factory=HeadingParameters)
     prior: LeverPrior = field(default_factory=lambda: LeverPrior(LeverArms.zero()))
-    rounds: int = 5
+    rounds: int = 4
     neutrals: dict[int, Neutral] = field(default_factory=dict)
     lost: frozenset[int] = frozenset()
     thigh_sd: float = 0.0
     shank_sd: float = 0.0
 
     def smooth(self, signals: JointSignals) -> Smoothed:
-        """signals: of the whole recording (joint_signals_offline)."""
-        p = self.parameters
-        length = round(p.block_s * self.rate_hz)
+        """signals: of the whole recording (pipeline/joint_signals.py)."""
+        length = round(self.parameters.block_s * self.rate_hz)
+        p = replace(self.parameters, block_s=length / self.rate_hz)
         number = signals.index // length
         first = int(number[0])
         count = int(number[-1]) - first + 1
         block: Ints = number - first
-        centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
+        rate = len(signals) / (count * p.block_s)
         moving = signals.good & (activity(signals) > p.moving)
         used = signals.picked(moving if int(moving.sum()) > 100 else signals.good)
-        arms = fit_by_norm(used.force1, used.lever1, used.force2, used.lever2, self.prior)
-        mean = np.zeros((count, STATES))
-        cov = np.zeros((count, STATES, STATES))
+        arms = fit_by_norm(used.force1, used.lever1[:, :, :3], used.force2, used.lever2[:, :, :3], self.prior)
+        mean = np.zeros((count, SIZE))
+        mean[:, ARMS] = arms.vector
+        guess = self._first_heading(signals, arms, block, count)
+        mean[:, DELTA] = guess
+        system = _System(p, self._prior_state(p), count, self._lost(first, count), guess)
+        neutrals = {b - first: n for b, n in self.neutrals.items() if 0 <= b - first < count}
         residual_sd = p.residual_start
-        for round_number in range(self.rounds):
-            force1, force2 = joint_force(signals, arms)
-            if round_number == 0:
-                edges = np.flatnonzero(np.diff(block)) + 1
-                coarse = [coarse_heading(*part) for part in _split(edges, force1, force2, signals.good)]
-                mean[:, DELTA] = self._first_heading(np.concatenate(coarse), block, count)
-            x = [np.interp(signals.index, centre, shown) for shown in SEEN @ mean.T]
-            turn = rotation_matrices(*x)
-            lengths = np.linalg.norm(force1 - np.einsum("nij,nj->ni", turn, force2), axis=1)
-            residual_sd = typical(lengths, moving, p)
-            matrix, vector, weight, _ = row_information(force1, force2, signals.good, turn, residual_sd, p)
-            vector = vector + np.einsum("nij,nj->ni", matrix, np.stack(x, axis=-1))
-            mean, cov = self._filter_and_smooth(
-                _summed(matrix, block, count), _summed(vector, block, count), mean, first
-            )
-            x = [np.interp(signals.index, centre, shown) for shown in SEEN @ mean.T]
-            turn = rotation_matrices(*x)
-            arms = fit_by_difference(
-                signals.force1,
-                signals.lever1,
-                np.einsum("nij,nj->ni", turn, signals.force2),
-                np.einsum("nij,njk->nik", turn, signals.lever2),
-                weight,
-                residual_sd,
-                self.prior,
-            )
-        return Smoothed(centre, mean, cov, arms, residual_sd)
+        for _ in range(self.rounds):
+            at = mean @ SEEN.T
+            arms = LeverArms.of(at[0, 3:])
+            turn = rotation_matrices(*at[:, :3].T)[block]
+            rows = row_information(signals, arms, turn, residual_sd, rate, p)
+            mean = system.solve(*_per_block(rows.design, rows.residual, at, block, count), neutrals, mean)
+            residual_sd = typical(rows.length, moving, p)
+        centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
+        cov = system.covariances()
+        return Smoothed(centre, mean[:, :STATES], cov, LeverArms.of(mean[0, ARMS]), residual_sd)
 
-    def _first_heading(self, rows: Floats, block: Ints, count: int) -> Floats:
+    def _prior_state(self, p: HeadingParameters) -> tuple[Floats, Floats]:
+        """Mean (19,) and variances (19,) of the first block."""
+        state = start_state(p, self.prior)
+        variance = np.diag(state.cov).copy()
+        variance[[THIGH, SHANK]] += np.array([self.thigh_sd, self.shank_sd]) ** 2
+        return state.mean, variance
+
+    def _lost(self, first: int, count: int) -> Ints:
+        return np.array([b - first for b in sorted(self.lost) if 0 < b - first < count], np.int64)
+
+    def _first_heading(self, signals: JointSignals, arms: LeverArms, block: Ints, count: int) -> Floats:
         """(count,) a first guess: the closed form over a Gaussian window of half a minute."""
-        sums = _summed(rows, block, count)
+        edges = np.flatnonzero(np.diff(block)) + 1
+        parts = zip(*(np.split(a, edges) for a in (*joint_force(signals, arms), signals.good)), strict=True)
+        sums = np.zeros(count, complex)
+        np.add.at(sums, block, np.concatenate([coarse_heading(*part) for part in parts]))
         reach = round(45.0 / self.parameters.block_s)
         window = np.exp(-0.5 * (np.arange(-reach, reach + 1) * self.parameters.block_s / 15.0) ** 2)
         smooth = np.convolve(sums, window)[reach : reach + count]
@@ -123,51 +134,117 @@ class HeadingSmoother:
             return np.zeros(count)
         return np.unwrap(np.angle(smooth))
 
-    def _filter_and_smooth(self, matrix: Floats, vector: Floats, guess: Floats, first: int) -> tuple[Floats, Floats]:
-        p = self.parameters
-        f, q = transition(p)
-        count = len(matrix)
-        state = start_state(p)
-        state.mean[DELTA] = guess[0, DELTA]
-        state.cov[THIGH, THIGH] = self.thigh_sd**2 + 1e-12
-        state.cov[SHANK, SHANK] = self.shank_sd**2 + 1e-12
-        before, after = [], []
-        for b in range(count):
-            if b:
-                state = predict(state, f, q)
-            if b + first in self.lost:
-                fresh = start_state(p)
-                for i in (TILT_X, TILT_Y, DELTA):
-                    state.cov[i, :] = state.cov[:, i] = 0.0
-                    state.cov[i, i] = fresh.cov[i, i]
-                state.mean[DELTA] = guess[b, DELTA]
-            before.append(state.copy())
-            if matrix[b, 2, 2] > 0.0:
-                state = with_information(state, BlockInformation(matrix[b], vector[b]))
-            if b + first in self.neutrals:
-                state = with_neutral(state, self.neutrals[b + first])
-            after.append(state.copy())
-        means = [after[-1].mean]
-        covs = [after[-1].cov]
-        for b in range(count - 2, -1, -1):
-            gain = np.linalg.solve(before[b + 1].cov, f @ after[b].cov).T
-            if b + 1 + first in self.lost:
-                gain[:, [TILT_X, TILT_Y, DELTA]] = 0.0
-                gain[[TILT_X, TILT_Y, DELTA], :] = 0.0
-            means.append(after[b].mean + gain @ (means[-1] - before[b + 1].mean))
-            covs.append(after[b].cov + gain @ (covs[-1] - before[b + 1].cov) @ gain.T)
-        return np.array(means[::-1]), np.array(covs[::-1])
+
+def _per_block(design: Floats, residual: Floats, at: Floats, block: Ints, count: int) -> tuple[Floats, Floats]:
+    """Information matrices (count, 15, 15) and vectors (count, 15) of the blocks, about zero. at (count, 15): what the
+    design is linear about."""
+    size = design.shape[2]
+    starts = np.searchsorted(block, np.arange(count + 1))
+    most = int(np.diff(starts).max())
+    gathered = np.zeros((count, most, 3, size + 1))
+    place = np.arange(len(block)) - starts[block]
+    gathered[block, place, :, :size] = design
+    gathered[block, place, :, size] = residual
+    gathered = gathered.reshape(count, -1, size + 1)
+    product = np.matmul(gathered.transpose(0, 2, 1), gathered)
+    matrix = product[:, :size, :size]
+    return matrix, product[:, :size, size] + np.matmul(matrix, at[:, :, None])[:, :, 0]
 
 
-def _split(edges: Ints, *arrays: Any) -> list[tuple[Any, ...]]:
-    """The same pieces of several arrays."""
-    return list(zip(*(np.split(a, edges) for a in arrays), strict=True))
+class _System:
+    """The linear system over all blocks: prior and transitions stand, information is added at each solution."""
+
+    def __init__(
+        self, p: HeadingParameters, prior: tuple[Floats, Floats], count: int, lost: Ints, guess: Floats
+    ) -> None:
+        f, q = (m[np.ix_(MOVING, MOVING)] for m in transition(p))
+        mean, variance = prior
+        self._count = count
+        self._own = np.zeros((count, _WIDTH, _WIDTH))
+        self._vector = np.zeros((count, _WIDTH))
+        self._next = np.tile(-f.T @ np.linalg.inv(q), (max(count - 1, 0), 1, 1))
+        self._own[1:] += np.linalg.inv(q)
+        self._own[:-1] += f.T @ np.linalg.inv(q) @ f
+        fresh = np.diag(1.0 / variance[MOVING])
+        self._own[0] += fresh
+        self._vector[0, 2] = guess[0] / variance[DELTA]
+        for b in lost:
+            # Heading and inclination begin anew; drift and tissue go on.
+            wide = q.copy()
+            for i in (0, 1, 2):
+                wide[i, :] = wide[:, i] = 0.0
+                wide[i, i] = variance[MOVING[i]]
+            inverse = np.linalg.inv(wide)
+            keep = f.copy()
+            keep[:3] = 0.0
+            self._own[b] += inverse - np.linalg.inv(q)
+            self._own[b - 1] += keep.T @ inverse @ keep - f.T @ np.linalg.inv(q) @ f
+            self._next[b - 1] = -keep.T @ inverse
+            jump = np.zeros(_WIDTH)
+            jump[2] = guess[b]
+            self._vector[b] += inverse @ jump
+            self._vector[b - 1] -= keep.T @ inverse @ jump
+        self._fixed = np.diag(1.0 / variance[FIXED])
+        self._fixed_vector = mean[FIXED] / variance[FIXED]
+
+    def solve(self, matrix: Floats, vector: Floats, neutrals: dict[int, Neutral], present: Floats) -> Floats:
+        """(count, 19) the states of all blocks. matrix (count, 15, 15), vector (count, 15): what the blocks say;
+        present (count, 19): the last solution."""
+        seen = np.matmul(np.matmul(SEEN.T, matrix), SEEN)
+        told = vector @ SEEN
+        for b, neutral in neutrals.items():
+            miss = wrapped(neutral.turn - float(NEUTRAL @ present[b]))
+            weight = 1.0 / max(neutral.sd**2, miss**2 / 9.0)
+            seen[b] += weight * np.outer(NEUTRAL, NEUTRAL)
+            told[b] += (weight * (float(NEUTRAL @ present[b]) + miss)) * NEUTRAL
+        own = self._own + seen[:, MOVING[:, None], MOVING]
+        border = seen[:, MOVING[:, None], FIXED].reshape(-1, len(FIXED))
+        fixed = self._fixed + seen[:, FIXED[:, None], FIXED].sum(axis=0)
+        right = (self._vector + told[:, MOVING]).reshape(-1, 1)
+        self._factor = cholesky_banded(_banded(own, self._next), lower=True, check_finite=False)
+        solved = cho_solve_banded((self._factor, True), np.hstack([right, border]), check_finite=False)
+        self._border = solved[:, 1:].reshape(self._count, _WIDTH, len(FIXED))
+        self._fixed_cov = np.linalg.inv(fixed - border.T @ solved[:, 1:])
+        constants = self._fixed_cov @ (self._fixed_vector + told[:, FIXED].sum(axis=0) - border.T @ solved[:, 0])
+        result = np.empty((self._count, SIZE))
+        result[:, MOVING] = (solved[:, 0] - solved[:, 1:] @ constants).reshape(self._count, _WIDTH)
+        result[:, FIXED] = constants
+        return result
+
+    def covariances(self) -> Floats:
+        """(count, 7) of the last solution, as RelativeRows holds them."""
+        w = _WIDTH
+        starts = np.arange(self._count) * w
+        lower = np.zeros((self._count, w, w))
+        below = np.zeros((self._count, w, w))
+        for i in range(w):
+            for j in range(w):
+                if i >= j:
+                    lower[:, i, j] = self._factor[i - j, starts + j]
+                below[:, i, j] = self._factor[w + i - j, starts + j]
+        inverse = np.linalg.inv(lower)
+        alone = np.matmul(inverse.transpose(0, 2, 1), inverse)
+        onward = np.matmul(below, inverse)
+        moving = alone.copy()
+        for b in range(self._count - 2, -1, -1):
+            moving[b] += onward[b].T @ moving[b + 1] @ onward[b]
+        shared = np.matmul(self._border, self._fixed_cov)
+        full = np.zeros((self._count, STATES, STATES))
+        full[:, MOVING[:, None], MOVING] = moving + np.matmul(shared, self._border.transpose(0, 2, 1))
+        frames = FIXED[:2]
+        full[:, MOVING[:, None], frames] = -shared[:, :, :2]
+        full[:, frames[:, None], frames] = self._fixed_cov[:2, :2]
+        return covariances(full)
 
 
-def _summed(rows: Floats, block: Ints, count: int) -> Floats:
-    """Sums of rows (m, ...) over blocks (count, ...)."""
-    starts = np.searchsorted(block, np.arange(count))
-    padded = np.concatenate([rows, np.zeros_like(rows[:1])])
-    sums = np.add.reduceat(padded, starts, axis=0)
-    sums[np.diff(np.append(starts, len(rows))) == 0] = 0.0
-    return sums
+def _banded(own: Floats, after: Floats) -> Floats:
+    """Lower banded form (2 w, count w) of a block tridiagonal matrix: own (count, w, w) on the diagonal, after
+    (count - 1, w, w) right of it."""
+    count, w, _ = own.shape
+    band = np.zeros((2 * w, count, w))
+    for j in range(w):
+        for i in range(w):
+            if i >= j:
+                band[i - j, :, j] = own[:, i, j]
+            band[w + i - j, :-1, j] = after[:, j, i]
+    return band.reshape(2 * w, count * w)

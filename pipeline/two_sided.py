@@ -14,12 +14,13 @@ from calibration.alignment import Alignment
 from calibration.profile import Profile
 from calibration.unloaded_path import UnloadedPath, fit_unloaded_path
 from pipeline.blocks import GridBlock, LegBlock, Status
-from pipeline.calibrating import Calibrated, Calibrating, LegRows
+from pipeline.calibrating import Calibrated, Calibrating
 from pipeline.engine import LegSettings, calibration_event, calibration_quality, lever_prior
 from pipeline.flexions import settled
-from pipeline.heading import Neutral
-from pipeline.joint_signals import joint_signals_offline
+from pipeline.heading_model import Neutral
+from pipeline.joint_signals import joint_signals
 from pipeline.knee import Knee, no_angles
+from pipeline.leg_rows import LegRows
 from pipeline.neutral import is_neutral, neutral_turn
 from pipeline.orientation import Oriented, orient_offline
 from pipeline.records import Side
@@ -131,7 +132,8 @@ def smoothed_heading(
         smoother.neutrals = neutrals(rows, alignment, settings, length)
     restarts = np.flatnonzero(one.restarted | two.restarted)
     smoother.lost = frozenset(((grid.start + restarts) // length).tolist())
-    signals = joint_signals_offline(grid.start, grid.thigh_acc, one, grid.shank_acc, two, rows.ok, rate)
+    signals = joint_signals(rows, rate, alignment)
+    assert signals is not None
     return smoother.smooth(signals)
 
 

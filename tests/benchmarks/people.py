@@ -3,18 +3,20 @@
 Seeds below 100 were used to choose parameters; benchmarks and tests report seeds from 100 on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from calibration.alignment import Alignment
 from calibration.joint_centre import LeverArms
+from firmware_interface.samples import STANDARD_GRAVITY
 from pipeline.blocks import Bools, Floats, GridBlock, LegBlock, join
-from pipeline.calibrating import LegRows
 from pipeline.engine import LegEngine, LegSettings
-from pipeline.heading import SHANK, STATES, THIGH
+from pipeline.heading_model import SHANK, STATES, THIGH, covariances
+from pipeline.leg_rows import LegRows
 from pipeline.orientation import Oriented
+from pipeline.quaternions import conjugate, rotate
 from pipeline.records import Side
 from pipeline.simulation.person import draw_person
 from pipeline.simulation.script import Bout, everyday_script
@@ -88,11 +90,19 @@ def causal(leg: SimulatedLeg, settings: LegSettings | None = None) -> LegBlock:
 
 
 def floor(leg: SimulatedLeg) -> LegBlock:
-    """The same calibration and formulas, fed with the true orientations of the sensors."""
+    """The same calibration and formulas, fed with the true orientations of the sensors; the accelerometers are moved
+    so that the standing agrees with them."""
     none = np.zeros(len(leg.grid), bool)
     g = leg.grid
-    one = Oriented(leg.orientations[0], g.thigh_gyr - g.thigh_gyr[100:400].mean(axis=0), none)
-    two = Oriented(leg.orientations[1], g.shank_gyr - g.shank_gyr[100:400].mean(axis=0), none)
+    up = np.array([0.0, 0.0, STANDARD_GRAVITY])
+    standing = slice(100, 400)
+    wrong = [
+        acc[standing].mean(axis=0) - rotate(conjugate(q[standing]), np.tile(up, (300, 1))).mean(axis=0)
+        for acc, q in zip((g.thigh_acc, g.shank_acc), leg.orientations, strict=True)
+    ]
+    g = replace(g, thigh_acc=g.thigh_acc - wrong[0], shank_acc=g.shank_acc - wrong[1])
+    one = Oriented(leg.orientations[0], g.thigh_gyr - g.thigh_gyr[standing].mean(axis=0), none)
+    two = Oriented(leg.orientations[1], g.shank_gyr - g.shank_gyr[standing].mean(axis=0), none)
     return analyse_oriented(g, one, two, leg.side, LegSettings(), _true_heading).block
 
 
@@ -108,7 +118,7 @@ def _true_heading(
     mean[0, THIGH], mean[0, SHANK] = -share * apart, (1.0 - share) * apart
     cov = np.zeros((1, STATES, STATES))
     cov[0, SHANK, SHANK] = (1.0 - share) * alignment.shank_axis_sd**2
-    return Smoothed(np.array([0.0]), mean, cov, LeverArms.zero(), 0.1)
+    return Smoothed(np.array([0.0]), mean, covariances(cov), LeverArms.zero(), 0.1)
 
 
 def errors(leg: SimulatedLeg, block: LegBlock) -> dict[str, Floats]:

@@ -14,13 +14,15 @@ from scipy.io import loadmat
 from scipy.spatial.transform import Rotation
 
 from pipeline.blocks import Bools, Floats
-from pipeline.heading import Heading, HeadingParameters
-from pipeline.joint_signals import JointSignalFilter, JointSignalParameters, joint_signals_offline
+from pipeline.heading import Heading
+from pipeline.heading_model import HeadingParameters
+from pipeline.joint_signals import JointSignalParameters, JointSignalWindow, joint_signals
+from pipeline.leg_rows import LegRows
 from pipeline.orientation import Orientation, Oriented, orient_offline
 from pipeline.quaternions import about_z, conjugate, multiply, small
 from pipeline.smoothing import HeadingSmoother
 
-SIGNALS = JointSignalParameters(cutoff_hz=12.0)
+SIGNALS = JointSignalParameters(cutoff_hz=12.0, kept_hz=25.0)
 HEADING = HeadingParameters(tissue_sd=0.0)
 """The robot has no soft tissue: its signals may pass further up, and its heading is not turned."""
 
@@ -29,7 +31,8 @@ def offline(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: flo
     """(n, 4) inverse(q1) * q2, from the whole recording."""
     ok = np.ones(len(acc1), bool)
     one, two = orient_offline(acc1, gyr1, ok, rate_hz), orient_offline(acc2, gyr2, ok, rate_hz)
-    signals = joint_signals_offline(0, acc1, one, acc2, two, ok, rate_hz, SIGNALS)
+    rows = LegRows(0, acc1, one.gyr, one.quat, acc2, two.gyr, two.quat, ok)
+    signals = joint_signals(rows, rate_hz, None, SIGNALS)
     states = HeadingSmoother(rate_hz, HEADING).smooth(signals).rows(0, len(acc1)).states
     return relative(one, two, states)
 
@@ -38,14 +41,14 @@ def causal(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: floa
     """(n, 4) inverse(q1) * q2, each row from the past alone."""
     ok = np.ones(len(acc1), bool)
     one, two = Orientation(rate_hz).update(acc1, gyr1, ok), Orientation(rate_hz).update(acc2, gyr2, ok)
-    signals = JointSignalFilter(rate_hz, SIGNALS).update(0, acc1, one, acc2, two, ok)
+    rows = LegRows(0, acc1, one.gyr, one.quat, acc2, two.gyr, two.quat, ok)
+    window = JointSignalWindow(rate_hz, SIGNALS)
     heading = Heading(rate_hz, HEADING)
     states = []
     for number in range(-(-len(acc1) // heading.block)):
         begin, end = number * heading.block, min((number + 1) * heading.block, len(acc1))
-        fresh = (signals.index >= begin - heading.block) & (signals.index < begin)
-        heading.add(signals.picked(fresh))
-        heading.advance(number)
+        signals = window.update(rows.cut(begin - heading.block, begin), None) if number else None
+        heading.advance(number, signals)
         states.append(heading.rows(begin, end - begin).states)
     return relative(one, two, np.concatenate(states))
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from calibration.joint_centre import LeverArms, LeverPrior, fit_by_difference, fit_by_norm, lever_matrix
+from calibration.joint_centre import LeverArms, LeverPrior, fit_by_norm, lever_matrix
 from tests.pipeline.two_links import two_links
 
 WIDE = LeverPrior(LeverArms.zero(), 10.0)
@@ -30,16 +30,6 @@ def test_lever_arms_are_found_without_any_orientation(seed):
     arms = fit_by_norm(links.acc[0], levers[0], links.acc[1], levers[1], WIDE)
     assert np.linalg.norm(arms.first - links.arms[0]) < 0.005
     assert np.linalg.norm(arms.second - links.arms[1]) < 0.005
-
-
-def test_lever_arms_are_found_with_the_orientation():
-    links, levers = rows(4)
-    force = [links.orientation[i].apply(links.acc[i]) for i in range(2)]
-    lever = [links.orientation[i].as_matrix() @ levers[i] for i in range(2)]
-    ones = np.ones(len(force[0]))
-    arms = fit_by_difference(force[0], lever[0], force[1], lever[1], ones, 0.1, WIDE)
-    assert np.linalg.norm(arms.first - links.arms[0]) < 0.003
-    assert np.linalg.norm(arms.second - links.arms[1]) < 0.003
 
 
 def test_standing_still_gives_the_prior_back():

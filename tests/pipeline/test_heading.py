@@ -5,12 +5,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pipeline.heading import (
+from calibration.joint_centre import LeverArms, LeverPrior
+from pipeline.heading import Heading
+from pipeline.heading_model import (
     DELTA,
     SHANK,
-    STATES,
+    SIZE,
     THIGH,
-    Heading,
     HeadingParameters,
     Neutral,
     predict,
@@ -19,13 +20,15 @@ from pipeline.heading import (
     with_neutral,
     with_value,
 )
-from pipeline.joint_signals import JointSignalFilter, joint_signals_offline
+from pipeline.joint_signals import JointSignalWindow, joint_signals
+from pipeline.leg_rows import LegRows
 from pipeline.orientation import Oriented
 from pipeline.quaternions import about_z, multiply
 from pipeline.smoothing import HeadingSmoother
 from tests.pipeline.two_links import scalar_first, two_links
 
 RATE = 100.0
+NO_ARMS = LeverPrior(LeverArms.zero())
 
 
 def drifting(seed: int, seconds: float = 60.0, drift_deg_s: float = 0.1, first_deg: float = 70.0):
@@ -44,8 +47,7 @@ def drifting(seed: int, seconds: float = 60.0, drift_deg_s: float = 0.1, first_d
 @pytest.mark.parametrize("seed", range(3))
 def test_offline_heading_and_lever_arms(seed):
     acc, one, two, away, arms = drifting(seed)
-    ok = np.ones(len(away), bool)
-    smoothed = HeadingSmoother(RATE).smooth(joint_signals_offline(0, acc[0], one, acc[1], two, ok, RATE))
+    smoothed = HeadingSmoother(RATE).smooth(joint_signals(leg_rows(acc, one, two), RATE, None))
     error = np.rad2deg(smoothed.rows(0, len(away)).states[:, DELTA] - away)
     assert np.sqrt(np.mean(error**2)) < 0.5
     assert np.linalg.norm(smoothed.arms.first - arms[0]) < 0.01
@@ -65,18 +67,24 @@ def test_live_heading_is_found_from_nothing_and_kept(seed):
 
 def run_live(live: Heading, acc, one: Oriented, two: Oriented, cuts: list[int]):
     """Feed rows as the engine does, in pieces that end at block edges and at `cuts`."""
-    signals = JointSignalFilter(RATE)
-    n = len(acc[0])
+    window = JointSignalWindow(RATE)
+    rows = leg_rows(acc, one, two)
+    n = len(rows)
     bounds = sorted({0, n, *cuts, *range(0, n, live.block)})
     states, variances = [], []
     for a, b in pairwise(bounds):
-        live.advance(a // live.block)
-        rows = live.rows(a, b - a)
-        states.append(rows.states)
-        variances.append(rows.cov)
-        piece = [Oriented(o.quat[a:b], o.gyr[a:b], o.restarted[a:b]) for o in (one, two)]
-        live.add(signals.update(a, acc[0][a:b], piece[0], acc[1][a:b], piece[1], np.ones(b - a, bool)))
+        if a % live.block == 0:
+            signals = window.update(rows.cut(a - live.block, a), None) if a else None
+            live.advance(a // live.block, signals)
+        told = live.rows(a, b - a)
+        states.append(told.states)
+        variances.append(told.cov)
     return np.concatenate(states), np.concatenate(variances)
+
+
+def leg_rows(acc, one: Oriented, two: Oriented) -> LegRows:
+    """Both links as the engine hands them on."""
+    return LegRows(0, acc[0], one.gyr, one.quat, acc[1], two.gyr, two.quat, np.ones(len(acc[0]), bool))
 
 
 def test_the_bits_do_not_depend_on_the_blocks():
@@ -91,7 +99,7 @@ def test_the_bits_do_not_depend_on_the_blocks():
 def test_uncertainty_grows_while_nothing_moves():
     p = HeadingParameters()
     f, q = transition(p)
-    state = with_value(start_state(p), np.eye(STATES)[DELTA], 0.3, np.deg2rad(2.0))
+    state = with_value(start_state(p, NO_ARMS), np.eye(SIZE)[DELTA], 0.3, np.deg2rad(2.0))
     sds = []
     for _ in range(240):
         state = predict(state, f, q)
@@ -101,12 +109,12 @@ def test_uncertainty_grows_while_nothing_moves():
 
 def test_standing_ties_heading_and_frames_and_motion_tells_them_apart():
     p = HeadingParameters()
-    state = start_state(p)
+    state = start_state(p, NO_ARMS)
     state.cov[THIGH, THIGH] = np.deg2rad(8.0) ** 2
     state.cov[SHANK, SHANK] = np.deg2rad(2.0) ** 2
     # Neutral: delta + shank - thigh = 40 deg; the true thigh frame is 6 deg off, so that delta is 46 deg.
     state = with_neutral(state, Neutral(np.deg2rad(40.0), np.deg2rad(1.0)))
-    state = with_value(state, np.eye(STATES)[DELTA], np.deg2rad(46.0), np.deg2rad(1.0))
+    state = with_value(state, np.eye(SIZE)[DELTA], np.deg2rad(46.0), np.deg2rad(1.0))
     assert np.rad2deg(state.mean[THIGH]) == pytest.approx(6.0, abs=1.0)
     assert np.rad2deg(np.sqrt(state.cov[THIGH, THIGH])) < 3.0
 

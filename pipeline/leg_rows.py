@@ -1,0 +1,58 @@
+"""Both sensors of one leg, oriented, on the common grid: what the calibration and the relative heading work on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.blocks import Bools, Floats
+from pipeline.quaternions import columns
+
+
+@dataclass(frozen=True, slots=True)
+class LegRows:
+    """Rows of both sensors: acc (n, 3) m/s2, gyr (n, 3) rad/s without bias, quat (n, 4) sensor to level frame."""
+
+    start: int
+    thigh_acc: Floats
+    thigh_gyr: Floats
+    thigh_quat: Floats
+    shank_acc: Floats
+    shank_gyr: Floats
+    shank_quat: Floats
+    ok: Bools
+
+    def __len__(self) -> int:
+        return len(self.ok)
+
+    def cut(self, begin: int, end: int) -> "LegRows":
+        """Rows begin to end."""
+        s = slice(begin, end)
+        return LegRows(
+            self.start + begin,
+            self.thigh_acc[s],
+            self.thigh_gyr[s],
+            self.thigh_quat[s],
+            self.shank_acc[s],
+            self.shank_gyr[s],
+            self.shank_quat[s],
+            self.ok[s],
+        )
+
+
+def picked_rows(rows: LegRows, mask: Bools) -> LegRows:
+    """The rows where mask is True; they need not follow each other."""
+    names = ("thigh_acc", "thigh_gyr", "thigh_quat", "shank_acc", "shank_gyr", "shank_quat", "ok")
+    return LegRows(rows.start, *(getattr(rows, n)[mask] for n in names))
+
+
+def join_rows(parts: list[LegRows]) -> LegRows:
+    """One after the other."""
+    names = ("thigh_acc", "thigh_gyr", "thigh_quat", "shank_acc", "shank_gyr", "shank_quat", "ok")
+    return LegRows(parts[0].start, *(np.concatenate([getattr(p, n) for p in parts]) for n in names))
+
+
+def sagittal(quat: Floats, segment: Floats) -> Floats:
+    """(n,) sagittal inclination, lower end forwards +, rad; segment: (3, 3) frame from sensor."""
+    r = columns(quat)
+    x, y = (r[6] * v[0] + r[7] * v[1] + r[8] * v[2] for v in segment[:2])
+    return np.asarray(np.arctan2(x, y))
