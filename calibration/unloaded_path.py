@@ -30,8 +30,12 @@ class UnloadedPath:
 
     def at(self, flexion: Floats) -> Floats:
         """(n,) rad, element by element."""
-        f = np.clip(flexion, 0.0, self.largest)
+        f = self.held(flexion)
         return self.slope * f + self.bend * (f * f)
+
+    def held(self, flexion: Floats) -> Floats:
+        """(n,) flexion, held at the ends of what was seen."""
+        return np.clip(flexion, 0.0, self.largest)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; angles in degrees."""

@@ -12,13 +12,13 @@ import numpy as np
 from calibration.alignment import Alignment
 from calibration.joint_centre import LeverArms, LeverPrior
 from calibration.profile import Profile
-from calibration.unloaded_path import UnloadedPath, fit_unloaded_path
+from calibration.unloaded_path import UnloadedPath
 from pipeline.axis_watch import AxisWatch, AxisWatchParameters
 from pipeline.blocks import Activity, Bytes, GridBlock, LegBlock, Status
 from pipeline.calibrating import Calibrated, Calibrating
-from pipeline.flexions import flexion_angles, settled
+from pipeline.flexions import settled, tied_path
 from pipeline.heading import Heading
-from pipeline.heading_model import THIGH, HeadingParameters, Neutral
+from pipeline.heading_model import SHANK, STATES, THIGH, HeadingParameters, Neutral
 from pipeline.joint_signals import JointSignalWindow
 from pipeline.knee import Knee, no_angles
 from pipeline.leg_rows import LegRows, join_rows
@@ -26,6 +26,7 @@ from pipeline.neutral import NeutralParameters, is_neutral, neutral_turn
 from pipeline.orientation import Orientation, OrientationParameters, Oriented
 from pipeline.records import Side
 from pipeline.rows import RaisedEvent
+from pipeline.tied_path import TiedPath
 
 THIGH_LENGTH_PRIOR_M = 0.20
 SHANK_LENGTH_PRIOR_M = 0.15
@@ -72,7 +73,7 @@ class LegEngine:
         self._resting = 0
         self._axis: AxisWatch | None = None
         self.alignment: Alignment | None = None
-        self.path = UnloadedPath()
+        self._path = TiedPath()
         self.calibrated: Calibrated | None = None
         self._events: list[RaisedEvent] = []
         if settings.profile is not None:
@@ -87,7 +88,18 @@ class LegEngine:
         """The calibration as it stands, to be saved."""
         if self.alignment is None:
             return None
-        return Profile(self._side.value, self.alignment, self.path, self._heading.arms)
+        mean, cov = self._heading.state.mean, self._heading.state.cov
+        alignment = replace(
+            self.alignment.turned(float(mean[THIGH]), float(mean[SHANK])),
+            thigh_axis_sd=float(np.sqrt(cov[THIGH, THIGH])),
+            shank_axis_sd=float(np.sqrt(cov[SHANK, SHANK])),
+        )
+        return Profile(self._side.value, alignment, self.path, self._heading.arms)
+
+    @property
+    def path(self) -> UnloadedPath:
+        """The unloaded path as it is believed now."""
+        return self._path.now(self._heading.state.mean[:STATES])
 
     def take_events(self) -> list[RaisedEvent]:
         """What was raised since the last call."""
@@ -179,7 +191,6 @@ class LegEngine:
             return
         alignment = replace(self.alignment.turned(turn, 0.0), thigh_axis_sd=sd)
         self._apply(alignment, self.calibrated)
-        self._knee.align(alignment, self.path)
         self._events.append(RaisedEvent(time_s, "calibration", {"method": alignment.method, "corrected": "thigh axis"}))
 
     def _look_for_neutral(self, rows: LegRows) -> None:
@@ -197,17 +208,11 @@ class LegEngine:
         found = settled(found, self._side, self._rate)
         self.calibrated = found
         self._apply(found.alignment, found)
-        self.path = UnloadedPath()
-        if found.flexing is not None:
-            now = self._heading.now()
-            flexions = flexion_angles(found, found.alignment, self._side, self._rate, now)
-            self.path = fit_unloaded_path(flexions.flexion, flexions.abduction)
-        self._knee.align(found.alignment, self.path)
         self._axis = AxisWatch(found.alignment, self._settings.axis_watch)
         self._events.append(calibration_event(found, self.path, time_s))
 
     def _apply(self, alignment: Alignment, found: Calibrated | None) -> None:
-        """Frames and, with the standing, the heading."""
+        """Frames; with the standing, the heading; with the flexions, the unloaded path."""
         self.alignment = alignment
         self._heading.align(alignment.thigh_axis_sd, alignment.shank_axis_sd)
         self._heading.set_prior(lever_prior(alignment))
@@ -215,14 +220,19 @@ class LegEngine:
             begin = max(0, found.standing[0] - found.rows.start)
             rows = found.rows.cut(begin, found.standing[1] - found.rows.start)
             self._heading.neutral(Neutral(neutral_turn(rows, alignment), self._settings.neutral.sd))
+        self._path = TiedPath()
+        if found is not None:
+            self._heading.mark_flexions()
+            self._path = tied_path(found, alignment, self._side, self._rate, self._heading.now())
+        self._knee.align(alignment, self._path)
 
     def use_profile(self, profile: Profile) -> None:
         """A saved calibration, from now on."""
-        self.alignment, self.path = profile.alignment, profile.path
+        self.alignment, self._path = profile.alignment, TiedPath(profile.path)
         self._heading.align(self.alignment.thigh_axis_sd, self.alignment.shank_axis_sd)
         prior = lever_prior(self.alignment)
         self._heading.set_prior(prior if profile.arms is None else LeverPrior(profile.arms, 0.05))
-        self._knee.align(self.alignment, self.path)
+        self._knee.align(self.alignment, self._path)
         self._calibrating = None
 
 

@@ -10,14 +10,15 @@ from dataclasses import replace
 import numpy as np
 
 from calibration.alignment import Alignment
-from calibration.unloaded_path import UnloadedPath, azimuth_from_path
-from pipeline.blocks import LegBlock
+from calibration.unloaded_path import UnloadedPath, azimuth_from_path, fit_unloaded_path
+from pipeline.blocks import Floats, LegBlock
 from pipeline.calibrating import Calibrated
-from pipeline.heading_model import DELTA, STATES, RelativeRows
+from pipeline.heading_model import DELTA, SHANK, STATES, THIGH, RelativeRows
 from pipeline.knee import Knee
 from pipeline.neutral import neutral_turn
 from pipeline.orientation import Oriented
 from pipeline.records import Side
+from pipeline.tied_path import TiedPath
 
 
 def settled(found: Calibrated, side: Side, rate_hz: float) -> Calibrated:
@@ -42,11 +43,36 @@ def flexion_angles(
     n = len(rows)
     held = RelativeRows(np.repeat(relative.states, n, axis=0), np.repeat(relative.cov, n, axis=0))
     knee = Knee(side, rate_hz)
-    knee.align(alignment, UnloadedPath())
+    knee.align(alignment)
     none = np.zeros(n, bool)
     one = Oriented(rows.thigh_quat, rows.thigh_gyr, none)
     two = Oriented(rows.shank_quat, rows.shank_gyr, none)
     return knee.update(rows.start, one, two, rows.shank_acc, held, np.zeros(n, np.uint8))
+
+
+def tied_path(found: Calibrated, alignment: Alignment, side: Side, rate_hz: float, now: RelativeRows) -> TiedPath:
+    """The unloaded path of a calibration's flexions; now: one row, as believed at their end. A zero curve without
+    flexions."""
+    if found.flexing is None:
+        return TiedPath()
+
+    def fitted(states: Floats) -> UnloadedPath:
+        held = RelativeRows(states[None], now.cov)
+        block = flexion_angles(found, alignment, side, rate_hz, held)
+        return fit_unloaded_path(block.flexion, block.abduction)
+
+    states = now.states[0]
+    path = fitted(states)
+    change = np.zeros((2, 3))
+    for column, turned in enumerate((DELTA, THIGH, SHANK)):
+        moved = states.copy()
+        moved[turned] += _STEP
+        other = fitted(moved)
+        change[:, column] = (other.slope - path.slope) / _STEP, (other.bend - path.bend) / _STEP
+    return TiedPath(path, states.copy(), change)
+
+
+_STEP = np.deg2rad(1.0)
 
 
 def _span(found: Calibrated, span: tuple[int, int]) -> tuple[int, int]:

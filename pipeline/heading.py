@@ -21,6 +21,7 @@ from pipeline.heading_model import (
     ARMS,
     DELTA,
     DRIFT,
+    FLEXED,
     SEEN,
     SHANK,
     SIZE,
@@ -98,6 +99,14 @@ class Heading:
             self.state.cov[index, :] = self.state.cov[:, index] = 0.0
             self.state.cov[index, index] = sd**2
         self.lost()
+        self._before = self.state.copy()
+
+    def mark_flexions(self) -> None:
+        """The calibration's flexions are just over: their heading is the present one, and is remembered."""
+        self.state.mean[FLEXED] = self.state.mean[DELTA]
+        self.state.cov[FLEXED, :] = self.state.cov[DELTA, :]
+        self.state.cov[:, FLEXED] = self.state.cov[:, DELTA]
+        self.state.cov[FLEXED, FLEXED] = self.state.cov[DELTA, DELTA] + 1e-12
         self._before = self.state.copy()
 
     def neutral(self, neutral: Neutral) -> None:

@@ -2,7 +2,8 @@
 
 States of a block: tilt_x, tilt_y (relative inclination, returning to zero), delta (heading) and its drift; `thigh` and
 `shank`, corrections of the two anatomical frames about their long axes; `tissue`, what soft tissue turns the heading by
-beyond what the arms explain, returning to zero over half a minute; and the arms (calibration/joint_centre.py), twelve
+beyond what the arms explain, returning to zero over a minute; `flexed`, the heading as it was in the calibration's
+flexions, which later movement tells better than was known then; and the arms (calibration/joint_centre.py), twelve
 numbers. The joint's acceleration shows tilt_x, tilt_y, delta + tissue and the arms; a quiet standing shows
 delta + shank - thigh, since the knee's rotation is zero in it by definition.
 """
@@ -16,10 +17,10 @@ from pipeline.blocks import Bools, Floats
 from pipeline.joint_signals import JointSignals
 from pipeline.quaternions import about_z, multiply, small
 
-TILT_X, TILT_Y, DELTA, DRIFT, THIGH, SHANK, TISSUE = range(7)
-STATES = 7
-ARMS = slice(7, 19)
-SIZE = 19
+TILT_X, TILT_Y, DELTA, DRIFT, THIGH, SHANK, TISSUE, FLEXED = range(8)
+STATES = 8
+ARMS = slice(8, 20)
+SIZE = 20
 """The states that the knee's angles need, and all of them."""
 
 _DEG = np.pi / 180.0
@@ -43,7 +44,7 @@ class HeadingParameters:
     """
 
     block_s: float = 0.5
-    independent: float = 6.0
+    independent: float = 3.0
     student: float = 4.0
     residual_floor: float = 0.1
     residual_start: float = 0.6
@@ -53,7 +54,7 @@ class HeadingParameters:
     drift_walk: float = 0.01 * _DEG
     delta_walk: float = 0.05 * _DEG
     tissue_sd: float = 0.8 * _DEG
-    tissue_tau_s: float = 30.0
+    tissue_tau_s: float = 60.0
     arm_walk: float = 0.0002
     unknown_sd: float = 3.0
     known_sd: float = 20.0 * _DEG
@@ -67,8 +68,8 @@ class HeadingParameters:
 
 @dataclass(slots=True)
 class RelativeState:
-    """Mean (19,) and covariance (19, 19) of tilt_x, tilt_y, delta, drift, thigh, shank, tissue (rad, rad/s), arms (m,
-    m/rad)."""
+    """Mean (20,) and covariance (20, 20) of tilt_x, tilt_y, delta, drift, thigh, shank, tissue, flexed (rad, rad/s) and
+    arms (m, m/rad)."""
 
     mean: Floats
     cov: Floats
@@ -95,8 +96,8 @@ class Neutral:
 
 @dataclass(frozen=True, slots=True)
 class RelativeRows:
-    """states (n, 7): tilt_x, tilt_y, delta, drift, thigh, shank, tissue. cov (n, 7), rad2: variances of a tilt, delta,
-    thigh, shank, and the covariances delta-thigh, delta-shank, thigh-shank."""
+    """states (n, 8): tilt_x, tilt_y, delta, drift, thigh, shank, tissue, flexed. cov (n, 7), rad2: variances of a tilt,
+    delta, thigh, shank, and the covariances delta-thigh, delta-shank, thigh-shank."""
 
     states: Floats
     cov: Floats
@@ -105,11 +106,11 @@ class RelativeRows:
 SEEN = np.zeros((15, SIZE))
 SEEN[0, TILT_X] = SEEN[1, TILT_Y] = SEEN[2, DELTA] = SEEN[2, TISSUE] = 1.0
 SEEN[3:, ARMS] = np.eye(12)
-"""(15, 19) what the joint's acceleration shows of the states."""
+"""(15, 20) what the joint's acceleration shows of the states."""
 
 NEUTRAL = np.zeros(SIZE)
 NEUTRAL[DELTA], NEUTRAL[SHANK], NEUTRAL[THIGH] = 1.0, 1.0, -1.0
-"""(19,) what a quiet standing shows."""
+"""(20,) what a quiet standing shows."""
 
 
 def covariances(c: Floats) -> Floats:
@@ -130,7 +131,7 @@ def start_state(p: HeadingParameters, prior: LeverPrior) -> RelativeState:
 
 
 def transition(p: HeadingParameters) -> tuple[Floats, Floats]:
-    """Matrices F and Q (19, 19) of one block."""
+    """Matrices F and Q (20, 20) of one block."""
     dt = p.block_s
     f = np.eye(SIZE)
     f[DELTA, DRIFT] = dt
@@ -144,7 +145,7 @@ def transition(p: HeadingParameters) -> tuple[Floats, Floats]:
     q[DELTA, DELTA] = w * dt**3 / 3.0 + p.delta_walk**2 * dt
     q[DELTA, DRIFT] = q[DRIFT, DELTA] = w * dt**2 / 2.0
     q[DRIFT, DRIFT] = w * dt
-    q[THIGH, THIGH] = q[SHANK, SHANK] = 1e-14
+    q[THIGH, THIGH] = q[SHANK, SHANK] = q[FLEXED, FLEXED] = 1e-14
     q[ARMS, ARMS] = p.arm_walk**2 * dt * np.eye(12)
     return f, q
 

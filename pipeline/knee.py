@@ -16,13 +16,13 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from calibration.alignment import Alignment
-from calibration.unloaded_path import UnloadedPath
 from firmware_interface.samples import STANDARD_GRAVITY
 from pipeline.blocks import Bytes, Floats, LegBlock, Status
 from pipeline.heading_model import DELTA, SHANK, THIGH, TILT_X, TILT_Y, RelativeRows
 from pipeline.orientation import Oriented
 from pipeline.quaternions import about_z, columns, conjugate, from_matrix, multiply, rotate, small
 from pipeline.records import Side
+from pipeline.tied_path import TiedPath
 
 _DEG = np.pi / 180.0
 
@@ -54,15 +54,15 @@ class Knee:
         self._rate = rate_hz
         self._p = parameters or KneeParameters()
         self._alignment: Alignment | None = None
-        self._path = UnloadedPath()
+        self._path = TiedPath()
         self._north: float | None = None
         self._thigh_turns = _Turns()
         self._shank_turns = _Turns()
 
-    def align(self, alignment: Alignment, path: UnloadedPath) -> None:
+    def align(self, alignment: Alignment, path: TiedPath | None = None) -> None:
         """Frames and unloaded path from now on."""
         self._alignment = alignment
-        self._path = path
+        self._path = path or TiedPath()
         self._thigh = from_matrix(alignment.thigh_from_sensor)
         self._shank = from_matrix(alignment.shank_from_sensor)
 
@@ -104,7 +104,7 @@ class Knee:
             "flexion": flexion,
             "abduction": abduction,
             "rotation": rotation,
-            "excess": abduction - self._path.at(flexion),
+            "excess": abduction - self._path.at(flexion, relative.states),
             "collapse": shank_tilt + thigh_tilt,
             "thigh_tilt": thigh_tilt,
             "shank_tilt": shank_tilt,

@@ -50,7 +50,7 @@ _WIDTH = len(MOVING)
 
 @dataclass(frozen=True, slots=True)
 class Smoothed:
-    """The offline estimate over blocks: means (b, 7) and covariances (b, 7) as in RelativeRows, at grid times centre
+    """The offline estimate over blocks: means (b, 8) and covariances (b, 7) as in RelativeRows, at grid times centre
     (b,)."""
 
     centre: Floats
@@ -112,7 +112,7 @@ class HeadingSmoother:
         return Smoothed(centre, mean[:, :STATES], cov, LeverArms.of(mean[0, ARMS]), residual_sd)
 
     def _prior_state(self, p: HeadingParameters) -> tuple[Floats, Floats]:
-        """Mean (19,) and variances (19,) of the first block."""
+        """Mean (20,) and variances (20,) of the first block."""
         state = start_state(p, self.prior)
         variance = np.diag(state.cov).copy()
         variance[[THIGH, SHANK]] += np.array([self.thigh_sd, self.shank_sd]) ** 2
@@ -188,8 +188,8 @@ class _System:
         self._fixed_vector = mean[FIXED] / variance[FIXED]
 
     def solve(self, matrix: Floats, vector: Floats, neutrals: dict[int, Neutral], present: Floats) -> Floats:
-        """(count, 19) the states of all blocks. matrix (count, 15, 15), vector (count, 15): what the blocks say;
-        present (count, 19): the last solution."""
+        """(count, 20) the states of all blocks. matrix (count, 15, 15), vector (count, 15): what the blocks say;
+        present (count, 20): the last solution."""
         seen = np.matmul(np.matmul(SEEN.T, matrix), SEEN)
         told = vector @ SEEN
         for b, neutral in neutrals.items():

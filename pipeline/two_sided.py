@@ -26,6 +26,7 @@ from pipeline.orientation import Oriented, orient_offline
 from pipeline.records import Side
 from pipeline.rows import RaisedEvent
 from pipeline.smoothing import HeadingSmoother, Smoothed
+from pipeline.tied_path import TiedPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def analyse_oriented(
 
     def angles(alignment: Alignment, path: UnloadedPath) -> LegBlock:
         knee = Knee(side, rate)
-        knee.align(alignment, path)
+        knee.align(alignment, TiedPath(path))
         return knee.update(grid.start, one, two, grid.shank_acc, relative, status)
 
     block = angles(alignment, path)

@@ -1,0 +1,49 @@
+"""The unloaded path while the heading filter is still learning.
+
+The path is fitted to the calibration's flexions with the heading and the frames as they were believed at their end.
+Walking tells both better; the flexions then look different, and so does their path. It follows the filter's states
+here, so that an angle and the path that is taken off it are always seen through the same frames.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from calibration.unloaded_path import UnloadedPath
+from pipeline.blocks import Floats
+from pipeline.heading_model import FLEXED, SHANK, STATES, THIGH
+
+
+@dataclass(frozen=True, slots=True)
+class TiedPath:
+    """The unloaded path, tied to what the heading filter believes: `path` was fitted with `states` (8,); change
+    (2, 3) says how slope and bend change with the flexions' heading, the thigh's and the shank's frame (per rad)."""
+
+    path: UnloadedPath = field(default_factory=UnloadedPath)
+    states: Floats = field(default_factory=lambda: np.zeros(STATES))
+    change: Floats = field(default_factory=lambda: np.zeros((2, 3)))
+
+    def at(self, flexion: Floats, states: Floats) -> Floats:
+        """(n,) rad, for flexion (n,) and states (n, 8), element by element."""
+        bent = self.path.held(flexion)
+        moved = [states[:, k] - self.states[k] for k in TIED]
+        slope, bend = (
+            start + c[0] * moved[0] + c[1] * moved[1] + c[2] * moved[2]
+            for start, c in zip((self.path.slope, self.path.bend), self.change, strict=True)
+        )
+        along: Floats = slope * bent + bend * (bent * bent)
+        return along
+
+    @property
+    def known(self) -> bool:
+        """Whether flexions were seen."""
+        return self.path.known
+
+    def now(self, states: Floats) -> UnloadedPath:
+        """The curve under these states (8,)."""
+        slope, bend = self.change @ (states - self.states)[list(TIED)]
+        return replace(self.path, slope=self.path.slope + float(slope), bend=self.path.bend + float(bend))
+
+
+TIED = (FLEXED, THIGH, SHANK)
+"""States that change what the calibration's flexions looked like."""
