@@ -206,7 +206,7 @@ class _System:
         self._border = solved[:, 1:].reshape(self._count, _WIDTH, len(FIXED))
         self._fixed_cov = np.linalg.inv(fixed - border.T @ solved[:, 1:])
         constants = self._fixed_cov @ (self._fixed_vector + told[:, FIXED].sum(axis=0) - border.T @ solved[:, 0])
-        result = np.empty((self._count, SIZE))
+        result = np.zeros((self._count, SIZE))
         result[:, MOVING] = (solved[:, 0] - solved[:, 1:] @ constants).reshape(self._count, _WIDTH)
         result[:, FIXED] = constants
         return result

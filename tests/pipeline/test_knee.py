@@ -7,10 +7,11 @@ from scipy.spatial.transform import Rotation
 from calibration.alignment import STANDING_AND_FLEXIONS, Alignment
 from calibration.unloaded_path import UnloadedPath
 from pipeline.blocks import Status
-from pipeline.heading import DELTA, STATES, RelativeRows
+from pipeline.heading_model import DELTA, STATES, RelativeRows
 from pipeline.knee import Knee
 from pipeline.orientation import Oriented
 from pipeline.records import Side
+from pipeline.tied_path import TiedPath
 from tests.pipeline.two_links import scalar_first
 
 UPRIGHT = Rotation.from_matrix([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
@@ -32,7 +33,7 @@ def poses(side: Side, flexion, abduction, rotation, thigh_lean=None, heading=0.7
     states = np.zeros((n, STATES))
     states[:, DELTA] = heading
     knee = Knee(side, 100.0)
-    knee.align(alignment, UnloadedPath())
+    knee.align(alignment)
     return knee, one, two, RelativeRows(states, np.full((n, 7), 1e-4))
 
 
@@ -64,7 +65,7 @@ def test_a_knee_that_moves_inward_has_positive_tilts(side):
     none = np.zeros(1, bool)
     one, two = (Oriented(scalar_first(Rotation.concatenate([f])), np.zeros((1, 3)), none) for f in frames)
     stage = Knee(side, 100.0)
-    stage.align(Alignment(np.eye(3), np.eye(3), 0.0, 0.0, 0.0, STANDING_AND_FLEXIONS), UnloadedPath())
+    stage.align(Alignment(np.eye(3), np.eye(3), 0.0, 0.0, 0.0, STANDING_AND_FLEXIONS))
     leg = update(stage, one, two, RelativeRows(np.zeros((1, STATES)), np.zeros((1, 7))))
     expected = np.arcsin(0.05 / np.hypot(0.05, 0.4))
     assert leg.thigh_tilt[0] == pytest.approx(expected) and leg.shank_tilt[0] == pytest.approx(expected)
@@ -76,7 +77,7 @@ def test_excess_is_abduction_above_the_path():
     f = np.deg2rad(np.array([0.0, 30.0, 60.0, 100.0]))
     knee, one, two, relative = poses(Side.LEFT, f, 0.1 * f, 0.0 * f)
     path = UnloadedPath(0.1, 0.0, np.deg2rad(60.0), 0.01)
-    knee.align(knee._alignment, path)
+    knee.align(knee._alignment, TiedPath(path))
     leg = update(knee, one, two, relative)
     assert np.allclose(leg.excess[:3], 0.0, atol=1e-9) and leg.excess[3] == pytest.approx(0.1 * np.deg2rad(40.0))
 
@@ -106,6 +107,6 @@ def test_turning_round_and_round_keeps_counting():
     thigh = Rotation.from_euler("z", turns[:, None]) * UPRIGHT
     o = Oriented(scalar_first(thigh), np.zeros((200, 3)), np.zeros(200, bool))
     stage = Knee(Side.RIGHT, 100.0)
-    stage.align(Alignment(np.eye(3), np.eye(3), 0.0, 0.0, 0.0, STANDING_AND_FLEXIONS), UnloadedPath())
+    stage.align(Alignment(np.eye(3), np.eye(3), 0.0, 0.0, 0.0, STANDING_AND_FLEXIONS))
     leg = update(stage, o, o, RelativeRows(np.zeros((200, STATES)), np.zeros((200, 7))))
     assert leg.thigh_yaw[-1] - leg.thigh_yaw[0] == pytest.approx(4 * np.pi)
