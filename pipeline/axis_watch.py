@@ -42,6 +42,12 @@ class AxisWatch:
         self._rows = 0
         self._told = 0
 
+    def realign(self, alignment: Alignment) -> None:
+        """The frames were replaced: from now on corrections are to these."""
+        self._alignment = alignment
+        self._wrong = np.zeros(2)
+        self._blocks = 0
+
     def update(self, rows: LegRows) -> tuple[float, float] | None:
         """rows: one block, in which both sensors may or may not have delivered."""
         if self._told >= len(self._p.rows):
@@ -63,7 +69,7 @@ class AxisWatch:
         if axis is None:
             return None
         right = self._alignment.thigh_from_sensor[2]
-        as_it_is, reversed_ = self._wrong / self._blocks
+        as_it_is, reversed_ = self._wrong / max(self._blocks, 1)
         if as_it_is > self._p.impossible and reversed_ < 0.5 * as_it_is:
             right = -right
         if float(right @ axis.direction) < 0.0:

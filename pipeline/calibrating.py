@@ -66,7 +66,7 @@ class CalibratingParameters:
     motion_blocks_alone: int = 40
     buffer_blocks: int = 160
     thigh_prior_sd: float = 9.0 * _DEG
-    thigh_unclear_sd: float = 15.0 * _DEG
+    thigh_unclear_sd: float = 11.0 * _DEG
     shank_prior_sd: float = 4.0 * _DEG
     thigh_motion_sd: float = 3.0 * _DEG
     shank_motion_sd: float = 4.0 * _DEG

@@ -191,6 +191,8 @@ class LegEngine:
             return
         alignment = replace(self.alignment.turned(turn, 0.0), thigh_axis_sd=sd)
         self._apply(alignment, self.calibrated)
+        if self._axis is not None:
+            self._axis.realign(alignment)
         self._events.append(RaisedEvent(time_s, "calibration", {"method": alignment.method, "corrected": "thigh axis"}))
 
     def _look_for_neutral(self, rows: LegRows) -> None:
