@@ -8,7 +8,7 @@ heading enters them. All are zero in the calibration's standing because both fra
 
 Standard deviations: the heading filter's covariance carried through the angles' derivatives (a turn e of the shank
 about the vertical adds e cos(lean) to rotation and e sin(lean) to abduction; a turn of the thigh's frame about its long
-axis adds its sine and cosine of flexion), plus constants for soft tissue and for the long axes.
+axis adds its sine and cosine of flexion), plus what soft tissue and frames leave, which grows with flexion.
 """
 
 from dataclasses import dataclass, fields
@@ -28,31 +28,62 @@ _DEG = np.pi / 180.0
 
 
 @dataclass(frozen=True, slots=True)
-class KneeParameters:
-    """Standard deviations (rad) of what the filters do not know, tuned on simulated people (seeds below 100).
+class Spread:
+    """Standard deviation of one angle beyond what the heading filter knows: hypot(floor, root sqrt(|flexion|)), rad and
+    rad per sqrt(rad). Soft tissue moves, and frames are not the bones', all the more as the knee bends."""
 
-    flexion_floor, abduction_floor, rotation_floor: soft tissue, frames that are not the bones'. excess_floor,
-    tilt_floor: the same for excess and for one medial tilt. flexion_share: soft tissue that grows with flexion, rad per
-    rad. abduction_limit, rotation_limit: above these standard deviations a row is not valid.
+    floor: float
+    root: float
+
+    def variance(self, flexion: Floats) -> Floats:
+        """(n,) rad2 at flexion (n,) rad."""
+        variance: Floats = self.floor**2 + self.root**2 * np.abs(flexion)
+        return variance
+
+
+@dataclass(frozen=True, slots=True)
+class KneeParameters:
+    """Tuned on simulated people (seeds below 60), apart for the causal and the two-sided analysis.
+
+    usual_sd: standard deviation (rad) of what the filter carries, below which it is already in the spreads: of a
+    variance v, v^2 / (v + usual_sd^2) counts. usual_upright: the same for the long axes.
+    abduction_limit, rotation_limit: above these standard deviations (rad) a row is not valid.
     """
 
-    flexion_floor: float = 1.2 * _DEG
-    abduction_floor: float = 1.2 * _DEG
-    rotation_floor: float = 1.5 * _DEG
-    excess_floor: float = 0.9 * _DEG
-    tilt_floor: float = 0.9 * _DEG
-    flexion_share: float = 0.02
+    flexion: Spread
+    abduction: Spread
+    rotation: Spread
+    excess: Spread
+    collapse: Spread
+    usual_sd: float = 4.0 * _DEG
+    usual_upright: float = 0.5 * _DEG
     abduction_limit: float = 5.5 * _DEG
     rotation_limit: float = 8.0 * _DEG
+
+
+CAUSAL = KneeParameters(
+    flexion=Spread(0.32 * _DEG, 2.35 * _DEG),
+    abduction=Spread(0.36 * _DEG, 1.75 * _DEG),
+    rotation=Spread(1.0 * _DEG, 2.75 * _DEG),
+    excess=Spread(0.42 * _DEG, 1.0 * _DEG),
+    collapse=Spread(0.3 * _DEG, 1.75 * _DEG),
+)
+TWO_SIDED = KneeParameters(
+    flexion=Spread(0.25 * _DEG, 1.8 * _DEG),
+    abduction=Spread(0.25 * _DEG, 1.2 * _DEG),
+    rotation=Spread(0.9 * _DEG, 2.8 * _DEG),
+    excess=Spread(0.25 * _DEG, 0.6 * _DEG),
+    collapse=Spread(0.25 * _DEG, 1.25 * _DEG),
+)
 
 
 class Knee:
     """Rows in, angles out, element by element; `yaw` counts whole turns, so rows must come in order."""
 
-    def __init__(self, side: Side, rate_hz: float, parameters: KneeParameters | None = None) -> None:
+    def __init__(self, side: Side, rate_hz: float, parameters: KneeParameters = CAUSAL) -> None:
         self._s = side.sign
         self._rate = rate_hz
-        self._p = parameters or KneeParameters()
+        self._p = parameters
         self._alignment: Alignment | None = None
         self._path = TiedPath()
         self._north: float | None = None
@@ -156,8 +187,8 @@ class Knee:
         sf, cf = np.sin(flexion), np.cos(flexion)
         sl, cl = np.sin(shank_incl), np.cos(shank_incl)
         st = np.sin(thigh_incl)
-        upright = self._alignment.upright_sd**2 if self._alignment is not None else 0.0
-        share = (p.flexion_share * flexion) ** 2
+        upright = 0.0 if self._alignment is None else self._alignment.upright_sd**2
+        upright = 2.0 * max(0.0, upright - p.usual_upright**2)
         abduction = sl * sl * delta + sf * sf * thigh + 2.0 * (sl * sf) * delta_thigh
         rotation = (
             cl * cl * delta
@@ -165,19 +196,23 @@ class Knee:
             + cf * cf * thigh
             + 2.0 * (cl * delta_shank - (cl * cf) * delta_thigh - cf * thigh_shank)
         )
-        neutral = np.maximum(delta + shank + thigh + 2.0 * (delta_shank - delta_thigh - thigh_shank), 0.0)
-        if self._path.known:
-            excess = sl * sl * neutral + 0.2 * (sf * sf * thigh)
-        else:
-            excess = abduction + 2.0 * upright
+        neutral = delta + shank + thigh + 2.0 * (delta_shank - delta_thigh - thigh_shank)
+        excess = sl * sl * neutral if self._path.known else abduction
         medial = st * st * thigh + sl * sl * shank
-        return {
-            "flexion_sd": np.sqrt(p.flexion_floor**2 + 2.0 * upright + tilt + share),
-            "abduction_sd": np.sqrt(p.abduction_floor**2 + 2.0 * upright + tilt + share + np.maximum(abduction, 0.0)),
-            "rotation_sd": np.sqrt(p.rotation_floor**2 + 2.0 * upright + share + np.maximum(rotation, 0.0)),
-            "excess_sd": np.sqrt(p.excess_floor**2 + tilt + share + np.maximum(excess, 0.0)),
-            "collapse_sd": np.sqrt(2.0 * p.tilt_floor**2 + 2.0 * upright + np.maximum(medial, 0.0)),
+        carried = {
+            "flexion": tilt,
+            "abduction": abduction + tilt,
+            "rotation": rotation,
+            "excess": excess + tilt,
+            "collapse": medial + tilt,
         }
+        deviations = {}
+        for name, v in carried.items():
+            v = np.maximum(v, 0.0)
+            spread: Spread = getattr(p, name)
+            lean = 0.0 if name == "excess" and self._path.known else upright
+            deviations[f"{name}_sd"] = np.sqrt(spread.variance(flexion) + lean + v * v / (v + p.usual_sd**2))
+        return deviations
 
 
 class _Turns:

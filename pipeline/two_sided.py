@@ -19,7 +19,7 @@ from pipeline.engine import LegSettings, calibration_event, calibration_quality,
 from pipeline.flexions import settled
 from pipeline.heading_model import Neutral
 from pipeline.joint_signals import joint_signals
-from pipeline.knee import Knee, no_angles
+from pipeline.knee import TWO_SIDED, Knee, no_angles
 from pipeline.leg_rows import LegRows
 from pipeline.neutral import is_neutral, neutral_turn
 from pipeline.orientation import Oriented, orient_offline
@@ -88,7 +88,7 @@ def analyse_oriented(
     relative = smoothed.rows(grid.start, len(grid))
 
     def angles(alignment: Alignment, path: UnloadedPath) -> LegBlock:
-        knee = Knee(side, rate)
+        knee = Knee(side, rate, TWO_SIDED)
         knee.align(alignment, TiedPath(path))
         return knee.update(grid.start, one, two, grid.shank_acc, relative, status)
 
