@@ -30,7 +30,7 @@ from calibration.alignment import (
     upright,
 )
 from firmware_interface.samples import STANDARD_GRAVITY
-from pipeline.blocks import Floats
+from pipeline.blocks import Bools, Floats
 from pipeline.leg_rows import LegRows, join_rows, picked_rows, sagittal
 from pipeline.quaternions import columns
 
@@ -92,14 +92,31 @@ class Calibrated:
 
 def at_rest(rows: LegRows, p: CalibratingParameters) -> bool:
     """Whether both sensors kept still over these rows."""
-    if not bool(rows.ok.all()) or len(rows) < 5:
-        return False
+    return len(rows) >= 5 and bool(resting(rows, len(rows), p)[0])
+
+
+def resting(rows: LegRows, length: int, p: CalibratingParameters) -> Bools:
+    """(b,) whether both sensors kept still over each whole block of `length` rows."""
+    count = len(rows) // length
+
+    def blocks(values: Floats) -> Floats:
+        """(b, length, 3), every second row where there are many: sway is slow."""
+        return values[: count * length].reshape(count, length, -1)[:, :: 2 if length >= 40 else 1]
+
+    still: Bools = np.all(rows.ok[: count * length].reshape(count, length), axis=1)
     for acc, gyr in ((rows.thigh_acc, rows.thigh_gyr), (rows.shank_acc, rows.shank_gyr)):
-        if float(gyr.std(axis=0).max()) > p.rest_gyr_rad_s or float(np.abs(gyr.mean(axis=0)).max()) > 0.35:
-            return False
-        if float(acc.std(axis=0).max()) > p.rest_acc_m_s2:
-            return False
-    return True
+        for values, scatter, most in (
+            (blocks(gyr), p.rest_gyr_rad_s, _TURNING),
+            (blocks(acc), p.rest_acc_m_s2, np.inf),
+        ):
+            mean = values.mean(axis=1)
+            square = ((values - mean[:, None]) ** 2).mean(axis=1)
+            still &= (square.max(axis=1) <= scatter**2) & (np.abs(mean).max(axis=1) <= most)
+    return still
+
+
+_TURNING = 0.35
+"""A mean rate (rad/s) that is no bias but a turn."""
 
 
 def inclination_from(up: Floats, quat: Floats) -> Floats:
@@ -110,7 +127,7 @@ def inclination_from(up: Floats, quat: Floats) -> Floats:
 
 class Calibrating:
     """Feed complete blocks in order; `update` returns a Calibrated when there is enough: perhaps one from motion first,
-    and a better one when the flexions come; `done` after that. With whole_recording it waits for flexions until
+    and a better one when the flexions come; `done` after that. With a whole recording it waits for flexions until
     `finish` and forgets nothing."""
 
     def __init__(
@@ -118,13 +135,14 @@ class Calibrating:
         rate_hz: float,
         side_sign: float,
         parameters: CalibratingParameters | None = None,
-        whole_recording: bool = False,
+        recording: LegRows | None = None,
     ) -> None:
         self._sign = side_sign
         self._p = parameters or CalibratingParameters()
         self._rate = rate_hz
-        self._whole = whole_recording
-        self._blocks: deque[LegRows] = deque(maxlen=None if whole_recording else self._p.buffer_blocks)
+        self._recording = recording
+        self._whole = recording is not None
+        self._blocks: deque[LegRows] = deque(maxlen=None if self._whole else self._p.buffer_blocks)
         self._resting: list[LegRows] = []
         self._standing: LegRows | None = None
         self._flexing: list[LegRows] = []
@@ -140,6 +158,11 @@ class Calibrating:
         self.done = False
 
     @property
+    def parameters(self) -> CalibratingParameters:
+        """As given."""
+        return self._p
+
+    @property
     def phase(self) -> str:
         """What the person should do now."""
         if self._standing is None:
@@ -150,10 +173,10 @@ class Calibrating:
             return f"bend the knee slowly ({self._count} of {self._p.flexions})"
         return "done"
 
-    def update(self, rows: LegRows) -> Calibrated | None:
-        """rows: one complete block."""
+    def update(self, rows: LegRows, rests: bool | None = None) -> Calibrated | None:
+        """rows: one complete block; rests: whether it is at rest, where that is known already."""
         self._blocks.append(rows)
-        if at_rest(rows, self._p):
+        if at_rest(rows, self._p) if rests is None else rests:
             return self._rest(rows)
         self._resting = []
         if bool(rows.ok.mean() > 0.5):
@@ -237,7 +260,7 @@ class Calibrating:
         """Standing and flexions: the shank's axis from its gyroscope, the thigh's from its own, as far as it moved."""
         assert self._standing is not None and self._span is not None
         p = self._p
-        rows = join_rows(list(self._blocks))
+        rows = self._recording or join_rows(list(self._blocks))
         flexing = rows.cut(max(0, self._span[0] - rows.start), self._span[1] - rows.start)
         up_thigh, up_shank = upright(self._standing.thigh_acc), upright(self._standing.shank_acc)
         shank = turning_axis(flexing.shank_gyr, up_shank, prior_sd=p.shank_prior_sd)

@@ -32,8 +32,11 @@ class NeutralParameters:
 
 def is_neutral(rows: LegRows, alignment: Alignment, p: NeutralParameters) -> bool:
     """Whether these rows are a quiet upright standing."""
-    if not at_rest(rows, p.rest):
-        return False
+    return at_rest(rows, p.rest) and is_upright(rows, alignment, p)
+
+
+def is_upright(rows: LegRows, alignment: Alignment, p: NeutralParameters) -> bool:
+    """Whether both segments stand as upright as in the calibration, in rows that are at rest."""
     up = np.array([0.0, 1.0, 0.0])
     for matrix, acc in ((alignment.thigh_from_sensor, rows.thigh_acc), (alignment.shank_from_sensor, rows.shank_acc)):
         mean = matrix @ acc.mean(axis=0)

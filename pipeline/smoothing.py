@@ -12,7 +12,7 @@ import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
 from calibration.joint_centre import LeverArms, LeverPrior, fit_by_norm
-from pipeline.blocks import Floats, Ints
+from pipeline.blocks import Bools, Floats, Ints
 from pipeline.heading_model import (
     ARMS,
     DELTA,
@@ -30,7 +30,6 @@ from pipeline.heading_model import (
     Neutral,
     RelativeRows,
     activity,
-    coarse_heading,
     covariances,
     joint_force,
     rotation_matrices,
@@ -46,6 +45,8 @@ MOVING = np.array([TILT_X, TILT_Y, DELTA, DRIFT, TISSUE])
 FIXED = np.array([THIGH, SHANK, *range(ARMS.start, ARMS.stop)])
 """States that change from block to block, and those that are constant."""
 _WIDTH = len(MOVING)
+_ENOUGH = 4000
+"""Rows to which the arms are first fitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,8 @@ class HeadingSmoother:
         block: Ints = number - first
         rate = len(signals) / (count * p.block_s)
         moving = signals.good & (activity(signals) > p.moving)
-        used = signals.picked(moving if int(moving.sum()) > 100 else signals.good)
+        chosen = np.flatnonzero(moving if int(moving.sum()) > 100 else signals.good)
+        used = signals.picked(chosen[:: 1 + len(chosen) // _ENOUGH])
         arms = fit_by_norm(used.force1, used.lever1[:, :, :3], used.force2, used.lever2[:, :, :3], self.prior)
         mean = np.zeros((count, SIZE))
         mean[:, ARMS] = arms.vector
@@ -123,16 +125,25 @@ class HeadingSmoother:
 
     def _first_heading(self, signals: JointSignals, arms: LeverArms, block: Ints, count: int) -> Floats:
         """(count,) a first guess: the closed form over a Gaussian window of half a minute."""
-        edges = np.flatnonzero(np.diff(block)) + 1
-        parts = zip(*(np.split(a, edges) for a in (*joint_force(signals, arms), signals.good)), strict=True)
-        sums = np.zeros(count, complex)
-        np.add.at(sums, block, np.concatenate([coarse_heading(*part) for part in parts]))
+        sums = _coarse_sums(*joint_force(signals, arms), signals.good, block, count)
         reach = round(45.0 / self.parameters.block_s)
         window = np.exp(-0.5 * (np.arange(-reach, reach + 1) * self.parameters.block_s / 15.0) ** 2)
         smooth = np.convolve(sums, window)[reach : reach + count]
         if not np.any(np.abs(smooth) > 0):
             return np.zeros(count)
         return np.unwrap(np.angle(smooth))
+
+
+def _coarse_sums(force1: Floats, force2: Floats, good: Bools, block: Ints, count: int) -> Floats:
+    """(count,) complex: coarse_heading of each block, summed."""
+    weights = np.maximum(np.bincount(block, minlength=count), 1.0)
+    a, b, c, d = (
+        f - (np.bincount(block, f, count) / weights)[block]
+        for f in (force1[:, 0], force1[:, 1], force2[:, 0], force2[:, 1])
+    )
+    real = np.bincount(block, np.where(good, c * a + d * b, 0.0), count)
+    imag = np.bincount(block, np.where(good, c * b - d * a, 0.0), count)
+    return real + 1j * imag
 
 
 def _per_block(design: Floats, residual: Floats, at: Floats, block: Ints, count: int) -> tuple[Floats, Floats]:

@@ -13,15 +13,15 @@ import numpy as np
 from calibration.alignment import Alignment
 from calibration.profile import Profile
 from calibration.unloaded_path import UnloadedPath, fit_unloaded_path
-from pipeline.blocks import GridBlock, LegBlock, Status
-from pipeline.calibrating import Calibrated, Calibrating
+from pipeline.blocks import GridBlock, LegBlock, Status, join
+from pipeline.calibrating import Calibrated, Calibrating, resting
 from pipeline.engine import LegSettings, calibration_event, calibration_quality, lever_prior
 from pipeline.flexions import settled
 from pipeline.heading_model import Neutral
 from pipeline.joint_signals import joint_signals
 from pipeline.knee import TWO_SIDED, Knee, no_angles
 from pipeline.leg_rows import LegRows
-from pipeline.neutral import is_neutral, neutral_turn
+from pipeline.neutral import is_upright, neutral_turn
 from pipeline.orientation import Oriented, orient_offline
 from pipeline.records import Side
 from pipeline.rows import RaisedEvent
@@ -52,6 +52,9 @@ class LegAnalysis:
             return None
         return Profile(side.value, self.alignment, self.path, self.smoothed.arms)
 
+
+_PIECE = 4000
+"""Rows taken through the formulas at a time."""
 
 Smooth = Callable[[GridBlock, LegRows, Oriented, Oriented, Alignment, LegSettings], Smoothed]
 """Gives the relative heading of a recording whose sensors are oriented and aligned."""
@@ -85,18 +88,31 @@ def analyse_oriented(
     if alignment is None or int(ok.sum()) < 3:
         return LegAnalysis(no_angles(grid.start, rate, grid.shank_acc, status), None, path, None, None, [])
     smoothed = smooth(grid, rows, one, two, alignment, settings)
-    relative = smoothed.rows(grid.start, len(grid))
 
-    def angles(alignment: Alignment, path: UnloadedPath) -> LegBlock:
+    def angles(begin: int, end: int, path: UnloadedPath) -> LegBlock:
         knee = Knee(side, rate, TWO_SIDED)
         knee.align(alignment, TiedPath(path))
-        return knee.update(grid.start, one, two, grid.shank_acc, relative, status)
+        # Pieces that fit the processor's cache: several times as fast as one array through all the formulas.
+        pieces = [slice(i, min(i + _PIECE, end)) for i in range(begin, end, _PIECE)]
+        return join(
+            [
+                knee.update(
+                    grid.start + s.start,
+                    Oriented(one.quat[s], one.gyr[s], one.restarted[s]),
+                    Oriented(two.quat[s], two.gyr[s], two.restarted[s]),
+                    grid.shank_acc[s],
+                    smoothed.rows(grid.start + s.start, s.stop - s.start),
+                    status[s],
+                )
+                for s in pieces
+            ]
+        )
 
-    block = angles(alignment, path)
     if calibrated is not None and calibrated.flexing is not None:
-        begin, end = (i - grid.start for i in calibrated.flexing)
-        path = fit_unloaded_path(block.flexion[begin:end], block.abduction[begin:end])
-        block = angles(alignment, path)
+        first, last = calibrated.flexing
+        free = angles(first - grid.start, last - grid.start, UnloadedPath())
+        path = fit_unloaded_path(free.flexion, free.abduction)
+    block = angles(0, len(grid), path)
     events = [] if calibrated is None else [calibration_event(calibrated, path, grid.start / rate)]
     return LegAnalysis(block, alignment, path, calibrated, smoothed, events)
 
@@ -112,10 +128,10 @@ def row_status(grid: GridBlock, aligned: bool) -> "np.ndarray[tuple[int], np.dty
 
 def find_calibration(rows: LegRows, rate_hz: float, side: Side) -> Calibrated | None:
     """The first calibration that the recording shows, block by block; at its end, the best that can be had."""
-    calibrating = Calibrating(rate_hz, side.sign, whole_recording=True)
+    calibrating = Calibrating(rate_hz, side.sign, recording=rows)
     length = round(0.5 * rate_hz)
-    for begin in range(0, len(rows) - length + 1, length):
-        found = calibrating.update(rows.cut(begin, begin + length))
+    for number, rests in enumerate(resting(rows, length, calibrating.parameters).tolist()):
+        found = calibrating.update(rows.cut(number * length, (number + 1) * length), rests)
         if found is not None:
             return found
     return calibrating.finish()
@@ -142,14 +158,15 @@ def neutrals(rows: LegRows, alignment: Alignment, settings: LegSettings, length:
     """The quiet standings by block number; length: rows of a block."""
     p = settings.neutral
     found: dict[int, Neutral] = {}
-    resting = 0
+    rested = 0
     first = -(-rows.start // length)
-    for number in range(first, (rows.start + len(rows)) // length):
-        block = rows.cut(number * length - rows.start, (number + 1) * length - rows.start)
-        if not is_neutral(block, alignment, p):
-            resting = 0
+    whole = rows.cut(first * length - rows.start, len(rows))
+    for number, rests in enumerate(resting(whole, length, p.rest).tolist(), first):
+        block = whole.cut((number - first) * length, (number - first + 1) * length) if rests else whole
+        if not rests or not is_upright(block, alignment, p):
+            rested = 0
             continue
-        resting += 1
-        if resting % p.every_blocks == p.first_block:
+        rested += 1
+        if rested % p.every_blocks == p.first_block:
             found[number] = Neutral(neutral_turn(block, alignment), p.sd)
     return found

@@ -23,8 +23,9 @@ from pipeline.quaternions import about_z, conjugate, multiply, small
 from pipeline.smoothing import HeadingSmoother
 
 SIGNALS = JointSignalParameters(cutoff_hz=12.0, kept_hz=25.0)
-HEADING = HeadingParameters(tissue_sd=0.0)
-"""The robot has no soft tissue: its signals may pass further up, and its heading is not turned."""
+HEADING = HeadingParameters(tissue_sd=0.0, independent=6.0)
+"""The robot has no soft tissue: its signals may pass further up, more of its rows count as independent, and its heading
+is not turned."""
 
 
 def offline(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: float) -> Floats:
