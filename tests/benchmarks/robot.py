@@ -35,7 +35,7 @@ def offline(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: flo
     one, two = orient_offline(acc1, gyr1, ok, rate_hz), orient_offline(acc2, gyr2, ok, rate_hz)
     rows = LegRows(0, acc1, one.gyr, one.quat, acc2, two.gyr, two.quat, ok)
     signals = joint_signals(rows, rate_hz, None, SIGNALS)
-    states = HeadingSmoother(rate_hz, HEADING).smooth(signals).rows(0, len(acc1)).states
+    states = HeadingSmoother(rate_hz, HEADING).smooth(signals).rows(0, len(acc1)).states.T
     return relative(one, two, states)
 
 
@@ -51,7 +51,7 @@ def causal(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: floa
         begin, end = number * heading.block, min((number + 1) * heading.block, len(acc1))
         signals = window.update(rows.cut(begin - heading.block, begin), None) if number else None
         heading.advance(number, signals)
-        states.append(heading.rows(begin, end - begin).states)
+        states.append(heading.rows(begin, end - begin).states.T)
     return relative(one, two, np.concatenate(states))
 
 

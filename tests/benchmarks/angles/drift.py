@@ -45,6 +45,5 @@ def report(people: list[Drift]) -> None:
     print("mean abduction error: trend over the hour, largest difference of ten minutes from the whole; median (worst)")
     for kind in ("offline", "causal"):
         trend, wander = np.array([p.figures[kind] for p in people]).T
-        print(
-            f"  {kind:<10}{np.median(trend):6.2f} ({trend.max():.2f}) deg {np.median(wander):8.2f} ({wander.max():.2f}) deg"
-        )
+        figures = [f"{np.median(v):6.2f} ({v.max():.2f}) deg" for v in (trend, wander)]
+        print(f"  {kind:<10}{figures[0]}   {figures[1]}")

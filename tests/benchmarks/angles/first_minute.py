@@ -48,9 +48,8 @@ def report(people: list[FirstMinute]) -> None:
     print(f"{len(people)} people, seeds {people[0].seed} to {people[-1].seed}: stand 5 s, six flexions, then anything;")
     print(f"  angles {np.median(wait):.1f} s after the last flexion (latest {wait.max():.1f} s),")
     print(f"  shown before it: {sum(p.shown_early > 0 for p in people)} people;")
-    print(
-        f"  called valid in the minute from then on: {100 * np.median([p.valid for p in people]):.0f} % of rows (median)"
-    )
+    valid = 100 * np.median([p.valid for p in people])
+    print(f"  called valid in the minute from then on: {valid:.0f} % of rows (median)")
     cells = []
     for angle in ANGLES:
         values = [p.rmse[angle] for p in people]

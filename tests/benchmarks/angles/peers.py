@@ -152,9 +152,8 @@ METHODS: dict[str, tuple[Callable[[SimulatedLeg], LegBlock], float]] = {
 
 def report(people: list[Compared]) -> None:
     """Print a line per method."""
-    print(
-        f"{len(people)} people, seeds {people[0].seed} to {people[-1].seed}; RMSE in deg, median (worst), walking / other"
-    )
+    print(f"{len(people)} people, seeds {people[0].seed} to {people[-1].seed};", end=" ")
+    print("RMSE in deg, median (worst), walking / other")
     print(f"{'':<20}" + "".join(f"{angle:>26}" for angle in ANGLES))
     for name in METHODS:
         if (name, GROUPS[0], ANGLES[0]) not in people[0].rmse:
