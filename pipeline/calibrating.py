@@ -128,7 +128,7 @@ def inclination_from(up: Floats, quat: Floats) -> Floats:
 class Calibrating:
     """Feed complete blocks in order; `update` returns a Calibrated when there is enough: perhaps one from motion first,
     and a better one when the flexions come; `done` after that. With a whole recording it waits for flexions until
-    `finish` and forgets nothing."""
+    `finish` and forgets nothing. anew: there is a calibration already, and only standing and flexions replace it."""
 
     def __init__(
         self,
@@ -136,12 +136,14 @@ class Calibrating:
         side_sign: float,
         parameters: CalibratingParameters | None = None,
         recording: LegRows | None = None,
+        anew: bool = False,
     ) -> None:
         self._sign = side_sign
         self._p = parameters or CalibratingParameters()
         self._rate = rate_hz
         self._recording = recording
         self._whole = recording is not None
+        self._anew = anew
         self._blocks: deque[LegRows] = deque(maxlen=None if self._whole else self._p.buffer_blocks)
         self._resting: list[LegRows] = []
         self._standing: LegRows | None = None
@@ -190,6 +192,8 @@ class Calibrating:
 
     def _fall_back(self) -> Calibrated | None:
         """Once from motion alone, once from standing and motion."""
+        if self._anew:
+            return None
         standing = self._standing is not None
         method = STANDING_AND_MOTION if standing else MOTION
         enough = self._p.motion_blocks_standing if standing else self._p.motion_blocks_alone

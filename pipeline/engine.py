@@ -18,7 +18,7 @@ from pipeline.blocks import Activity, Bytes, GridBlock, LegBlock, Status
 from pipeline.calibrating import Calibrated, Calibrating
 from pipeline.flexions import settled, tied_path
 from pipeline.heading import Heading
-from pipeline.heading_model import SHANK, STATES, THIGH, HeadingParameters, Neutral
+from pipeline.heading_model import NEUTRAL, SHANK, STATES, THIGH, HeadingParameters, Neutral
 from pipeline.joint_signals import JointSignalWindow
 from pipeline.knee import Knee, no_angles
 from pipeline.leg_rows import LegRows, join_rows
@@ -26,6 +26,7 @@ from pipeline.neutral import NeutralParameters, is_neutral, neutral_turn
 from pipeline.orientation import Orientation, OrientationParameters, Oriented
 from pipeline.records import Side
 from pipeline.rows import RaisedEvent
+from pipeline.slip import Slip, SlipParameters, SlipWatch, rereferenced
 from pipeline.tied_path import TiedPath
 
 THIGH_LENGTH_PRIOR_M = 0.20
@@ -42,6 +43,7 @@ class LegSettings:
     heading: HeadingParameters = field(default_factory=HeadingParameters)
     neutral: NeutralParameters = field(default_factory=NeutralParameters)
     axis_watch: AxisWatchParameters = field(default_factory=AxisWatchParameters)
+    slip: SlipParameters = field(default_factory=SlipParameters)
     profile: Profile | None = None
     activity: Activity | None = None
     wrong_axis: float = np.deg2rad(35.0)
@@ -72,6 +74,8 @@ class LegEngine:
         self._parts: list[LegRows] = []
         self._resting = 0
         self._axis: AxisWatch | None = None
+        self._slips: SlipWatch | None = None
+        self._slipped = False
         self.alignment: Alignment | None = None
         self._path = TiedPath()
         self.calibrated: Calibrated | None = None
@@ -154,6 +158,8 @@ class LegEngine:
     def _status(self, grid: GridBlock) -> Bytes:
         status = np.full(len(grid), Status.OK if self.alignment is not None else Status.CALIBRATING, np.uint8)
         status[grid.clipped & (status == Status.OK)] = Status.CLIPPED
+        if self._slipped:
+            status[status <= Status.SLIPPED] = Status.SLIPPED
         status[grid.thigh_ok != grid.shank_ok] = Status.SINGLE_SENSOR
         status[~grid.thigh_ok & ~grid.shank_ok] = Status.GAP
         return status
@@ -175,13 +181,33 @@ class LegEngine:
             if found is not None:
                 self._use(found, time_s)
                 return
-        if self.alignment is None:
+        if self.alignment is None or self._slips is None:
             return
-        if self.alignment.standing:
+        slip = self._slips.update(rows, self.alignment, self._expected_turn)
+        if slip is not None:
+            self._slip(slip, time_s)
+        if self.alignment.standing and not self._slips.suspect:
             self._look_for_neutral(rows)
         seen = None if self._axis is None else self._axis.update(rows)
         if seen is not None:
             self._see_axis(*seen, time_s)
+
+    def _expected_turn(self, row: int) -> tuple[float, float]:
+        """What a neutral standing should show now, rad, and its standard deviation."""
+        state = self._heading.state
+        return float(NEUTRAL @ state.mean), float(np.sqrt(NEUTRAL @ state.cov @ NEUTRAL))
+
+    def _slip(self, slip: Slip, time_s: float) -> None:
+        """A sensor moved on the leg: the angles go on from the new standing, marked, and a new standing with flexions
+        is waited for."""
+        assert self.alignment is not None
+        self._slipped = True
+        self.alignment = rereferenced(self.alignment, slip)
+        self._knee.align(self.alignment, self._path)
+        if self._axis is not None:
+            self._axis = AxisWatch(self.alignment, self._settings.axis_watch)
+        self._calibrating = Calibrating(self._rate, self._side.sign, anew=True)
+        self._events.append(RaisedEvent(time_s, "status", slip.fields(self._rate)))
 
     def _see_axis(self, turn: float, sd: float, time_s: float) -> None:
         """The thigh's axis was seen: a correction, or, where the frame was altogether wrong, a new one."""
@@ -209,6 +235,8 @@ class LegEngine:
         """A calibration from now on: frames, neutral heading, unloaded path."""
         found = settled(found, self._side, self._rate)
         self.calibrated = found
+        self._slipped = False
+        self._slips = SlipWatch(found.alignment.standing, self._settings.slip)
         self._apply(found.alignment, found)
         self._axis = AxisWatch(found.alignment, self._settings.axis_watch)
         self._events.append(calibration_event(found, self.path, time_s))
@@ -236,6 +264,8 @@ class LegEngine:
         self._heading.set_prior(prior if profile.arms is None else LeverPrior(profile.arms, 0.05))
         self._knee.align(self.alignment, self._path)
         self._calibrating = None
+        self._slipped = False
+        self._slips = SlipWatch(False, self._settings.slip)
 
 
 def calibration_quality(

@@ -3,6 +3,7 @@
 Seeds below 100 were used to choose parameters; benchmarks and tests report seeds from 100 on.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,7 +21,7 @@ from pipeline.quaternions import conjugate, rotate
 from pipeline.records import Side
 from pipeline.simulation.person import draw_person
 from pipeline.simulation.script import Bout, everyday_script
-from pipeline.simulation.simulate import simulate
+from pipeline.simulation.simulate import Slip, simulate
 from pipeline.smoothing import Smoothed
 from pipeline.two_sided import analyse_leg, analyse_oriented, neutrals
 
@@ -56,12 +57,13 @@ class SimulatedLeg:
     orientations: tuple[Floats, Floats]
 
 
-def simulated_leg(seed: int, script: list[Bout] | None = None) -> SimulatedLeg:
+def simulated_leg(seed: int, script: list[Bout] | None = None, slips: Sequence[Slip] = ()) -> SimulatedLeg:
     """A person of that seed in an everyday session (or the script given), right leg for odd seeds, else left."""
     rng = np.random.default_rng(seed)
     side = Side.RIGHT if seed % 2 else Side.LEFT
     person = draw_person(rng)
-    result = simulate(person, script or everyday_script(rng, sides=(side,)), rng, sides=(side,), rate_hz=RATE_HZ)
+    script = script or everyday_script(rng, sides=(side,))
+    result = simulate(person, script, rng, sides=(side,), rate_hz=RATE_HZ, slips=slips)
     table = result.table(side)
     time = table["time_s"].to_numpy()
     index = np.arange(int(np.ceil(time[0] * RATE_HZ)), int(np.floor(time[-1] * RATE_HZ)))
