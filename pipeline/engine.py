@@ -236,7 +236,8 @@ class LegEngine:
         found = settled(found, self._side, self._rate)
         self.calibrated = found
         self._slipped = False
-        self._slips = SlipWatch(found.alignment.standing, self._settings.slip)
+        good = (self._number or 0) * self._block
+        self._slips = SlipWatch(found.alignment.standing, good, self._settings.slip)
         self._apply(found.alignment, found)
         self._axis = AxisWatch(found.alignment, self._settings.axis_watch)
         self._events.append(calibration_event(found, self.path, time_s))
@@ -265,7 +266,7 @@ class LegEngine:
         self._knee.align(self.alignment, self._path)
         self._calibrating = None
         self._slipped = False
-        self._slips = SlipWatch(False, self._settings.slip)
+        self._slips = SlipWatch(False, parameters=self._settings.slip)
 
 
 def calibration_quality(

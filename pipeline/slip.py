@@ -139,9 +139,9 @@ def rereferenced(alignment: Alignment, slip: Slip) -> Alignment:
 class SlipWatch:
     """`update` every complete block; a Slip when there is one. `suspect`: this rest does not look like the others, so
     that nothing should be learned from it. After a slip the angles are expected as re-referenced. known_standing:
-    whether the alignment's zero is a standing of this strapping-on."""
+    whether the alignment's zero is a standing of this strapping-on; good: grid row up to which nothing slipped."""
 
-    def __init__(self, known_standing: bool, parameters: SlipParameters | None = None) -> None:
+    def __init__(self, known_standing: bool, good: int = 0, parameters: SlipParameters | None = None) -> None:
         self._p = parameters or SlipParameters()
         self._scatter = self._p.scatter(1.0)
         self._loose = self._p.scatter(self._p.loose)
@@ -151,14 +151,14 @@ class SlipWatch:
         self._length = 0
         self._expected: tuple[float, float] = (0.0, 1.0)
         self._kept: list[Floats] | list[Stance] | None = None
-        self._good_end = 0
+        self._good_end = good
         self.suspect = False
 
     def update(self, rows: LegRows, alignment: Alignment, believed: Believed, rests: bool | None = None) -> Slip | None:
         """rows: a complete block; rests: whether it is at rest, where that is known."""
         self.suspect = False
         if not (at_rest(rows, self._p.rest) if rests is None else rests) or not self._stands(rows, alignment):
-            self._length, self._kept = 0, None
+            self.forget()
             return None
         self._run = [*self._run[-1:], rows] if self._length else [rows]
         self._length += 1
@@ -170,6 +170,11 @@ class SlipWatch:
             self.suspect = self._unlike([stance]) > self._p.doubtful
             return None
         return self._judge(stance)
+
+    def forget(self) -> None:
+        """The rest is over: a block that is none, looked at elsewhere."""
+        self._length, self._kept = 0, None
+        self.suspect = False
 
     def _stands(self, rows: LegRows, alignment: Alignment) -> bool:
         ups = (
@@ -213,7 +218,7 @@ class SlipWatch:
     def _accept(self, stance: Stance) -> None:
         self._usual = [*self._usual, stance.angles][-self._p.remembered :]
         self._kept = self._usual
-        self._good_end = stance.end
+        self._good_end = max(self._good_end, stance.end)
 
     def _difference(self, stances: list[Stance], scatter: Floats) -> tuple[Floats, Floats]:
         """(5,) how far the mean of these standings is from the usual, and its covariance (5, 5)."""

@@ -24,6 +24,7 @@ from pipeline.leg_rows import LegRows
 from pipeline.neutral import is_upright, neutral_turn
 from pipeline.orientation import Oriented, orient_offline
 from pipeline.records import Side
+from pipeline.remounting import sensors_worn
 from pipeline.rows import RaisedEvent
 from pipeline.smoothing import HeadingSmoother, Smoothed
 from pipeline.tied_path import TiedPath
@@ -88,6 +89,12 @@ def analyse_oriented(
     if alignment is None or int(ok.sum()) < 3:
         return LegAnalysis(no_angles(grid.start, rate, grid.shank_acc, status), None, path, None, None, [])
     smoothed = smooth(grid, rows, one, two, alignment, settings)
+    worn = sensors_worn(rows, rate, side, alignment, calibrated, smoothed, settings.slip)
+    if worn.moved:
+        status = worn.marked(status, grid.start)
+        grid, one, two = worn.remounted(grid, one, two)
+        rows = LegRows(grid.start, grid.thigh_acc, one.gyr, one.quat, grid.shank_acc, two.gyr, two.quat, ok)
+        smoothed = smooth(grid, rows, one, two, alignment, settings)
 
     def angles(begin: int, end: int, path: UnloadedPath) -> LegBlock:
         knee = Knee(side, rate, TWO_SIDED)
@@ -114,7 +121,7 @@ def analyse_oriented(
         path = fit_unloaded_path(free.flexion, free.abduction)
     block = angles(0, len(grid), path)
     events = [] if calibrated is None else [calibration_event(calibrated, path, grid.start / rate)]
-    return LegAnalysis(block, alignment, path, calibrated, smoothed, events)
+    return LegAnalysis(block, alignment, path, calibrated, smoothed, [*events, *worn.events])
 
 
 def row_status(grid: GridBlock, aligned: bool) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
