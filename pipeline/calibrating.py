@@ -33,6 +33,7 @@ from firmware_interface.samples import STANDARD_GRAVITY
 from pipeline.blocks import Bools, Floats
 from pipeline.leg_rows import LegRows, join_rows, picked_rows, sagittal
 from pipeline.quaternions import columns
+from pipeline.seated import Seated, SeatedFound
 
 _DEG = np.pi / 180.0
 
@@ -157,6 +158,8 @@ class Calibrating:
         self._moving = 0
         self._fallback = ""
         self._walking = False
+        self._seated = Seated(rate_hz, side_sign)
+        self._sat: SeatedFound | None = None
         self.done = False
 
     @property
@@ -178,7 +181,13 @@ class Calibrating:
     def update(self, rows: LegRows, rests: bool | None = None) -> Calibrated | None:
         """rows: one complete block; rests: whether it is at rest, where that is known already."""
         self._blocks.append(rows)
-        if at_rest(rows, self._p) if rests is None else rests:
+        resting = at_rest(rows, self._p) if rests is None else rests
+        self._sat = self._seated.update(rows, resting) or self._sat
+        if self._sat is not None and not self._whole:
+            return self._from_seated(self._sat)
+        if self._seated.sitting:
+            return None
+        if resting:
             return self._rest(rows)
         self._resting = []
         if bool(rows.ok.mean() > 0.5):
@@ -204,11 +213,23 @@ class Calibrating:
 
     def finish(self) -> Calibrated | None:
         """The best that can be had of what was seen, at the end of a recording."""
+        sat, span = self._sat, self._span
+        if sat is not None and span is not None and span[0] < sat.flexing[1] and span[1] > sat.flexing[0]:
+            # What looked like standing was sitting: the person rose after these flexions.
+            return self._from_seated(sat)
         if self._standing is not None and self._count >= self._p.few:
             found = self._from_flexions()
             if found is not None:
                 return found
+        if sat is not None:
+            return self._from_seated(sat)
         return self.from_motion()
+
+    def _from_seated(self, sat: SeatedFound) -> Calibrated:
+        self.done = True
+        rows = self._recording or join_rows(list(self._blocks))
+        seen = sat.standing[0] >= rows.start and sat.flexing[0] >= rows.start
+        return Calibrated(sat.alignment, sat.standing if seen else None, sat.flexing, sat.flexions, rows)
 
     def _rest(self, rows: LegRows) -> Calibrated | None:
         if self._standing is not None and self._count >= self._p.few:

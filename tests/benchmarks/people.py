@@ -47,7 +47,7 @@ GROUPS = {
 @dataclass(frozen=True)
 class SimulatedLeg:
     """One leg of a simulated person. grid: what an intake would give. truth, steps: tables in degrees.
-    orientations: (n, 4) of thigh and shank sensor, true."""
+    orientations, segments: (n, 4) of thigh and shank sensor, and of the segments, true."""
 
     seed: int
     side: Side
@@ -55,6 +55,7 @@ class SimulatedLeg:
     truth: pd.DataFrame
     steps: pd.DataFrame
     orientations: tuple[Floats, Floats]
+    segments: tuple[Floats, Floats]
 
 
 def simulated_leg(seed: int, script: list[Bout] | None = None, slips: Sequence[Slip] = ()) -> SimulatedLeg:
@@ -75,10 +76,14 @@ def simulated_leg(seed: int, script: list[Bout] | None = None, slips: Sequence[S
     signals = [three(f"{s}_{k}") for s in ("thigh", "shank") for k in ("acc", "gyr")]
     grid = GridBlock(int(index[0]), RATE_HZ, *signals, yes, yes, ~yes)
     true = result.truth_orientations(side)
-    quats = [true[[f"{s}_sensor_{a}" for a in "wxyz"]].to_numpy() for s in ("thigh", "shank")]
     rows = np.clip(index, 0, len(true) - 1)
-    orientations = (np.ascontiguousarray(quats[0][rows]), np.ascontiguousarray(quats[1][rows]))
-    return SimulatedLeg(seed, side, grid, result.truth_angles(side), result.truth_steps(), orientations)
+
+    def attitude(name: str) -> Floats:
+        return np.ascontiguousarray(true[[f"{name}_{a}" for a in "wxyz"]].to_numpy()[rows])
+
+    orientations = attitude("thigh_sensor"), attitude("shank_sensor")
+    segments = attitude("thigh"), attitude("shank")
+    return SimulatedLeg(seed, side, grid, result.truth_angles(side), result.truth_steps(), orientations, segments)
 
 
 def offline(leg: SimulatedLeg, settings: LegSettings | None = None) -> LegBlock:
