@@ -160,7 +160,7 @@ class Calibrating:
         self._walking = False
         self._seated = Seated(rate_hz, side_sign)
         self._sat: SeatedFound | None = None
-        self.done = False
+        self.done = self.over = False
 
     @property
     def parameters(self) -> CalibratingParameters:
@@ -224,6 +224,17 @@ class Calibrating:
         if sat is not None:
             return self._from_seated(sat)
         return self.from_motion()
+
+    def after(self, rows: LegRows) -> Calibrated | None:
+        """The blocks after it was done: a calibration where it turns out, on rising, that the person sat. Live, sitting
+        still with flexions cannot be told from standing until then. `over` when nothing can come any more."""
+        self._blocks.append(rows)
+        self.over = rows.start > (self._span or (0, 0))[1] + self._p.buffer_blocks * len(rows)
+        sat = self._seated.update(rows, at_rest(rows, self._p))
+        if sat is None or self._span is None or sat.flexing[0] > self._span[1] or sat.flexing[1] < self._span[0]:
+            return None
+        self.over = True
+        return self._from_seated(sat)
 
     def _from_seated(self, sat: SeatedFound) -> Calibrated:
         self.done = True

@@ -68,6 +68,7 @@ class LegEngine:
         self._heading = Heading(rate_hz, settings.heading)
         self._signals = JointSignalWindow(rate_hz)
         self._calibrating: Calibrating | None = Calibrating(rate_hz, side.sign)
+        self._calibrated_by: Calibrating | None = None
         self._knee = Knee(side, rate_hz)
         self._block = self._heading.block
         self._number: int | None = None
@@ -177,7 +178,14 @@ class LegEngine:
         if self._calibrating is not None:
             found = self._calibrating.update(rows)
             if self._calibrating.done:
-                self._calibrating = None
+                self._calibrated_by, self._calibrating = self._calibrating, None
+            if found is not None:
+                self._use(found, time_s)
+                return
+        elif self._calibrated_by is not None:
+            found = self._calibrated_by.after(rows)
+            if self._calibrated_by.over:
+                self._calibrated_by = None
             if found is not None:
                 self._use(found, time_s)
                 return
@@ -264,7 +272,7 @@ class LegEngine:
         prior = lever_prior(self.alignment)
         self._heading.set_prior(prior if profile.arms is None else LeverPrior(profile.arms, 0.05))
         self._knee.align(self.alignment, self._path)
-        self._calibrating = None
+        self._calibrating = self._calibrated_by = None
         self._slipped = False
         self._slips = SlipWatch(False, parameters=self._settings.slip)
 

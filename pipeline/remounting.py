@@ -95,8 +95,6 @@ def sensors_worn(
     good = begin if found is None or found.flexing is None else found.flexing[1]
     stretches = [Stretch(begin, alignment, False)]
     events: list[RaisedEvent] = []
-    if not alignment.standing:
-        return Worn(stretches, events)
     length = round(0.5 * rate_hz)
     watch, now = SlipWatch(False, good, p), alignment
     anew: Calibrated | None = None

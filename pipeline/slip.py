@@ -33,7 +33,8 @@ class SlipParameters:
 
     sagittal_sd: how far standings differ in the sagittal tilt of thigh and shank, rad; sagittal_common: correlation.
     frontal_sd, frontal_common: the same aside. turn_sd: of the turn between the frames, the heading filter's own
-    uncertainty not included. sure, doubtful: likelihood ratios (twice the logarithm) of a slip and of a suspicion.
+    uncertainty not included; turn_doubt: factor on that, since in fast gait of real people the filter can be surer than
+    it should be. sure, doubtful: likelihood ratios (twice the logarithm) of a slip and of a suspicion.
     least: smallest angle that is called a slip, rad. misfit: how badly (squared deviations) the slip of one sensor may
     explain a standing. loose: factor on the sagittal scatter that a slip must withstand to be believed at once, since
     people do stand with a bent knee; else a second standing confirms it. clearly: difference of the likelihood ratios
@@ -46,9 +47,10 @@ class SlipParameters:
     sagittal_common: float = 0.55
     frontal_sd: tuple[float, float] = (0.8 * _DEG, 0.8 * _DEG)
     frontal_common: float = 0.8
-    turn_sd: float = 1.2 * _DEG
-    sure: float = 24.0
-    doubtful: float = 10.0
+    turn_sd: float = 1.0 * _DEG
+    turn_doubt: float = 1.5
+    sure: float = 14.0
+    doubtful: float = 7.0
     least: float = 3.5 * _DEG
     misfit: float = 14.0
     loose: float = 1.4
@@ -225,7 +227,7 @@ class SlipWatch:
         difference = np.mean([s.angles for s in stances], axis=0) - np.mean(self._usual, axis=0)
         difference[TURN] = wrapped(float(difference[TURN]))
         cov = scatter * (1.0 / len(stances) + 1.0 / len(self._usual))
-        cov[TURN, TURN] += float(np.mean([s.turn_sd**2 for s in stances]))
+        cov[TURN, TURN] += self._p.turn_doubt**2 * float(np.mean([s.turn_sd**2 for s in stances]))
         return difference, cov
 
     def _unlike(self, stances: list[Stance]) -> float:
