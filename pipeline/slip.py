@@ -48,7 +48,7 @@ class SlipParameters:
     frontal_sd: tuple[float, float] = (0.8 * _DEG, 0.8 * _DEG)
     frontal_common: float = 0.8
     turn_sd: float = 1.0 * _DEG
-    turn_doubt: float = 1.5
+    turn_doubt: float = 2.0
     sure: float = 14.0
     doubtful: float = 7.0
     least: float = 3.5 * _DEG
