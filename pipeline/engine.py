@@ -15,7 +15,7 @@ from calibration.profile import Profile
 from calibration.unloaded_path import UnloadedPath
 from pipeline.axis_watch import AxisWatch, AxisWatchParameters
 from pipeline.blocks import Activity, Bytes, GridBlock, LegBlock, Status
-from pipeline.calibrating import Calibrated, Calibrating
+from pipeline.calibrating import Calibrated, Calibrating, CalibratingParameters, at_rest
 from pipeline.flexions import settled, tied_path
 from pipeline.heading import Heading
 from pipeline.heading_model import NEUTRAL, SHANK, STATES, THIGH, HeadingParameters, Neutral
@@ -24,6 +24,7 @@ from pipeline.knee import Knee, no_angles
 from pipeline.leg_rows import LegRows, join_rows
 from pipeline.neutral import NeutralParameters, is_neutral, neutral_turn
 from pipeline.orientation import Orientation, OrientationParameters, Oriented
+from pipeline.quick_check import QuickCheck, profile_quality
 from pipeline.records import Side
 from pipeline.rows import RaisedEvent
 from pipeline.slip import Slip, SlipParameters, SlipWatch, rereferenced
@@ -69,6 +70,7 @@ class LegEngine:
         self._signals = JointSignalWindow(rate_hz)
         self._calibrating: Calibrating | None = Calibrating(rate_hz, side.sign)
         self._calibrated_by: Calibrating | None = None
+        self._quick: QuickCheck | None = None
         self._knee = Knee(side, rate_hz)
         self._block = self._heading.block
         self._number: int | None = None
@@ -99,7 +101,8 @@ class LegEngine:
             thigh_axis_sd=float(np.sqrt(cov[THIGH, THIGH])),
             shank_axis_sd=float(np.sqrt(cov[SHANK, SHANK])),
         )
-        return Profile(self._side.value, alignment, self.path, self._heading.arms)
+        quality = profile_quality(alignment, self.calibrated)
+        return Profile(self._side.value, alignment, self.path, self._heading.arms, quality=quality)
 
     @property
     def path(self) -> UnloadedPath:
@@ -113,7 +116,8 @@ class LegEngine:
 
     def quality(self) -> dict[str, object]:
         """Plain values about the calibration and the heading."""
-        return calibration_quality(self.alignment, self.path, self._heading.arms, self._heading.residual_sd)
+        told = calibration_quality(self.alignment, self.path, self._heading.arms, self._heading.residual_sd)
+        return told if self._quick is None else {**told, "quick_check": self._quick.told()}
 
     def update(self, grid: GridBlock) -> list[LegBlock]:
         """Angles of these rows, in order, in one or more blocks."""
@@ -191,6 +195,8 @@ class LegEngine:
                 return
         if self.alignment is None or self._slips is None:
             return
+        if self._quick is not None and not self._quick.done:
+            self._check(self._quick, rows, time_s)
         slip = self._slips.update(rows, self.alignment, self._expected_turn)
         if slip is not None:
             self._slip(slip, time_s)
@@ -204,6 +210,11 @@ class LegEngine:
         """What a neutral standing should show now, rad, and its standard deviation."""
         state = self._heading.state
         return float(NEUTRAL @ state.mean), float(np.sqrt(NEUTRAL @ state.cov @ NEUTRAL))
+
+    def _check(self, quick: QuickCheck, rows: LegRows, time_s: float) -> None:
+        """The saved calibration against a standing and a flexion."""
+        if quick.update(rows, at_rest(rows, CalibratingParameters())):
+            self._events.append(RaisedEvent(time_s, "calibration", {"quick_check": quick.told()}))
 
     def _slip(self, slip: Slip, time_s: float) -> None:
         """A sensor moved on the leg: the angles go on from the new standing, marked, and a new standing with flexions
@@ -268,6 +279,7 @@ class LegEngine:
     def use_profile(self, profile: Profile) -> None:
         """A saved calibration, from now on."""
         self.alignment, self._path = profile.alignment, TiedPath(profile.path)
+        self._quick = QuickCheck(profile)
         self._heading.align(self.alignment.thigh_axis_sd, self.alignment.shank_axis_sd)
         prior = lever_prior(self.alignment)
         self._heading.set_prior(prior if profile.arms is None else LeverPrior(profile.arms, 0.05))
@@ -289,6 +301,7 @@ def calibration_quality(
         "thigh_axis_sd_deg": values["thigh_axis_sd_deg"],
         "shank_axis_sd_deg": values["shank_axis_sd_deg"],
         "upright_sd_deg": values["upright_sd_deg"],
+        "sd_deg": values["sd_deg"],
         "unloaded_path": path.to_json() if path.known else None,
         "thigh_to_knee_m": float(np.linalg.norm(arms.first)),
         "shank_to_knee_m": float(np.linalg.norm(arms.second)),
@@ -304,6 +317,7 @@ def calibration_event(found: Calibrated, path: UnloadedPath, time_s: float) -> R
         "flexions": found.flexions,
         "thigh_axis_sd_deg": round(float(np.rad2deg(alignment.thigh_axis_sd)), 2),
         "shank_axis_sd_deg": round(float(np.rad2deg(alignment.shank_axis_sd)), 2),
+        "sd_deg": round(float(np.rad2deg(alignment.sd)), 2),
         "unloaded_path": path.to_json() if path.known else None,
     }
     return RaisedEvent(time_s, "calibration", fields)

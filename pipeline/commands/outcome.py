@@ -1,6 +1,7 @@
 """How `live`, `replay` and `process` end alike: the summary, the files in place, the page, and what is said of them."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -69,6 +70,10 @@ def complete(
     }
     files = results.finish(rows, told)
     files.append(write_report(results.folder))
+    for leg in quality.values():
+        warning = leg.get("calibration", {}).get("quick_check", {}).get("warning")
+        if warning:
+            print(f"kneetrack: {warning}", file=sys.stderr)
     return Outcome(rows, files)
 
 
