@@ -2,8 +2,8 @@
 
 A saved alignment belongs to one strapping-on. In standing both segments must be upright in its frames; in a slow
 flexion the shank must turn about the axis that it turned about when the profile was made. What differs by more than
-3 deg was mounted otherwise, or the person stands otherwise: a line says so, and the figures go into the quality. The
-profile is used as given all the same.
+3 deg (the axis by 7: one flexion tells it to about 3) was mounted otherwise, or the person stands otherwise: a line
+says so, and the figures go into the quality. The profile is used as given all the same.
 """
 
 from dataclasses import dataclass, field
@@ -33,11 +33,12 @@ FLEXION_AZIMUTH = "flexion_azimuth_deg"
 
 @dataclass(frozen=True, slots=True)
 class QuickCheckParameters:
-    """most: disagreement (rad) beyond which a line warns. rest_blocks: of the standing. lying, hanging: leans (rad) of
-    thigh, at least, and shank, at most, of a rest that is sitting. longest_blocks: of a flexion; rest: for the rest as
-    in calibrating."""
+    """most, axis_most: disagreement (rad) of a tilt, of the axis, beyond which a line warns. rest_blocks: of the
+    standing. lying, hanging: leans (rad) of thigh, at least, and shank, at most, of a rest that is sitting.
+    longest_blocks: of a flexion; rest: for the rest as in calibrating."""
 
     most: float = 3.0 * _DEG
+    axis_most: float = 7.0 * _DEG
     rest_blocks: int = 4
     lying: float = 55.0 * _DEG
     hanging: float = 30.0 * _DEG
@@ -60,13 +61,14 @@ class QuickCheck:
     @property
     def warning(self) -> str | None:
         """One line where the profile disagrees."""
-        most = float(np.rad2deg(self._p.most))
-        wrong = [f"{_NAMES[k]} {v:.1f} deg" for k, v in self.figures.items() if abs(v) > most]
+        most = {key: self._p.axis_most if key == AXIS else self._p.most for key in _NAMES}
+        wrong = [f"{_NAMES[k]} {v:.1f} deg" for k, v in self.figures.items() if abs(np.deg2rad(v)) > most[k]]
         if not wrong:
             return None
         return (
-            f"the saved calibration of the {self._profile.side} leg does not fit: {', '.join(wrong)} off (3 deg are "
-            "usual); were the sensors strapped on anew? Stand still and bend the knee 5 times without --calibration"
+            f"the saved calibration of the {self._profile.side} leg does not fit: {', '.join(wrong)} off "
+            "(up to 3 deg are usual); were the sensors strapped on anew? Then stand still and bend the knee 5 times, "
+            "without --calibration"
         )
 
     def update(self, rows: LegRows, rests: bool) -> bool:
@@ -127,7 +129,7 @@ class QuickCheck:
         if expected is None:
             expected = float(np.rad2deg(-_sign(self._profile.side) * INWARD_IN_FLEXIONS))
         found = flexion_azimuth(self._profile.alignment, axis)
-        self.figures["shank_axis_deg"] = round(float((found - expected + 180.0) % 360.0 - 180.0), 2)
+        self.figures[AXIS] = round(float((found - expected + 180.0) % 360.0 - 180.0), 2)
         self.done = True
         return True
 
@@ -143,7 +145,8 @@ def checked_quickly(rows: LegRows, rate_hz: float, profile: Profile) -> QuickChe
     return check
 
 
-_NAMES = {"thigh_tilt_deg": "thigh", "shank_tilt_deg": "shank", "shank_axis_deg": "flexion axis"}
+AXIS = "shank_axis_deg"
+_NAMES = {"thigh_tilt_deg": "thigh", "shank_tilt_deg": "shank", AXIS: "flexion axis"}
 
 
 def flexion_azimuth(alignment: Alignment, axis: Axis) -> float:
