@@ -101,7 +101,7 @@ def sensors_worn(
 
     def believed(row: int) -> tuple[float, float]:
         seen = smoothed.rows(row, 1)
-        return _neutral(seen.states[0], seen.cov[0])
+        return _neutral(seen.states[:, 0], seen.cov[:, 0])
 
     rests: Bools = resting(rows, length, p.rest)
     for number in range(-(-(begin - rows.start) // length), len(rests)):

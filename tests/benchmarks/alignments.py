@@ -12,9 +12,8 @@ import numpy as np
 
 from calibration.alignment import Alignment
 from pipeline.engine import LegEngine, LegSettings
-from pipeline.records import Side
-from pipeline.simulation.script import parse_script
 from pipeline.two_sided import analyse_leg
+from tests.benchmarks.angles.sessions import written
 from tests.benchmarks.people import FIRST_UNSEEN, RATE_HZ, SimulatedLeg, simulated_leg
 
 WAYS = {
@@ -67,8 +66,7 @@ def main() -> None:
     for way, script in WAYS.items():
         legs = []
         for seed in range(options.first, options.first + options.people):
-            side = Side.RIGHT if seed % 2 else Side.LEFT
-            legs.append(simulated_leg(seed, parse_script(script.format(side=side.value))))
+            legs.append(simulated_leg(seed, written(script)))
         for kind in ("causal", "offline"):
             errors, stated, methods = [], [], Counter[str]()
             for leg in legs:

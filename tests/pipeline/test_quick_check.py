@@ -8,9 +8,9 @@ import pytest
 from calibration.profile import Profile
 from pipeline.engine import LegEngine, LegSettings
 from pipeline.records import Segment, Side
-from pipeline.simulation.script import parse_script
 from pipeline.simulation.simulate import Slip
 from pipeline.two_sided import LegAnalysis, analyse_leg
+from tests.benchmarks.angles.sessions import written
 from tests.benchmarks.people import SimulatedLeg, simulated_leg
 
 AGAIN = "stand:5,flex:2,walk:5,stand:2"
@@ -18,7 +18,7 @@ AGAIN = "stand:5,flex:2,walk:5,stand:2"
 
 @cache
 def profile() -> Profile:
-    first = simulated_leg(103, parse_script("stand:5.5,flex:6,walk:15,stand:2"))
+    first = simulated_leg(103, written("stand:5.5,flex:6,walk:15,stand:2"))
     made = analyse_leg(first.grid, first.side, LegSettings()).profile(first.side)
     assert made is not None and made.quality["sd_deg"] > 0 and "flexion_azimuth_deg" in made.quality
     return Profile.from_json(made.to_json())
@@ -26,7 +26,7 @@ def profile() -> Profile:
 
 def later(*slips: Slip) -> SimulatedLeg:
     """The same person and sensors another time; a strap that slides before anything else is another strapping."""
-    return simulated_leg(103, parse_script(AGAIN), slips)
+    return simulated_leg(103, written(AGAIN), slips=slips)
 
 
 def analysed(leg: SimulatedLeg) -> LegAnalysis:

@@ -12,10 +12,10 @@ from pipeline.blocks import LegBlock, Status, join
 from pipeline.engine import LegEngine, LegSettings
 from pipeline.records import Segment, Side
 from pipeline.rows import RaisedEvent
-from pipeline.simulation.script import parse_script
 from pipeline.simulation.simulate import Slip as Slid
 from pipeline.slip import Slip, SlipWatch, Stance, rereferenced
 from pipeline.two_sided import analyse_leg
+from tests.benchmarks.angles.sessions import written
 from tests.benchmarks.people import SimulatedLeg, errors, simulated_leg
 
 SCRIPT = "stand:5.5,flex:6,walk:22,stand:4,walk:12,stand:4,walk:10,stand:6,flex:6,walk:14,stand:3"
@@ -27,7 +27,7 @@ NEVER = (0.0, np.radians(1.0))
 @cache
 def leg(slid: bool) -> SimulatedLeg:
     slips = [Slid(Side.RIGHT, Segment.SHANK, SLIPPED_AT_S, (7.0, 4.0, 0.0))] if slid else []
-    return simulated_leg(101, parse_script(SCRIPT), slips)
+    return simulated_leg(101, written(SCRIPT), slips=slips)
 
 
 @cache
