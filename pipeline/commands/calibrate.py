@@ -52,7 +52,7 @@ def calibrate(
         _inertial(file, side, list(sensor or []), rate, virtual)
         return
     if out is None:
-        raise BadInputError("no profile to write was named: add --out PROFILE")
+        raise typer.BadParameter("name the profile to write", param_hint="--out")
     if file is not None and file.suffix.lower() == ".json":
         _edit(file, static_valgus, out)
         return
@@ -82,7 +82,9 @@ def _inertial(file: Path | None, side: Side | None, sensors: list[str], rate_hz:
     elif len(addresses) == 1:
         calibrate_live(addresses[0], rate_hz, virtual, SensorStore())
     else:
-        raise BadInputError("one sensor at a time is laid down: name it with --sensor ADDRESS (see `kneetrack scan`)")
+        raise typer.BadParameter(
+            "one sensor at a time is laid down: name it (see `kneetrack scan`)", param_hint="--sensor"
+        )
 
 
 def _edit(file: Path, static_valgus: float | None, out: Path) -> None:
@@ -94,7 +96,7 @@ def _edit(file: Path, static_valgus: float | None, out: Path) -> None:
     except ProfileError as error:
         raise BadInputError(str(error)) from error
     if static_valgus is None:
-        raise BadInputError(f"{file} is a profile: say what to enter with --static-valgus DEG, or name a recording")
+        raise typer.BadParameter(f"{file} is a profile: say what to enter", param_hint="--static-valgus")
     _save(replace(profile, static_valgus_deg=static_valgus), out)
 
 

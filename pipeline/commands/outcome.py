@@ -60,6 +60,7 @@ def complete(
         "sensors": {
             f"{info.side} {info.segment}": {
                 "driver": info.driver,
+                "inertial_calibration": _calibrated(settings, info.id),
                 **quality.get(info.side.value, {}).get("sensors", {}).get(info.segment.value, {}),
             }
             for info in sensors
@@ -75,6 +76,12 @@ def complete(
         if warning:
             print(f"kneetrack: {warning}", file=sys.stderr)
     return Outcome(rows, files)
+
+
+def _calibrated(settings: Settings, sensor: int) -> str | None:
+    """The day of the sensor's own calibration that was used; None without one."""
+    used = settings.corrections.get(sensor)
+    return None if used is None else used.date or "date unknown"
 
 
 def versions() -> dict[str, str]:

@@ -148,10 +148,11 @@ def main() -> None:
     options = parser.parse_args()
     seeds = range(options.first, options.first + options.people)
     with ProcessPoolExecutor(options.jobs) as pool:
-        trials = [trial for some in pool.map(measure, seeds) for trial in some]
-    if options.each:
-        for trial in trials:
-            print(trial)
+        trials = []
+        for some in pool.map(measure, seeds):
+            trials += some
+            for trial in some if options.each else ():
+                print(trial, flush=True)
     report(trials)
 
 
