@@ -6,8 +6,10 @@ how far the stated angle is off; and how many alarms are raised in the same sess
 """
 
 import argparse
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -81,13 +83,13 @@ def alarms(leg: SimulatedLeg, kind: str) -> list[RaisedEvent]:
     return [event for event in events if event.fields.get("status") == "slipped"]
 
 
-def measure(seed: int) -> list[Trial]:
-    """One person without a slip and with one of each size."""
+def measure(seed: int, sizes_deg: Sequence[float], kinds: Sequence[str]) -> list[Trial]:
+    """One person with a slip of each size, 0 for none."""
     trials = []
-    for size in (0.0, *SIZES_DEG):
+    for size in sizes_deg:
         leg, slip = slipped_leg(seed, size)
         minutes = len(leg.grid) / RATE_HZ / 60.0
-        for kind in ("causal", "offline"):
+        for kind in kinds:
             told = alarms(leg, kind)
             if slip is None:
                 trials.append(Trial(seed, kind, 0.0, minutes, early=len(told)))
@@ -118,7 +120,7 @@ def measure(seed: int) -> list[Trial]:
 
 def report(trials: list[Trial]) -> None:
     """Print the tables."""
-    for kind in ("causal", "offline"):
+    for kind in dict.fromkeys(t.kind for t in trials):
         mine = [t for t in trials if t.kind == kind]
         clean = [t for t in mine if t.size_deg == 0.0]
         hours = sum(t.minutes for t in clean) / 60.0
@@ -126,6 +128,8 @@ def report(trials: list[Trial]) -> None:
         print(f"{kind}: {len(clean)} sessions without a slip, {hours:.2f} h, {false} false alarms")
         for size in SIZES_DEG:
             some = [t for t in mine if t.size_deg == size]
+            if not some:
+                continue
             found = [t for t in some if np.isfinite(t.delay_s)]
             delays = [t.delay_s for t in found] or [float("nan")]
             named = sum(t.told == t.segment for t in found)
@@ -145,11 +149,13 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=FIRST_UNSEEN, help="first seed (below 100: used for tuning)")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--each", action="store_true", help="print every trial")
+    parser.add_argument("--sizes", type=float, nargs="+", default=[0.0, *SIZES_DEG], help="deg; 0: without a slip")
+    parser.add_argument("--kinds", nargs="+", default=["causal", "offline"], choices=["causal", "offline"])
     options = parser.parse_args()
     seeds = range(options.first, options.first + options.people)
     with ProcessPoolExecutor(options.jobs) as pool:
         trials = []
-        for some in pool.map(measure, seeds):
+        for some in pool.map(partial(measure, sizes_deg=options.sizes, kinds=options.kinds), seeds):
             trials += some
             for trial in some if options.each else ():
                 print(trial, flush=True)
