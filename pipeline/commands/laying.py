@@ -5,6 +5,7 @@ rested enough are calibrated.
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import Sequence
 from datetime import date
@@ -12,8 +13,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import typer
-
 from calibration.errors import CalibrationError
 from calibration.inertial import Inertial, Rest, find_rests
 from calibration.sensor_store import SensorStore
@@ -83,7 +82,7 @@ def calibrate_recorded(file: Path, side: Side | None, wanted: Sequence[str], sto
     if not found:
         raise KneetrackError("; ".join(problems) or f"{file} holds no data to calibrate a sensor from")
     for problem in problems:
-        typer.echo(problem, err=True)
+        print(f"kneetrack: {problem}", file=sys.stderr)
 
 
 def _address(sensor: SensorInfo, file: Path) -> str:
@@ -129,7 +128,7 @@ async def _live(address: str, rate_hz: float, virtual: bool, store: SensorStore,
 
 async def guided(client: Receiver, laying: "Laying", stop: "Stop", longest_s: float = _LONGEST_S) -> SixPositions:
     """Until all sides were seen and the calibration holds."""
-    typer.echo(f"Lay the sensor still for 3 s on each of its {SIDES} sides, and turn it without haste in between.")
+    print(f"Lay the sensor still for 3 s on each of its {SIDES} sides, and turn it without haste in between.")
     told = 0
     begun = time.monotonic()
     while not stop():
@@ -139,7 +138,7 @@ async def guided(client: Receiver, laying: "Laying", stop: "Stop", longest_s: fl
         sides = laying.sides()
         if sides > told:
             told = sides
-            typer.echo(f"side {sides} of {SIDES}" + ("" if sides >= SIDES else ": now another one"))
+            print(f"side {sides} of {SIDES}" + ("" if sides >= SIDES else ": now another one"))
         if sides >= SIDES and laying.resting:
             return laying.calibration(date.today().isoformat())
         if time.monotonic() - begun > longest_s:
@@ -193,7 +192,7 @@ def _keep(found: SixPositions, store: SensorStore) -> None:
     path = store.save(i)
     turned = "" if found.gyroscope is None else f", turns wrong by {np.rad2deg(found.gyroscope.before):.1f} deg"
     left = "" if found.gyroscope is None else f" and {np.rad2deg(found.gyroscope.after):.1f} deg"
-    typer.echo(
+    print(
         f"{i.address}: {found.sides} sides; gravity was off by {100 * found.norm_before:.2f} %{turned}; now "
         f"{100 * found.norm_after:.2f} %{left}; kept in {path}"
     )
