@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+
 from calibration.errors import CalibrationError
 from calibration.inertial import Inertial, Rest, find_rests
 from calibration.sensor_store import SensorStore
