@@ -20,7 +20,7 @@ from pipeline.quaternions import conjugate, rotate
 from pipeline.records import Side
 from pipeline.simulation.person import draw_person
 from pipeline.simulation.script import Bout, everyday_script
-from pipeline.simulation.simulate import simulate
+from pipeline.simulation.simulate import Simulation, simulate
 from pipeline.smoothing import Smoothed
 from pipeline.two_sided import analyse_leg, analyse_oriented, neutrals
 
@@ -59,9 +59,19 @@ class SimulatedLeg:
 def simulated_leg(seed: int, script: list[Bout] | None = None) -> SimulatedLeg:
     """A person of that seed in an everyday session (or the script given), right leg for odd seeds, else left."""
     rng = np.random.default_rng(seed)
-    side = Side.RIGHT if seed % 2 else Side.LEFT
+    side = side_of(seed)
     person = draw_person(rng)
     result = simulate(person, script or everyday_script(rng, sides=(side,)), rng, sides=(side,), rate_hz=RATE_HZ)
+    return leg_of(result, seed, side)
+
+
+def side_of(seed: int) -> Side:
+    """The leg that is looked at."""
+    return Side.RIGHT if seed % 2 else Side.LEFT
+
+
+def leg_of(result: Simulation, seed: int, side: Side) -> SimulatedLeg:
+    """One leg of a simulated session."""
     table = result.table(side)
     time = table["time_s"].to_numpy()
     index = np.arange(int(np.ceil(time[0] * RATE_HZ)), int(np.floor(time[-1] * RATE_HZ)))
