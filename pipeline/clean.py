@@ -17,6 +17,7 @@ import numpy as np
 
 from pipeline.blocks import Activity, Bools, Floats, LegBlock
 from pipeline.errors import BadInputError
+from pipeline.rows import StepRow
 
 _KNOTS_DEG = (0.0, 15.0, 30.0, 45.0, 60.0, 75.0, 90.0, 105.0)
 _NEAR_DEG = 10.0
@@ -124,6 +125,18 @@ def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(value)
     return float(value)
+
+
+def guided_pieces(block: LegBlock, steps: Sequence[StepRow]) -> list[tuple[Activity, LegBlock, Bools]]:
+    """Of each step or repetition (of this leg) its rows and which are loaded: contact to toe-off, if any."""
+    pieces = []
+    for step in steps:
+        first, last = (round(t * block.rate_hz) - block.start for t in (step.start_s, step.end_s))
+        piece = block.cut(max(first, 0), max(last, 0))
+        contact = step.toe_off_s - step.stance_s if isfinite(step.stance_s) else step.start_s
+        toe_off = step.toe_off_s if isfinite(step.toe_off_s) else step.end_s
+        pieces.append((Activity[step.activity.upper()], piece, (piece.time_s >= contact) & (piece.time_s <= toe_off)))
+    return pieces
 
 
 def learn_clean(

@@ -58,7 +58,7 @@ def process(
         if sum(len(g) for g in grids[side]) < LEAST_S * (intake.rate_hz or 100.0):
             raise BadInputError(f"the {side} leg has less than {LEAST_S:g} s of data: too short to analyse")
         leg = analyse_leg(join(grids[side]), side, settings.leg(side))
-        moved = analyse(side, leg.block, settings.activity)
+        moved = analyse(side, leg.block, settings.activity, settings.movement(side))
         update.legs.append(LegResult(side, leg.block, moved.activity))
         update.steps.extend(moved.steps)
         update.episodes.extend(moved.episodes)

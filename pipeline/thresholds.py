@@ -5,7 +5,7 @@ squats of six people, in which one threshold of 6 to 7.5 deg told cued valgus fr
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -77,6 +77,21 @@ class Thresholds:
     def of(self, side: Side) -> ValgusParameters:
         """How a leg is judged."""
         return self.legs[side]
+
+    def told(self, sides: Iterable[str]) -> dict[str, Any]:
+        """JSON values for the summary: the thresholds of these legs, and whose clean movement they stand on."""
+        return {side: _told(self.legs[Side(side)]) for side in sides}
+
+
+def _told(p: ValgusParameters) -> dict[str, Any]:
+    usual = population_reference()
+    own = [a.label for a, curve in p.clean.curves.items() if curve != usual.curves.get(a)]
+    limits = {"all": p.limits} | {activity.label: limits for activity, limits in p.by_activity.items()}
+    return {
+        **{name: {label: list(getattr(one, name)) for label, one in limits.items()} for name in _LIMITS},
+        **{name: getattr(p, name) for name in _NUMBERS},
+        "clean_reference_own": own,
+    }
 
 
 def load_thresholds(path: Path) -> Thresholds:

@@ -7,7 +7,10 @@ from calibration.profile import Profile, ProfileError, load_profile
 from pipeline.errors import BadInputError
 from pipeline.files.recording import Recorded
 from pipeline.records import SensorInfo, Side
+from pipeline.thresholds import Thresholds, load_thresholds, read_thresholds
 
+THRESHOLDS = "thresholds"
+"""The meta key that holds the thresholds profile of a session, as TOML."""
 GIVEN = "given"
 """The value of the meta key `calibration` of a session that was made with a saved profile."""
 
@@ -43,6 +46,13 @@ def recorded_profiles(recording: Recorded, name: str) -> dict[Side, Profile]:
         return {side: Profile.from_json(values, name) for side, values in recording.profiles.items()}
     except ProfileError as error:
         raise BadInputError(str(error)) from error
+
+
+def thresholds_of(recording: Recorded, asked: Path | None, name: str) -> Thresholds:
+    """As the call says, else as the session was made, else the defaults."""
+    if asked is not None:
+        return load_thresholds(asked)
+    return read_thresholds(recording.meta.get(THRESHOLDS, ""), f"{name}, its recorded thresholds")
 
 
 def filter_of(recording: Recorded, asked: str | None) -> str:

@@ -16,6 +16,7 @@ from pipeline.commands.options import (
     FilterOption,
     OrientationsOption,
     SideOption,
+    ThresholdsOption,
     expanded,
 )
 from pipeline.commands.stopping import Stopping
@@ -44,6 +45,7 @@ def replay(
     calibration: CalibrationOption = None,
     orientations: OrientationsOption = False,
     filter_: FilterOption = None,
+    thresholds: ThresholdsOption = None,
 ) -> None:
     """Play recordings through the live engine: the same angles, steps and episodes as in the live session.
 
@@ -56,7 +58,7 @@ def replay(
         groups = grouped(expanded(files))
         for group in groups:
             folder = out if out is None or len(groups) == 1 else out / group[0].stem
-            _replay(group, folder, factor, stop, (side, list(calibration or []), orientations, filter_))
+            _replay(group, folder, factor, stop, (side, list(calibration or []), orientations, filter_, thresholds))
             if stop.asked:
                 break
 
@@ -79,21 +81,22 @@ def _replay(
     folder: Path | None,
     factor: float,
     stop: Stopping,
-    options: tuple[Side | None, list[Path], bool, Filter | None],
+    options: tuple[Side | None, list[Path], bool, Filter | None, Path | None],
 ) -> None:
     from rich.console import Console
 
-    from pipeline.commands.inputs import filter_of, load_profiles, recorded_profiles, sensors_of
+    from pipeline.commands.inputs import filter_of, load_profiles, recorded_profiles, sensors_of, thresholds_of
     from pipeline.commands.outcome import complete
     from pipeline.commands.progress import bar
     from pipeline.files.opening import open_recording
     from pipeline.files.results import ResultsWriter
+    from pipeline.screens.session_notes import session_notes
     from pipeline.screens.terminal import file_list, screen, summary_table
     from pipeline.screens.view import Tally, View, sensor_views
     from pipeline.session import Session, Settings
     from pipeline.summary import Summary
 
-    side, calibration, orientations, filter_ = options
+    side, calibration, orientations, filter_, thresholds = options
     name = str(source[0])
     console = Console()
     with ExitStack() as stack:
@@ -103,8 +106,11 @@ def _replay(
         paced = math.isfinite(factor)
         rows_at_once = 1 if paced else _BATCH_ROWS
         given = load_profiles(calibration)
-        settings = Settings(filter=filter_of(recording, filter_), profiles=given, min_rows=rows_at_once)
-        session, summary = Session(sensors, settings), Summary()
+        judged = thresholds_of(recording, thresholds, name)
+        settings = Settings(
+            filter=filter_of(recording, filter_), profiles=given, thresholds=judged, min_rows=rows_at_once
+        )
+        session, summary = Session(sensors, settings), Summary(prescription=judged.prescription)
         tally = Tally([sensor.side for sensor in sensors])
         results = None
         if folder is not None:
@@ -134,6 +140,7 @@ def _replay(
                     table.show(view)
         if results is None:
             console.print(summary_table(summary.rows()))
+            console.print(session_notes(summary.extras()))
             return
         outcome = complete(
             results,
@@ -146,6 +153,7 @@ def _replay(
             recording=recording.meta,
         )
     console.print(summary_table(outcome.rows))
+    console.print(session_notes(outcome.extras))
     console.print(file_list(results.folder, outcome.files), soft_wrap=True)
 
 
