@@ -1,7 +1,8 @@
 """Exercise sets: rows of repetitions of one kind, what was prescribed, and what each set came to.
 
-A set is over when another exercise begins, after a walk, or after a long pause. Of each: repetitions, tempo, depth,
-how many were clean and how many held a valgus episode. In lunges and step-ups also the forward lean of the loaded
+A set is over when another exercise begins, after a walk, or after a long pause. A single repetition of another kind
+amid a set is taken for one that was called by the wrong name, and counts. Of each set: repetitions, tempo, depth, how
+many were clean and how many held a valgus episode. In lunges and step-ups also the forward lean of the loaded
 shank: where it is larger than `toes_lean_deg`, the knee stands in front of the toes.
 """
 
@@ -49,6 +50,8 @@ class Prescription:
 class SetParameters:
     """pause_s: a longer pause ends a set. fewest: repetitions that make a set. walk: so many steps of gait end it.
 
+    settled: after so many repetitions of one kind a single one of another is taken for one of them.
+
     toes_lean_deg: the knee is above the tip of the toes. With Winter's proportions (foot 0.152 of the height, shank
     0.246, a quarter of the foot behind the ankle) it is asin(0.75 * 0.152 / 0.246) = 27.6 deg, whatever the height.
     rear_lean_deg: a shank that leans more is the rear one of a lunge, and not looked at.
@@ -57,6 +60,7 @@ class SetParameters:
     pause_s: float = 12.0
     fewest: int = 2
     walk: int = 3
+    settled: int = 3
     toes_lean_deg: float = 27.6
     rear_lean_deg: float = 60.0
 
@@ -110,16 +114,30 @@ class SetFinder:
         self._activity = Activity.OTHER
         self._collapsed: set[int] = set()
         self._steps = 0
+        self._odd: tuple[Activity, StepRow] | None = None
 
     def row(self, activity: Activity, row: StepRow) -> ExerciseSet | None:
         """The next step or repetition."""
         if activity not in EXERCISES:
             self._steps += activity in _WALKED
             return self.finish() if self._steps >= self.parameters.walk else None
-        over = None
-        pause = row.start_s - self._rows[-1].end_s if self._rows else 0.0
-        if self._rows and (activity is not self._activity or pause > self.parameters.pause_s):
+        p, over = self.parameters, None
+        last = self._odd[1] if self._odd is not None else self._rows[-1] if self._rows else row
+        paused = row.start_s - last.end_s > p.pause_s
+        if self._rows and activity is not self._activity and not paused and self._odd is None:
+            if len(self._rows) >= p.settled:
+                self._odd = activity, row
+                self._steps = 0
+                return None
             over = self.finish()
+        elif self._odd is not None and activity is self._activity and not paused:
+            self._rows.append(self._odd[1])
+            self._odd = None
+        elif self._rows and (activity is not self._activity or paused):
+            odd = self._odd
+            over = self.finish()
+            if odd is not None and odd[0] is activity and not paused:
+                self._rows.append(odd[1])
         self._activity = activity
         self._rows.append(row)
         self._steps = 0
@@ -132,16 +150,20 @@ class SetFinder:
     @property
     def over_s(self) -> float:
         """When the set in progress is over unless another repetition comes; infinite without one."""
-        return self._rows[-1].end_s + self.parameters.pause_s if self._rows else inf
+        last = self._odd[1] if self._odd is not None else self._rows[-1] if self._rows else None
+        return last.end_s + self.parameters.pause_s if last is not None else inf
 
     def finish(self) -> ExerciseSet | None:
         """The set in progress, which ends here."""
         rows, collapsed = self._rows, self._collapsed
-        self._rows, self._collapsed, self._steps = [], set(), 0
+        self._rows, self._steps, self._odd = [], 0, None
         p = self.parameters
+        own = {r.index for r in rows}
+        # What fell after the set belongs to the next one.
+        self._collapsed = {index for index in collapsed if own and index > max(own)}
         if len(rows) < p.fewest:
             return None
-        fallen = len(collapsed & {r.index for r in rows})
+        fallen = len(collapsed & own)
         tempo, tempo_sd = _mean_sd([r.end_s - r.start_s for r in rows])
         depth, depth_sd = _mean_sd([r.peak_flexion_deg for r in rows])
         leans = [r.shank_lean_deg for r in rows if r.shank_lean_deg < p.rear_lean_deg]

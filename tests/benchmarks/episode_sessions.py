@@ -15,6 +15,7 @@ from pipeline.records import Side
 from pipeline.simulation.person import draw_person
 from pipeline.simulation.script import Bout, everyday_script, with_collapses
 from pipeline.simulation.simulate import simulate
+from tests.benchmarks.episode_scores import large
 from tests.benchmarks.people import RATE_HZ, SimulatedLeg, causal, leg_of, offline, side_of
 
 EXERCISES = ("squat", "single_leg_squat", "lunge", "step_up", "step_down")
@@ -80,6 +81,9 @@ def session(seed: int, kind: str, analyse: bool = True) -> EpisodeSession:
     truth = result.leg_block(side)
     steps = result.truth_steps()
     steps = steps[steps["role"] != "free"].reset_index(drop=True)
+    collapses = result.truth_episodes()
+    peaks = [row.peak_s for row in collapses.itertuples() if large(row)]
+    steps["large"] = [any(r.start_s <= peak < r.end_s for peak in peaks) for r in steps.itertuples()]
     sets = true_sets(steps)
     guided_s = float(sets["start_s"].iloc[len(GUIDED)]) - 7.0 if kind == "exercises" else 0.0
     return EpisodeSession(
@@ -89,7 +93,7 @@ def session(seed: int, kind: str, analyse: bool = True) -> EpisodeSession:
         guided_s,
         truth,
         steps,
-        result.truth_episodes(),
+        collapses,
         sets,
         offline(leg) if analyse else truth,
         causal(leg) if analyse else truth,
@@ -109,5 +113,6 @@ def true_sets(steps: pd.DataFrame) -> pd.DataFrame:
             "end_s": groups["end_s"].max(),
             "repetitions": groups.size(),
             "collapsed": groups["collapsed"].sum(),
+            "large": groups["large"].sum(),
         }
     ).reset_index(drop=True)
