@@ -227,13 +227,13 @@ class Summary:
         said = []
         for (side, activity), steps in sorted(self._steps.items()):
             known = len(_finite(s.peak_abduction_deg for s in steps))
-            what = "repetitions" if activity in EXERCISES or activity is Activity.SIT_TO_STAND else "steps"
+            what = "repetition" if activity in EXERCISES or activity is Activity.SIT_TO_STAND else "step"
             name = f"{side} {activity.label.replace('_', ' ')}"
             if known < p.fewest:
                 of = "" if known == len(steps) else f" with known angles, of {len(steps)}"
-                said.append(f"{name}: {known} {what}{of}; means need {p.fewest}")
+                said.append(f"{name}: {known} {what}{'' if known == 1 else 's'}{of}; means need {p.fewest}")
             elif len(steps) < p.fewest_thirds:
-                said.append(f"{name}: {len(steps)} {what}; a comparison of beginning and end needs {p.fewest_thirds}")
+                said.append(f"{name}: {len(steps)} {what}s; a comparison of beginning and end needs {p.fewest_thirds}")
         return said
 
     def _worst(self) -> list[dict[str, object]]:

@@ -148,9 +148,9 @@ def test_too_little_is_told_in_words() -> None:
     summary.add(Update(steps=[step(0, 3.0, side="left")]))
     extras = summary.extras()
     assert extras["too_little"] == [
-        "left walking: 1 steps; means need 5",
+        "left walking: 1 step; means need 5",
         "right walking: 7 steps; a comparison of beginning and end needs 12",
-        "right squat: 1 repetitions with known angles, of 6; means need 5",
+        "right squat: 1 repetition with known angles, of 6; means need 5",
     ]
     assert extras["thirds"] == []
     (difference,) = extras["left_right"]
