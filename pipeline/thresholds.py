@@ -45,7 +45,8 @@ class ValgusParameters:
     limits: for every activity; by_activity: where it differs. shortest_s: least time above. hysteresis_deg: below the
     threshold by so much ends it, for release_s. sd_factor: how many standard deviations a value must stand above zero.
     driver_deg: least turn above the usual that tells the driver. final_s: longest wait for the step to be over.
-    sd_scale: what the estimate's standard deviations are multiplied by for the confidence. clean: the reference.
+    support_share, support_sd: abduction counts where medial collapse is above this share of it, give or take so many
+    standard deviations (see valgus.py). clean: the reference.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -56,7 +57,8 @@ class ValgusParameters:
     sd_factor: float = 2.0
     driver_deg: float = 4.0
     final_s: float = 6.0
-    sd_scale: float = 1.0
+    support_share: float = 0.3
+    support_sd: float = 1.5
     clean: CleanReference = field(default_factory=population_reference)
 
     def of(self, activity: Activity) -> Limits:

@@ -6,6 +6,11 @@ threshold, and above twice its own standard deviation, for at least 100 ms of a 
 below their thresholds less a hysteresis, the foot leaves the ground, or the angles are no longer valid. The driver is
 told from what changed since contact (or the start of the repetition); see driver.py.
 
+A wrong relative heading shows as abduction in a bent knee, but not in the medial tilts, which need gravity only. Knee
+abduction e under a shank that leans by L does show there: medial collapse rises by e cos(L) - r sin(L), with a tibia
+that turns in by r, at most about as much as the knee abducts. So abduction counts only where medial collapse stands
+above 0.3 of it, give or take 1.5 standard deviations: what contradicts gravity is an error, not an episode.
+
 The cue is raised at once with the provisional activity's thresholds and clean curve; the row waits for the step or
 repetition to be over and takes its final ones: an episode that is none under these is withdrawn, by a second
 `episode_end`. Confidence is the probability that the threshold over the clean movement was truly exceeded, for normal
@@ -14,7 +19,7 @@ errors of the estimate and of the clean reference (the spread of clean movement 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import degrees, erf, inf, isfinite, nan, radians, sqrt
+from math import degrees, erf, hypot, inf, isfinite, nan, radians, sqrt
 
 from pipeline.blocks import Activity, LegBlock
 from pipeline.driver import UsualTurns, changes, driver
@@ -148,9 +153,15 @@ class ValgusWatch:
         return finished, events
 
     def _over(self, k: int, rows: WatchRows, activity: Activity) -> tuple[float, float]:
-        """Excess and collapse above clean, deg."""
+        """Excess and collapse above clean, deg; no excess where medial collapse contradicts it."""
         clean_excess, clean_collapse = self.parameters.clean.of(activity).at(degrees(rows.flexion[k]))
-        return degrees(rows.excess[k]) - clean_excess, degrees(rows.collapse[k]) - clean_collapse
+        excess, collapse = degrees(rows.excess[k]) - clean_excess, degrees(rows.collapse[k]) - clean_collapse
+        p = self.parameters
+        if collapse < p.support_share * excess:
+            sd = self._unsure(activity, rows.flexion[k], rows.excess_sd[k], rows.collapse_sd[k])[1]
+            if not collapse + p.support_sd * sd > p.support_share * excess:
+                excess = 0.0
+        return excess, collapse
 
     def _begin(self, row: int, k: int, rows: WatchRows) -> None:
         activity = Activity(rows.codes[k])
@@ -206,10 +217,7 @@ class ValgusWatch:
     def _unsure(self, activity: Activity, flexion: float, excess_sd: float, collapse_sd: float) -> tuple[float, float]:
         """Standard deviations (deg) of both measures above the clean movement; arguments rad."""
         clean = self.parameters.clean.of(activity).sd_at(degrees(flexion))
-        scale = self.parameters.sd_scale
-        return sqrt((scale * degrees(excess_sd)) ** 2 + clean[0] ** 2), sqrt(
-            (scale * degrees(collapse_sd)) ** 2 + clean[1] ** 2
-        )
+        return hypot(degrees(excess_sd), clean[0]), hypot(degrees(collapse_sd), clean[1])
 
     def _close(self, episode: _Episode, end: float, row: int, events: list[tuple[int, RaisedEvent]]) -> None:
         self._now = None

@@ -1,8 +1,8 @@
 """Sessions in which episodes are judged: everyday movement, and exercise sets after a few guided clean repetitions.
 
-Everything that a therapist would see happens in the exercise session: after the calibration a few slow, clean
-repetitions of each exercise, some clean walking and stairs; then sets of eight to twelve with pauses between them, a
-quarter of the repetitions collapsing, by all the ways in which the simulator's legs can.
+Everything that a therapist would see happens in the exercise session: after the calibration some clean walking and
+stairs and a few slow, clean repetitions of each exercise; then one or two sets of eight to twelve of three exercises
+with pauses between them, a quarter of the repetitions collapsing, by all the ways in which the simulator's legs can.
 """
 
 from dataclasses import dataclass, replace
@@ -54,8 +54,8 @@ def exercise_script(rng: np.random.Generator, side: Side) -> list[Bout]:
     for what in GUIDED:
         script += [Bout("stand", 3.0), Bout(what, 3, lead=side, speed=0.8)]
     script.append(Bout("stand", 14.0))
-    for k in rng.permutation(len(EXERCISES)):
-        for _ in range(int(rng.integers(1, 4))):
+    for k in rng.permutation(len(EXERCISES))[:3]:
+        for _ in range(int(rng.integers(1, 3))):
             bout = Bout(EXERCISES[int(k)], int(rng.integers(8, 13)), lead=side)
             script += [_smaller(with_collapses(bout, rng, 0.25, (side,)), rng)]
             script += [Bout("stand", float(rng.uniform(15.0, 30.0)))]
@@ -75,7 +75,7 @@ def session(seed: int, kind: str, analyse: bool = True) -> EpisodeSession:
     rng = np.random.default_rng([seed, KINDS.index(kind)])
     side = side_of(seed)
     person = draw_person(np.random.default_rng(seed))
-    script = exercise_script(rng, side) if kind == "exercises" else everyday_script(rng, sides=(side,))
+    script = exercise_script(rng, side) if kind == "exercises" else everyday_script(rng, sides=(side,), walk_s=25.0)
     result = simulate(person, script, rng, sides=(side,), rate_hz=RATE_HZ)
     leg: SimulatedLeg = leg_of(result, seed, side)
     truth = result.leg_block(side)

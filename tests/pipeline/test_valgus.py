@@ -31,6 +31,12 @@ def hump(n: int, begin: int, end: int, size_deg: float) -> Floats:
     return values
 
 
+def abducting(n: int, begin: int, end: int, size_deg: float, **columns: Floats) -> LegBlock:
+    """A knee that abducts; seen from the front it collapses by half of that."""
+    excess = hump(n, begin, end, size_deg)
+    return leg(n, excess=excess, **({"collapse": 0.5 * excess} | columns))
+
+
 def watch(
     block: LegBlock,
     judged: Floats | None = None,
@@ -61,7 +67,7 @@ def watch(
 
 def test_an_episode_has_the_place_size_and_measure_of_what_made_it() -> None:
     excess = hump(400, 100, 160, 9.0)
-    block = leg(400, excess=excess, abduction=excess + 0.05, flexion=np.full(400, 0.5))
+    block = leg(400, excess=excess, abduction=excess + 0.05, collapse=0.5 * excess, flexion=np.full(400, 0.5))
     unit = JudgedUnit(Activity.WALKING, 3, 60.0, 200.0, 205)
     (episode,), events = watch(block, units=[unit])
     assert (episode.start_s, episode.end_s) == (1.0, 1.6)
@@ -82,12 +88,23 @@ def test_the_cue_comes_a_tenth_of_a_second_after_the_threshold() -> None:
 
 @pytest.mark.parametrize(("size_deg", "severity"), [(5.5, "notice"), (8.5, "marked"), (10.5, "strong")])
 def test_severity_by_size(size_deg: float, severity: str) -> None:
-    (episode,), _ = watch(leg(300, excess=hump(300, 100, 150, size_deg)))
+    (episode,), _ = watch(abducting(300, 100, 150, size_deg))
     assert episode.severity == severity
 
 
+def test_abduction_that_gravity_contradicts_is_an_error_of_the_heading() -> None:
+    """Fifteen degrees of abduction in a bent knee whose segments do not tilt, and the same with the tilt of a collapse
+    of a knee that also turns inward: 15 (cos 30 - 0.9 sin 30) = 6.2 deg."""
+    bent = np.full(300, math.radians(60.0))
+    excess = hump(300, 100, 160, 15.0)
+    walking = watch(leg(300, excess=excess, flexion=bent, collapse_sd=np.full(300, np.radians(1.5))))
+    assert walking == ([], [])
+    (found,), _ = watch(leg(300, excess=excess, flexion=bent, collapse=hump(300, 100, 160, 6.2)))
+    assert (found.measure, found.severity) == ("abduction", "strong")
+
+
 def test_both_measures_at_once() -> None:
-    block = leg(300, excess=hump(300, 100, 150, 7.0), collapse=hump(300, 110, 150, 9.0))
+    block = abducting(300, 100, 150, 7.0, collapse=hump(300, 110, 150, 9.0))
     (episode,), _ = watch(block)
     assert episode.measure == "both"
 
@@ -95,9 +112,9 @@ def test_both_measures_at_once() -> None:
 @pytest.mark.parametrize(
     "block",
     [
-        leg(300, excess=hump(300, 100, 150, 4.0)),
-        leg(300, excess=hump(300, 100, 109, 12.0)),
-        leg(300, excess=hump(300, 100, 150, 7.0), excess_sd=np.full(300, np.radians(4.0))),
+        abducting(300, 100, 150, 4.0),
+        abducting(300, 100, 109, 12.0),
+        abducting(300, 100, 150, 7.0, excess_sd=np.full(300, np.radians(4.0))),
         leg(300, excess=np.full(300, np.nan), collapse=np.full(300, np.nan)),
     ],
     ids=["too small", "too short", "within its own uncertainty", "unknown"],
@@ -108,42 +125,42 @@ def test_no_episode(block: LegBlock) -> None:
 
 @pytest.mark.parametrize("activity", [Activity.STANDING, Activity.SITTING])
 def test_rest_is_not_judged(activity: Activity) -> None:
-    assert watch(leg(300, excess=hump(300, 100, 200, 12.0)), activity=activity) == ([], [])
+    assert watch(abducting(300, 100, 200, 12.0), activity=activity) == ([], [])
 
 
 def test_nothing_in_an_unloaded_or_invalid_phase() -> None:
-    block = leg(300, excess=hump(300, 100, 150, 12.0))
+    block = abducting(300, 100, 150, 12.0)
     judged = np.ones(300, dtype=bool)
     judged[95:155] = False
     assert watch(block, judged) == ([], [])
 
 
 def test_what_began_before_the_contact_counts_from_the_contact() -> None:
-    (episode,), _ = watch(leg(300, excess=hump(300, 100, 180, 9.0)), since=140.0)
+    (episode,), _ = watch(abducting(300, 100, 180, 9.0), since=140.0)
     assert episode.start_s == pytest.approx(1.4)
 
 
 def test_it_ends_where_the_foot_left_the_ground() -> None:
     judged = np.ones(300, dtype=bool)
     judged[150:] = False
-    (episode,), _ = watch(leg(300, excess=hump(300, 100, 200, 9.0)), judged)
+    (episode,), _ = watch(abducting(300, 100, 200, 9.0), judged)
     assert episode.end_s == pytest.approx(1.5)
 
 
 def test_a_dip_within_the_hysteresis_does_not_part_an_episode() -> None:
     excess = hump(300, 100, 170, 7.0)
     excess[130:140] = np.radians(4.2)
-    assert len(watch(leg(300, excess=excess))[0]) == 1
+    assert len(watch(leg(300, excess=excess, collapse=0.5 * excess))[0]) == 1
     excess[130:140] = np.radians(1.0)
-    assert len(watch(leg(300, excess=excess))[0]) == 2
+    assert len(watch(leg(300, excess=excess, collapse=0.5 * excess))[0]) == 2
 
 
 def test_confidence_is_the_chance_that_the_threshold_was_exceeded() -> None:
     certain = ValgusParameters(clean=CleanReference({Activity.OTHER: CleanCurve(excess_sd_deg=(0.0,))}))
-    at_threshold = leg(300, excess=hump(300, 100, 150, 5.01), excess_sd=np.full(300, np.radians(2.0)))
+    at_threshold = abducting(300, 100, 150, 5.01, excess_sd=np.full(300, np.radians(2.0)))
     (even,), _ = watch(at_threshold, parameters=certain)
     assert even.confidence == pytest.approx(0.5, abs=0.01)
-    one_sd = leg(300, excess=hump(300, 100, 150, 7.0), excess_sd=np.full(300, np.radians(2.0)))
+    one_sd = abducting(300, 100, 150, 7.0, excess_sd=np.full(300, np.radians(2.0)))
     (sure,), _ = watch(one_sd, parameters=certain)
     assert sure.confidence == pytest.approx(0.841, abs=0.01)
 
@@ -158,7 +175,7 @@ def test_a_clean_reference_that_is_unsure_makes_the_confidence_smaller() -> None
 def test_the_final_activity_judges_with_its_own_thresholds() -> None:
     strict = ValgusParameters(by_activity={Activity.SQUAT: Limits(excess_deg=(4.0, 5.0, 6.0))})
     unit = JudgedUnit(Activity.SQUAT, 0, 50.0, 200.0, 210)
-    (episode,), events = watch(leg(300, excess=hump(300, 100, 150, 7.0)), units=[unit], parameters=strict)
+    (episode,), events = watch(abducting(300, 100, 150, 7.0), units=[unit], parameters=strict)
     assert (episode.activity_at_onset, episode.activity, episode.severity) == ("walking", "squat", "strong")
     assert events[0].fields["severity"] == "notice"
 
@@ -219,7 +236,7 @@ def test_a_clean_squat_of_the_population_turns_the_knee_out_as_the_shank_leans()
 def test_an_episode_that_the_final_activity_does_not_confirm_is_withdrawn() -> None:
     lenient = ValgusParameters(by_activity={Activity.SQUAT: Limits(excess_deg=(9.0, 10.0, 11.0))})
     unit = JudgedUnit(Activity.SQUAT, 0, 50.0, 200.0, 210)
-    episodes, events = watch(leg(300, excess=hump(300, 100, 150, 7.0)), units=[unit], parameters=lenient)
+    episodes, events = watch(abducting(300, 100, 150, 7.0), units=[unit], parameters=lenient)
     assert episodes == []
     assert [(e.kind, e.fields.get("withdrawn")) for e in events] == [
         ("episode_start", None),
@@ -247,9 +264,9 @@ def test_nothing_is_judged_on_rows_that_are_not_to_be_trusted(status: Status) ->
 
 
 def test_a_structural_valgus_is_no_episode() -> None:
-    """A knock-kneed person who walks and squats well: the calibrated angles begin at the person's own standing."""
+    """A knock-kneed person of average movement: the calibrated angles begin at the person's own standing."""
     rng = np.random.default_rng(104)
-    person = draw_person(rng)
+    person = draw_person(rng, variation=0.0)
     legs = {side: replace(one, structural_deg=9.0) for side, one in person.legs.items()}
     script = [Bout("stand", 5.0), Bout("walk", 15.0), Bout("stand", 3.0), Bout("squat", 4), Bout("stand", 2.0)]
     session = simulate(replace(person, legs=legs), script, rng)
