@@ -2,8 +2,9 @@
 
 The method. Two measures are watched, each above its clean movement at the same flexion and activity: abduction above
 the person's own unloaded path, and medial collapse (design: what valgus means). An episode is either of them above its
-threshold, and above twice its own standard deviation, for at least 100 ms of a loaded phase; it ends where both fall
-below their thresholds less a hysteresis, the foot leaves the ground, or the angles are no longer valid. The driver is
+threshold, above twice its own standard deviation, and with a confidence of at least 0.6, for at least 100 ms of a
+loaded phase; it ends where both fall below their thresholds less a hysteresis, the foot leaves the ground, or the
+angles are no longer valid. The driver is
 told from what changed since contact (or the start of the repetition); see driver.py.
 
 A wrong relative heading shows as abduction in a bent knee, but not in the medial tilts, which need gravity only. Knee
@@ -198,7 +199,9 @@ class ValgusWatch:
             return
         episode.below = 0
         self._note(episode, row, k, rows, excess, collapse)
-        if not episode.raised and row - episode.start + 1 >= self._shortest:
+        if episode.raised or row - episode.start + 1 < self._shortest:
+            return
+        if _judged(episode.top, limits)[2] >= self.parameters.least_confidence:
             episode.raised = True
             events.append((row, self._event(row, "episode_start", self._onset_fields(episode))))
 
@@ -267,7 +270,7 @@ class ValgusWatch:
         top = episode.top
         if activity is not episode.onset:
             top = self._top(block, first, activity, limits)
-            if top.excess <= limits.excess_deg[0] and top.collapse <= limits.collapse_deg[0]:
+            if _judged(top, limits)[2] < self.parameters.least_confidence:
                 values = {"side": self._side, "activity": activity.label, "withdrawn": True}
                 values |= {"start_s": round(episode.start / self._rate_hz, 4)}
                 events.append((row, self._event(row, "episode_end", values)))

@@ -65,6 +65,7 @@ def test_an_empty_profile_is_the_default() -> None:
         ("squat = 3", '"squat" must be a table'),
         ("left = 3", '"left" must be a table'),
         ("hysteresis_deg = -1", "hysteresis_deg must be a number above 0"),
+        ("least_confidence = 1.5", "least_confidence must be a number from 0 to below 1"),
         ("jumping = 3", '"jumping" is neither a threshold nor an activity'),
         ("repetitions = [12, 8]", "repetitions must be two whole numbers"),
         ("[squat]\nsets = 3", "[squat]: sets must be two whole numbers"),

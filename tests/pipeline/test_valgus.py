@@ -156,13 +156,24 @@ def test_a_dip_within_the_hysteresis_does_not_part_an_episode() -> None:
 
 
 def test_confidence_is_the_chance_that_the_threshold_was_exceeded() -> None:
-    certain = ValgusParameters(clean=CleanReference({Activity.OTHER: CleanCurve(excess_sd_deg=(0.0,))}))
-    at_threshold = abducting(300, 100, 150, 5.01, excess_sd=np.full(300, np.radians(2.0)))
-    (even,), _ = watch(at_threshold, parameters=certain)
+    certain = ValgusParameters(
+        least_confidence=0.0, clean=CleanReference({Activity.OTHER: CleanCurve(excess_sd_deg=(0.0,))})
+    )
+    two_deg = np.full(300, np.radians(2.0))
+    (even,), _ = watch(abducting(300, 100, 150, 5.01, excess_sd=two_deg), parameters=certain)
     assert even.confidence == pytest.approx(0.5, abs=0.01)
-    one_sd = abducting(300, 100, 150, 7.0, excess_sd=np.full(300, np.radians(2.0)))
-    (sure,), _ = watch(one_sd, parameters=certain)
+    (sure,), _ = watch(abducting(300, 100, 150, 7.0, excess_sd=two_deg), parameters=certain)
     assert sure.confidence == pytest.approx(0.841, abs=0.01)
+
+
+def test_what_is_too_unsure_is_no_episode() -> None:
+    """A quarter of the standard deviation above the threshold is a confidence of 0.6."""
+    two_deg = np.full(300, np.radians(2.0))
+    known = CleanReference({Activity.OTHER: CleanCurve(excess_sd_deg=(0.0,))})
+    assert watch(abducting(300, 100, 150, 5.4, excess_sd=two_deg), parameters=ValgusParameters(clean=known)) == ([], [])
+    assert (
+        len(watch(abducting(300, 100, 150, 5.6, excess_sd=two_deg), parameters=ValgusParameters(clean=known))[0]) == 1
+    )
 
 
 def test_a_clean_reference_that_is_unsure_makes_the_confidence_smaller() -> None:
