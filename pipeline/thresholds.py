@@ -130,10 +130,22 @@ def read_thresholds(text: str, where: str = "thresholds") -> Thresholds:
     try:
         both = {key: value for key, value in values.items() if key not in {"left", "right", "person"}}
         base = _parameters(both, ValgusParameters())
-        legs = {side: _parameters(_table(side.value, values.get(side.value, {})), base) for side in Side}
+        legs = {side: _parameters(_of_leg(side, values.get(side.value, {})), base) for side in Side}
         return Thresholds(MappingProxyType(legs), _prescription(both), text)
     except BadInputError as error:
         raise BadInputError(f"{where}: {error}") from None
+
+
+def _of_leg(side: Side, value: object) -> Mapping[str, Any]:
+    """The table of one leg. Sets are prescribed to a person, not to a leg."""
+    leg = _table(side.value, value)
+    for where, table in [(side.value, leg), *((f"{side.value}.{key}", t) for key, t in leg.items())]:
+        for name in _PRESCRIBED:
+            if isinstance(table, Mapping) and name in table:
+                raise BadInputError(
+                    f"[{where}]: {name} are prescribed for both legs: put them at the top or in [squat]"
+                )
+    return leg
 
 
 def _parameters(values: Mapping[str, Any], base: ValgusParameters) -> ValgusParameters:
