@@ -34,12 +34,12 @@ _COMPARED = (
 class SummaryParameters:
     """When there is too little, and why there.
 
-    The peaks of one person's clean steps vary by 0.5 to 1.2 deg (standard deviation, in simulation). fewest: with 5 of them the mean is known to within 1.5 deg (95 %: 2.8 * 1.2 / sqrt(5)), half of
-    the smallest change that can be detected within a session, 2 to 3 deg (biomechanics notes, section 7); with 3 it
-    would be 3 deg. fewest_p95: below 20 values a 95th percentile is but a guess beyond the second largest.
-    fewest_thirds: with 12, thirds of 4, a difference of 2 deg stands out of chance (1.96 * 1.2 * sqrt(2 / 4) = 1.7).
-    detectable_deg: a smaller difference is none. plenty: from here on numbers cost no quality. worst: how many worst
-    steps are listed.
+    The peaks of one person's clean steps vary by 0.5 to 1.2 deg (standard deviation, in simulation). fewest: with 5 of
+    them the mean is known to within 1.5 deg (95 %: 2.8 * 1.2 / sqrt(5)), half of the smallest change that can be
+    detected within a session, 2 to 3 deg (biomechanics notes, section 7); with 3 it would be 3 deg. fewest_p95: below
+    20 values a 95th percentile is but a guess beyond the second largest. fewest_thirds: with 12, thirds of 4, a
+    difference of 2 deg stands out of chance (1.96 * 1.2 * sqrt(2 / 4) = 1.7). detectable_deg: a smaller difference is
+    none. plenty: from here on numbers cost no quality. worst: how many worst steps are listed.
     """
 
     fewest: int = 5
