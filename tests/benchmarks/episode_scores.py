@@ -24,11 +24,13 @@ def large(row: "pd.core.frame.Row") -> bool:  # type: ignore[name-defined]
 
 @dataclass
 class Score:
-    """collapses: by (kind/driver, found). measures: by (kind/driver, measure). confidences: (value, truly above the
+    """large_blind: large collapses missed where there were no valid angles (live, the calibration takes half a minute).
+    collapses: by (kind/driver, found). measures: by (kind/driver, measure). confidences: (value, truly above the
     threshold, injected). late_s: cues after the rule was fulfilled. changed: what the final activity altered."""
 
     large: int = 0
     large_found: int = 0
+    large_blind: int = 0
     small: int = 0
     small_found: int = 0
     false: int = 0
@@ -49,8 +51,10 @@ class Score:
         episodes: Sequence[EpisodeRow],
         steps: Sequence[StepRow],
         truly: Sequence[bool],
+        block: LegBlock,
     ) -> None:
-        """An episode belongs to the collapse with which it overlaps. truly: the truth was above its threshold."""
+        """An episode belongs to the collapse with which it overlaps. truly: the truth was above its threshold.
+        block: the angles that were judged."""
         used: set[int] = set()
         found_here, large_here = 0, 0
         for row in collapses.itertuples():
@@ -60,6 +64,8 @@ class Score:
             if large(row):
                 self.large += 1
                 self.large_found += bool(own)
+                rows = slice(round(row.start_s * block.rate_hz) - block.start, round(row.end_s * block.rate_hz))
+                self.large_blind += not own and float(np.mean(block.valid[rows])) < 0.5
                 self.collapses[name, bool(own)] += 1
                 large_here, found_here = large_here + 1, found_here + bool(own)
             else:
@@ -106,7 +112,8 @@ class Score:
         worst_false = max((100.0 * f / n for _, _, f, n in self.per_person.values() if n), default=0.0)
         return [
             f"large collapses found {self.large_found}/{self.large} ({_share(self.large_found, self.large)} %, worst "
-            f"person {worst_missed:.0f} %); smaller ones {self.small_found}/{self.small}",
+            f"person {worst_missed:.0f} %); {self.large_blind} of the missed had no valid angles, without them "
+            f"{_share(self.large_found, self.large - self.large_blind)} %; small ones {self.small_found}/{self.small}",
             f"false alarms {self.false} in {self.clean_steps} clean steps ({_share(self.false, self.clean_steps)} per "
             f"100, worst person {worst_false:.1f}) {dict(self.false_by) or ''}",
             f"driver right {right}/{told} ({_share(right, told)} %) of hip and foot",

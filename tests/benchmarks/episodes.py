@@ -94,7 +94,7 @@ class Totals:
         steps = [s for s in update.steps if s.start_s >= one.guided_s]
         collapses = one.collapses[one.collapses["start_s"] >= one.guided_s]
         truly = [truly_above(e, one.truth, clean, parameters) for e in episodes]
-        score.add(one.seed, collapses, episodes, steps, truly)
+        score.add(one.seed, collapses, episodes, steps, truly, one.block(way))
         if way == "replay":
             events = [e for e in update.events if e.time_s >= one.guided_s]
             score.cues(events, episodes, parameters.shortest_s)
@@ -103,7 +103,7 @@ class Totals:
         """Both kinds of session; the everyday one always with the population's clean movement."""
         parts = [self.scores["everyday", "population", way], self.scores["exercises", reference, way]]
         whole = Score()
-        for name in ("large", "large_found", "small", "small_found", "false", "clean_steps"):
+        for name in ("large", "large_found", "large_blind", "small", "small_found", "false", "clean_steps"):
             setattr(whole, name, sum(getattr(p, name) for p in parts))
         for name in ("collapses", "measures", "false_by", "drivers", "changed", "confidences", "late_s"):
             for part in parts:
