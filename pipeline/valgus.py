@@ -4,31 +4,25 @@ The method. Two measures are watched, each above its clean movement at the same 
 the person's own unloaded path, and medial collapse (design: what valgus means). An episode is either of them above its
 threshold, above twice its own standard deviation, and with a confidence of at least 0.6, for at least 100 ms of a
 loaded phase; it ends where both fall below their thresholds less a hysteresis, the foot leaves the ground, or the
-angles are no longer valid. The driver is
-told from what changed since contact (or the start of the repetition); see driver.py.
-
-A wrong relative heading shows as abduction in a bent knee, but not in the medial tilts, which need gravity only. Knee
-abduction e under a shank that leans by L does show there: medial collapse rises by e cos(L) - r sin(L), with a tibia
-that turns in by r, at most about as much as the knee abducts. So abduction counts only where medial collapse stands
-above 0.3 of it, give or take 1.5 standard deviations: what contradicts gravity is an error, not an episode.
+angles are no longer valid. What the measures amount to: above_clean.py. The driver is told from what changed since
+contact (or the start of the repetition); see driver.py.
 
 The cue is raised at once with the provisional activity's thresholds and clean curve; the row waits for the step or
 repetition to be over and takes its final ones: an episode that is none under these is withdrawn, by a second
-`episode_end`. Confidence is the probability that the threshold over the clean movement was truly exceeded, for normal
-errors of the estimate and of the clean reference (the spread of clean movement about it).
+`episode_end`.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import degrees, erf, hypot, inf, isfinite, nan, radians, sqrt
+from math import degrees, inf, isfinite, radians
 
+from pipeline.above_clean import AboveClean, Row, Top, verdict
 from pipeline.blocks import Activity, LegBlock
 from pipeline.driver import UsualTurns, changes, driver
 from pipeline.rows import EpisodeRow, RaisedEvent
 from pipeline.thresholds import Limits, ValgusParameters
 
 NOT_JUDGED = frozenset({Activity.STANDING, Activity.SITTING})
-SEVERITIES = ("notice", "marked", "strong")
 _DETAIL_S = 20.0
 """Of a longer episode only the end is looked at: earlier rows may no longer be kept."""
 
@@ -51,6 +45,10 @@ class WatchRows:
     until: list[float]
     codes: list[int]
 
+    def row(self, k: int) -> Row:
+        """The angles of one row."""
+        return Row(self.flexion[k], self.excess[k], self.collapse[k], self.excess_sd[k], self.collapse_sd[k])
+
 
 @dataclass(frozen=True, slots=True)
 class JudgedUnit:
@@ -68,24 +66,11 @@ class _Episode:
     start: float
     onset: Activity
     limits: Limits
-    top: "_Top"
+    top: Top
     end: float = inf
     raised: bool = False
     below: int = 0
     closed: int = 0
-
-
-@dataclass(slots=True)
-class _Top:
-    """The highest values above the clean movement so far, deg, how sure they are, and the row of the peak: where a
-    measure stands highest as a share of its threshold."""
-
-    ratio: float = 0.0
-    peak: int = 0
-    excess: float = -inf
-    collapse: float = -inf
-    excess_sd: float = nan
-    collapse_sd: float = nan
 
 
 class ValgusWatch:
@@ -101,6 +86,7 @@ class ValgusWatch:
     ) -> None:
         self.parameters = parameters or ValgusParameters()
         self.usual = usual or UsualTurns()
+        self._above = AboveClean(self.parameters)
         p = self.parameters
         self._side = side
         self._rate_hz = rate_hz
@@ -153,29 +139,18 @@ class ValgusWatch:
             self._finalise(self._pending.pop(0), None, row, finished, events)
         return finished, events
 
-    def _over(self, k: int, rows: WatchRows, activity: Activity) -> tuple[float, float]:
-        """Excess and collapse above clean, deg; no excess where medial collapse contradicts it."""
-        clean_excess, clean_collapse = self.parameters.clean.of(activity).at(degrees(rows.flexion[k]))
-        excess, collapse = degrees(rows.excess[k]) - clean_excess, degrees(rows.collapse[k]) - clean_collapse
-        p = self.parameters
-        if collapse < p.support_share * excess:
-            sd = self._unsure(activity, rows.flexion[k], rows.excess_sd[k], rows.collapse_sd[k])[1]
-            if not collapse + p.support_sd * sd > p.support_share * excess:
-                excess = 0.0
-        return excess, collapse
-
     def _begin(self, row: int, k: int, rows: WatchRows) -> None:
         activity = Activity(rows.codes[k])
         if activity in NOT_JUDGED:
             return
-        limits = self.parameters.of(activity)
-        excess, collapse = self._over(k, rows, activity)
+        limits, now = self.parameters.of(activity), rows.row(k)
+        excess, collapse = over = self._above.over(now, activity)
         factor = self.parameters.sd_factor
-        if excess > max(limits.excess_deg[0], factor * degrees(rows.excess_sd[k])) or collapse > max(
-            limits.collapse_deg[0], factor * degrees(rows.collapse_sd[k])
+        if excess > max(limits.excess_deg[0], factor * degrees(now.excess_sd)) or collapse > max(
+            limits.collapse_deg[0], factor * degrees(now.collapse_sd)
         ):
-            self._now = _Episode(max(float(row), rows.since[k]), activity, limits, _Top())
-            self._note(self._now, row, k, rows, excess, collapse)
+            self._now = _Episode(max(float(row), rows.since[k]), activity, limits, Top())
+            self._above.note(self._now.top, row, now, activity, over)
 
     def _follow(self, row: int, k: int, rows: WatchRows, judged: bool, events: list[tuple[int, RaisedEvent]]) -> None:
         episode = self._now
@@ -190,7 +165,8 @@ class ValgusWatch:
                 self._now = None
                 return
             episode.onset, episode.limits = activity, self.parameters.of(activity)
-        excess, collapse = self._over(k, rows, episode.onset)
+        now = rows.row(k)
+        excess, collapse = over = self._above.over(now, episode.onset)
         limits, hysteresis = episode.limits, self.parameters.hysteresis_deg
         if excess < limits.excess_deg[0] - hysteresis and collapse < limits.collapse_deg[0] - hysteresis:
             episode.below += 1
@@ -198,29 +174,12 @@ class ValgusWatch:
                 self._close(episode, float(row + 1 - episode.below), row, events)
             return
         episode.below = 0
-        self._note(episode, row, k, rows, excess, collapse)
+        self._above.note(episode.top, row, now, episode.onset, over)
         if episode.raised or row - episode.start + 1 < self._shortest:
             return
-        if _judged(episode.top, limits)[2] >= self.parameters.least_confidence:
+        if verdict(episode.top, limits)[2] >= self.parameters.least_confidence:
             episode.raised = True
             events.append((row, self._event(row, "episode_start", self._onset_fields(episode))))
-
-    def _note(self, episode: _Episode, row: int, k: int, rows: WatchRows, excess: float, collapse: float) -> None:
-        limits, top = episode.limits, episode.top
-        ratio = max(excess / limits.excess_deg[0], collapse / limits.collapse_deg[0])
-        if ratio > top.ratio:
-            top.ratio, top.peak = ratio, row
-        if excess > top.excess or collapse > top.collapse:
-            sd = self._unsure(episode.onset, rows.flexion[k], rows.excess_sd[k], rows.collapse_sd[k])
-            if excess > top.excess:
-                top.excess, top.excess_sd = excess, sd[0]
-            if collapse > top.collapse:
-                top.collapse, top.collapse_sd = collapse, sd[1]
-
-    def _unsure(self, activity: Activity, flexion: float, excess_sd: float, collapse_sd: float) -> tuple[float, float]:
-        """Standard deviations (deg) of both measures above the clean movement; arguments rad."""
-        clean = self.parameters.clean.of(activity).sd_at(degrees(flexion))
-        return hypot(degrees(excess_sd), clean[0]), hypot(degrees(collapse_sd), clean[1])
 
     def _close(self, episode: _Episode, end: float, row: int, events: list[tuple[int, RaisedEvent]]) -> None:
         self._now = None
@@ -269,14 +228,14 @@ class ValgusWatch:
         first = min(max(int(episode.start) - block.start, 0), len(block) - 1)
         top = episode.top
         if activity is not episode.onset:
-            top = self._top(block, first, activity, limits)
-            if _judged(top, limits)[2] < self.parameters.least_confidence:
+            top = self._above.top_of(block.cut(first, len(block)), activity)
+            if verdict(top, limits)[2] < self.parameters.least_confidence:
                 values = {"side": self._side, "activity": activity.label, "withdrawn": True}
                 values |= {"start_s": round(episode.start / self._rate_hz, 4)}
                 events.append((row, self._event(row, "episode_end", values)))
                 return
         at = min(max(top.peak - block.start, first), len(block) - 1)
-        measure, severity, confidence = _judged(top, limits)
+        measure, severity, confidence = verdict(top, limits)
         baseline = degrees(float(block.abduction[at] - block.excess[at]))
         if measure == "collapse":
             baseline = self.parameters.clean.of(activity).at(degrees(float(block.flexion[at])))[1]
@@ -302,18 +261,6 @@ class ValgusWatch:
         )
         finished.append((row, found))
 
-    def _top(self, block: LegBlock, first: int, activity: Activity, limits: Limits) -> _Top:
-        """The peaks of an episode judged anew, as another activity: from row `first` of the block on."""
-        part = block.cut(first, len(block))
-        n = len(part)
-        flexion, excess, collapse = part.flexion.tolist(), part.excess.tolist(), part.collapse.tolist()
-        sds = part.excess_sd.tolist(), part.collapse_sd.tolist()
-        rows = WatchRows(flexion, excess, collapse, *sds, [True] * n, [0.0] * n, [inf] * n, [int(activity)] * n)
-        episode = _Episode(float(part.start), activity, limits, _Top(peak=part.start))
-        for k in range(n):
-            self._note(episode, part.start + k, k, rows, *self._over(k, rows, activity))
-        return episode.top
-
     def _driver(self, block: LegBlock, at: int, activity: Activity, unit: JudgedUnit | None) -> str:
         turn, rotation = changes(block, at)
         whole = (unit.end - unit.begin) if unit is not None else 3.0 * at
@@ -321,7 +268,7 @@ class ValgusWatch:
         return driver(turn - usual_turn, rotation - usual_rotation, self.parameters.driver_deg)
 
     def _onset_fields(self, episode: _Episode) -> dict[str, object]:
-        measure, severity, confidence = _judged(episode.top, episode.limits)
+        measure, severity, confidence = verdict(episode.top, episode.limits)
         return {
             "side": self._side,
             "activity": episode.onset.label,
@@ -335,31 +282,6 @@ class ValgusWatch:
 
     def _event(self, row: int, kind: str, values: dict[str, object]) -> RaisedEvent:
         return RaisedEvent(row / self._rate_hz, kind, values)
-
-
-def _judged(top: _Top, limits: Limits) -> tuple[str, str, float]:
-    """Measure, severity and confidence under some thresholds."""
-    excess = sum(top.excess > limit for limit in limits.excess_deg)
-    collapse = sum(top.collapse > limit for limit in limits.collapse_deg)
-    by_ratio = top.excess / limits.excess_deg[0] >= top.collapse / limits.collapse_deg[0]
-    if excess and collapse:
-        measure = "both"
-    elif excess or (not collapse and by_ratio):
-        measure = "abduction"
-    else:
-        measure = "collapse"
-    chances = [
-        _exceeded(top.excess, limits.excess_deg[0], top.excess_sd),
-        _exceeded(top.collapse, limits.collapse_deg[0], top.collapse_sd),
-    ]
-    return measure, SEVERITIES[max(excess, collapse, 1) - 1], max(chances)
-
-
-def _exceeded(value: float, limit: float, sd: float) -> float:
-    """Probability that the truth lies above the limit, for a normal error."""
-    if not (isfinite(value) and isfinite(sd)):
-        return 0.0
-    return 0.5 * (1.0 + erf((value - limit) / (sqrt(2.0) * max(sd, 1e-6))))
 
 
 def _rounded(value: float) -> float | None:
