@@ -60,6 +60,8 @@ class Summary:
         self._episodes: dict[tuple[str, Activity], int] = {}
         self._still: dict[tuple[str, Activity], _Still] = {}
         self._sets: list[dict[str, object]] = []
+        self._cued_otherwise = 0
+        self._withdrawn = 0
 
     def add(self, update: Update) -> None:
         """What the session handed on."""
@@ -72,6 +74,7 @@ class Summary:
         for event in update.events:
             if event.kind == "set":
                 self._add_set(dict(event.fields))
+            self._withdrawn += event.kind == "episode_end" and event.fields.get("withdrawn") is True
 
     def rows(self) -> list[SummaryRow]:
         """One row per side and activity that occurred, in the order of the activities."""
@@ -92,6 +95,8 @@ class Summary:
                 "steps": sum(len(steps) for steps in self._steps.values()),
                 "episodes": sum(self._episodes.values()),
                 "sets": len(self._sets),
+                "episodes_cued_as_another_activity": self._cued_otherwise,
+                "cues_withdrawn": self._withdrawn,
             },
         }
 
@@ -113,6 +118,7 @@ class Summary:
         self._sets.append({**values, "number": len(same) + 1, "asked": [fewest, most], "in_range": in_range})
 
     def _add_episode(self, episode: EpisodeRow) -> None:
+        self._cued_otherwise += episode.activity != episode.activity_at_onset
         key = episode.side, _activity(episode.activity)
         self._episodes[key] = self._episodes.get(key, 0) + 1
 

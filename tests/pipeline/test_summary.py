@@ -120,7 +120,7 @@ def test_sides_thirds_and_worst_steps() -> None:
     assert "peak_valgus_excess_deg" in thirds["right"]["clear"]
     assert [w["index"] for w in extras["worst_steps"]] == [10, 9, 8, 11, 1]
     assert [w["start_s"] for w in extras["worst_steps"]][:2] == [11.0, 9.9]
-    assert extras["counts"] == {"steps": 24, "episodes": 0, "sets": 0}
+    assert (extras["counts"]["steps"], extras["counts"]["episodes"], extras["counts"]["sets"]) == (24, 0, 0)
     assert extras["too_little"] == []
     json.dumps(extras, allow_nan=False)
 
@@ -185,3 +185,12 @@ def test_sets_are_numbered_and_held_against_what_was_asked_for() -> None:
 def test_an_activity_with_episodes_only_has_a_row() -> None:
     row = rows_of([], [episode("squat")])["right", "squat"]
     assert (row.steps, row.episodes) == (0, 1) and row.quality == 0.0
+
+
+def test_cues_that_the_final_activity_changed_or_withdrew_are_counted() -> None:
+    summary = Summary()
+    ends = [RaisedEvent(1.0 + k, "episode_end", {"side": "right", "withdrawn": k == 1}) for k in range(3)]
+    cued = replace(episode("squat"), activity_at_onset="lunge")
+    summary.add(Update(episodes=[episode(), cued], events=ends))
+    counts = summary.extras()["counts"]
+    assert (counts["episodes"], counts["episodes_cued_as_another_activity"], counts["cues_withdrawn"]) == (2, 1, 1)
