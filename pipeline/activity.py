@@ -17,7 +17,8 @@ from pipeline.features import BendShape, StrideShape
 from pipeline.phases import FootEvent, FootEventKind, Phase
 from pipeline.repetitions import Posture
 from pipeline.rows import RaisedEvent
-from pipeline.steps import EXERCISES, GAIT, Unit, UnitKind
+from pipeline.sets import EXERCISES
+from pipeline.steps import GAIT, Unit, UnitKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,11 +35,9 @@ from pipeline.rates import NO_DELAY, CausalRates, RateParameters, two_sided_rate
 from pipeline.records import Side
 from pipeline.repetitions import BendFinder, BendParameters
 from pipeline.rows import EpisodeRow, RaisedEvent, StepRow
+from pipeline.sets import EXERCISES, ExerciseSet, SetFinder, SetParameters
 from pipeline.steps import (
-    EXERCISES,
     GAIT,
-    ExerciseSet,
-    SetFinder,
     StepParameters,
     StepUpFinder,
     StrideFinder,
@@ -64,6 +62,7 @@ class MovementParameters:
     bends: BendParameters = field(default_factory=BendParameters)
     activity: ActivityParameters = field(default_factory=ActivityParameters)
     steps: StepParameters = field(default_factory=StepParameters)
+    sets: SetParameters = field(default_factory=SetParameters)
     valgus: ValgusParameters = field(default_factory=ValgusParameters)
     settle_s: float = 0.3
 
@@ -145,7 +144,7 @@ class _Stages:
         self.bends = BendFinder(rate_hz, p.bends)
         self.strides = StrideFinder(rate_hz, p.steps)
         self.step_ups = StepUpFinder(rate_hz, p.steps)
-        self.sets = SetFinder(p.steps)
+        self.sets = SetFinder(p.sets)
         self.provisional = Provisional(rate_hz, p.activity)
         self.watch = ValgusWatch(self.side, rate_hz, self.past.span, p.valgus)
         self.loads = LoadFinder(p.activity)
@@ -328,10 +327,7 @@ class _Stages:
     def _set_event(self, row: int, over: ExerciseSet | None) -> list[tuple[int, RaisedEvent]]:
         if over is None:
             return []
-        values: dict[str, object] = {"side": self.side, "activity": over.activity.label}
-        values |= {"start_s": over.start_s, "end_s": over.end_s, "repetitions": over.repetitions}
-        values |= {"clean": over.repetitions - over.collapsed, "collapsed": over.collapsed}
-        values |= {"tempo_s": _json(over.tempo_s), "depth_deg": _json(over.depth_deg)}
+        values: dict[str, object] = {"side": self.side, **over.fields()}
         return [(row, RaisedEvent(row / self.rate_hz, "set", values))]
 
 
@@ -342,9 +338,6 @@ def _step_event(done: _Done, past: Past) -> RaisedEvent:
     elif done.unit.kind is UnitKind.STAND_UP:
         values["part"] = "up"
     is_step = done.unit.kind is UnitKind.STRIDE and done.activity not in EXERCISES
-    if not is_step:
-        lean = past.span(int(done.unit.begin), int(done.unit.end) + 1).shank_incl
-        values["shank_lean_deg"] = _json(-float(np.degrees(np.min(lean))))
     rate = past.rate_hz
     return RaisedEvent(done.unit.confirmed / rate, "step" if is_step else "repetition", values)
 

@@ -60,7 +60,7 @@ def process(
             raise BadInputError(f"the {side} leg has less than {LEAST_S:g} s of data: too short to analyse")
         grid, found = checked(join(grids[side]), side, mine)
         leg = analyse_leg(grid, side, settings.leg(side))
-        moved = analyse(side, leg.block, settings.activity)
+        moved = analyse(side, leg.block, settings.activity, settings.movement(side))
         update.legs.append(LegResult(side, leg.block, moved.activity))
         update.steps.extend(moved.steps)
         update.episodes.extend(moved.episodes)

@@ -20,10 +20,11 @@ from pipeline.engine import LegEngine, LegSettings
 from pipeline.errors import BadInputError
 from pipeline.gravity_check import GravityCheck
 from pipeline.intake import Intake, IntakeParameters
-from pipeline.movement import Movement, MovementUpdate
+from pipeline.movement import Movement, MovementParameters, MovementUpdate
 from pipeline.orientation import FILTERS, OrientationParameters
 from pipeline.records import Event, Record, SensorInfo, Side
 from pipeline.rows import EpisodeRow, RaisedEvent, StepRow
+from pipeline.thresholds import Thresholds
 from pipeline.update import LegResult, Update
 
 LEFT_RIGHT = (Side.LEFT, Side.RIGHT)
@@ -36,18 +37,24 @@ Raise = Callable[[float, str, Found], None]
 @dataclass(frozen=True, slots=True)
 class Settings:
     """filter: see pipeline/orientation.py. profiles: saved calibrations, used as given. activity: set by hand.
+    thresholds: of valgus episodes, per leg.
     corrections: of single sensors, by id. min_rows: grid rows gathered before they are handed on (1 live, more in
     replay: the same results, faster)."""
 
     filter: str = "vqf"
     profiles: Mapping[Side, Profile] = field(default_factory=dict)
     activity: Activity | None = None
+    thresholds: Thresholds = field(default_factory=Thresholds)
     corrections: Mapping[int, Inertial] = field(default_factory=dict)
     min_rows: int = 1
 
     def __post_init__(self) -> None:
         if self.filter not in FILTERS:
             raise BadInputError(f"unknown filter '{self.filter}': choose one of {', '.join(FILTERS)}")
+
+    def movement(self, side: Side) -> MovementParameters:
+        """What the movement stages of one leg need."""
+        return MovementParameters(valgus=self.thresholds.of(side))
 
     def leg(self, side: Side) -> LegSettings:
         """What the engine of one leg needs."""
@@ -150,7 +157,7 @@ class _Leg:
         self._intake = Intake(sensors, settings.corrections, IntakeParameters(min_rows=settings.min_rows))
         self._engine: LegEngine | None = None
         self._gravity: GravityCheck | None = None
-        self._movement = Movement(side, activity=settings.activity)
+        self._movement = Movement(side, settings.movement(side), settings.activity)
         self._actions: list[tuple[float, Event]] = []
         self._status: int | None = None
         self.reached_s = -np.inf

@@ -13,6 +13,7 @@ from pipeline.commands.options import (
     OrientationsOption,
     RateOption,
     SensorOption,
+    ThresholdsOption,
     VirtualOption,
 )
 from pipeline.commands.stopping import Stopping
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from calibration.profile import Profile
     from pipeline.commands.connecting import Wanted
     from pipeline.records import Side
+    from pipeline.thresholds import Thresholds
 
 RECORDING = "recording.knee"
 
@@ -42,6 +44,7 @@ def live(
     calibration: CalibrationOption = None,
     orientations: OrientationsOption = False,
     filter_: Annotated[Filter, typer.Option("--filter", help="Orientation filter.")] = Filter.VQF,
+    thresholds: ThresholdsOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The simulated person of --virtual.")] = 1,
 ) -> None:
     """Connect the sensors, calibrate, show and record the session. Ctrl-C ends it and keeps everything.
@@ -55,6 +58,7 @@ def live(
         from pipeline.commands.assigning import parse_places
         from pipeline.commands.connecting import Wanted
         from pipeline.commands.inputs import load_profiles
+        from pipeline.thresholds import Thresholds, load_thresholds
 
         folder = out or Path("sessions") / datetime.now().strftime("%Y-%m-%d_%H%M%S")
         if (folder / RECORDING).exists():
@@ -63,7 +67,8 @@ def live(
         sides = tuple(dict.fromkeys([*side.sides, *(place[0] for place in named)])) if named else side.sides
         wanted = Wanted(sides, rate, virtual, named, seed)
         profiles = load_profiles(calibration or [])
-        asyncio.run(_live(wanted, folder, seconds, profiles, orientations, filter_.value, stop))
+        judged = load_thresholds(thresholds) if thresholds is not None else Thresholds()
+        asyncio.run(_live(wanted, folder, seconds, profiles, judged, orientations, filter_.value, stop))
 
 
 async def _live(
@@ -71,6 +76,7 @@ async def _live(
     folder: Path,
     limit_s: float | None,
     profiles: "dict[Side, Profile]",
+    thresholds: "Thresholds",
     orientations: bool,
     filter_: str,
     stop: Stopping,
@@ -84,12 +90,13 @@ async def _live(
     from pipeline.commands.asking import asker
     from pipeline.commands.connecting import connected
     from pipeline.commands.corrections import META, corrections_text, stored_corrections
-    from pipeline.commands.inputs import GIVEN
+    from pipeline.commands.inputs import GIVEN, THRESHOLDS
     from pipeline.commands.outcome import complete
     from pipeline.errors import KneetrackError
     from pipeline.files.recording import RecordingWriter
     from pipeline.files.results import ResultsWriter
     from pipeline.live import LiveRun, Sinks
+    from pipeline.screens.session_notes import session_notes
     from pipeline.screens.terminal import file_list, screen, summary_table
     from pipeline.session import Session, Settings
     from pipeline.summary import Summary
@@ -101,7 +108,7 @@ async def _live(
         corrections, warnings = stored_corrections(radio.sensors)
         for line in warnings:
             print(f"kneetrack: {line}", file=sys.stderr)
-        settings = Settings(filter=filter_, corrections=corrections)
+        settings = Settings(filter=filter_, thresholds=thresholds, corrections=corrections)
         start_utc = datetime.fromtimestamp(time.time() - (time.perf_counter_ns() - radio.anchor_ns) * 1e-9, UTC)
         meta = {
             "start_utc": start_utc.isoformat(),
@@ -109,8 +116,9 @@ async def _live(
             "filter": filter_,
             "calibration": GIVEN if profiles else "",
             META: corrections_text(corrections),
+            THRESHOLDS: thresholds.text,
         }
-        session, summary = Session(radio.sensors, settings), Summary()
+        session, summary = Session(radio.sensors, settings), Summary(prescription=thresholds.prescription)
         with ExitStack() as stack:
             recorder = stack.enter_context(RecordingWriter(recording, radio.sensors, meta))
             results = stack.enter_context(ResultsWriter(folder, orientations=orientations, start_utc=start_utc))
@@ -129,6 +137,7 @@ async def _live(
             recorder.close()
             # First of all, and even where the disk refuses the results: what the person has come for.
             console.print(summary_table(summary.rows()))
+            console.print(session_notes(summary.extras()))
             for line in session.complaints():
                 print(f"kneetrack: {line}", file=sys.stderr)
             if recorder.failed:

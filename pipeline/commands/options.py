@@ -49,6 +49,14 @@ CalibrationOption = Annotated[
         help="A profile of `kneetrack calibrate`, used as given; once for each leg.",
     ),
 ]
+ThresholdsOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--thresholds",
+        metavar="FILE",
+        help="Valgus thresholds, clean movement and prescribed sets of a person (TOML).",
+    ),
+]
 FilterOption = Annotated[
     Filter | None, typer.Option("--filter", help="Orientation filter (default: the recording's, else vqf).")
 ]

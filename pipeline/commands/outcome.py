@@ -21,9 +21,10 @@ _VERSIONS = ("kneetrack", "numpy", "scipy", "vqf", "bleak")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The rows of the summary and the files of the session."""
+    """The rows of the summary, what else it says (see `Summary.extras`), and the files of the session."""
 
     rows: list[SummaryRow]
+    extras: dict[str, Any]
     files: list[Path]
 
 
@@ -49,14 +50,14 @@ def complete(
 
     Raises KneetrackError where the disk refused the results.
     """
-    rows = summary.rows()
+    rows, extras = summary.rows(), summary.extras()
     told = {
         "mode": mode,
         "calibration": {side: leg.get("calibration", {}) for side, leg in quality.items()},
         "structural_valgus_deg": {
             side: given[Side(side)].static_valgus_deg if side in given else None for side in quality
         },
-        **summary.extras(),
+        **extras,
         "sensors": {
             f"{info.side} {info.segment}": {
                 "driver": info.driver,
@@ -67,7 +68,7 @@ def complete(
         },
         "versions": versions(),
         "recorded_with": _recorded_with(recording),
-        "parameters": {"filter": settings.filter},
+        "parameters": {"filter": settings.filter, "valgus": settings.thresholds.told(sorted(quality))},
     }
     files = results.finish(rows, told)
     files.append(write_report(results.folder))
@@ -75,7 +76,7 @@ def complete(
         warning = leg.get("calibration", {}).get("quick_check", {}).get("warning")
         if warning:
             print(f"kneetrack: {warning}", file=sys.stderr)
-    return Outcome(rows, files)
+    return Outcome(rows, extras, files)
 
 
 def _calibrated(settings: Settings, sensor: int) -> str | None:

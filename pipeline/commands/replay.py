@@ -13,10 +13,10 @@ import typer
 from pipeline.commands.options import (
     CalibrationOption,
     Files,
-    Filter,
     FilterOption,
     OrientationsOption,
     SideOption,
+    ThresholdsOption,
     expanded,
 )
 from pipeline.commands.stopping import Stopping
@@ -24,6 +24,7 @@ from pipeline.records import Event, Record, Side
 
 if TYPE_CHECKING:
     from calibration.profile import Profile
+    from pipeline.commands.inputs import Asked
     from pipeline.files.recording import Recorded
     from pipeline.session import Session
     from pipeline.update import Update
@@ -45,6 +46,7 @@ def replay(
     calibration: CalibrationOption = None,
     orientations: OrientationsOption = False,
     filter_: FilterOption = None,
+    thresholds: ThresholdsOption = None,
 ) -> None:
     """Play recordings through the live engine: the same angles, steps and episodes as in the live session.
 
@@ -52,12 +54,14 @@ def replay(
     """
     factor = _factor(speed)
     with Stopping() as stop:
+        from pipeline.commands.inputs import Asked
         from pipeline.files.opening import grouped
 
+        asked = Asked(side, tuple(calibration or []), orientations, filter_, thresholds)
         groups = grouped(expanded(files))
         for group in groups:
             folder = out if out is None or len(groups) == 1 else out / group[0].stem
-            _replay(group, folder, factor, stop, (side, list(calibration or []), orientations, filter_))
+            _replay(group, folder, factor, stop, asked)
             if stop.asked:
                 break
 
@@ -80,42 +84,36 @@ def _replay(
     folder: Path | None,
     factor: float,
     stop: Stopping,
-    options: tuple[Side | None, list[Path], bool, Filter | None],
+    asked: "Asked",
 ) -> None:
     from rich.console import Console
 
-    from pipeline.commands.corrections import recorded_corrections
-    from pipeline.commands.inputs import filter_of, load_profiles, recorded_profiles, sensors_of
+    from pipeline.commands.inputs import load_profiles, recorded_profiles, sensors_of
     from pipeline.commands.outcome import complete
     from pipeline.commands.progress import bar
     from pipeline.files.opening import open_recording
     from pipeline.files.results import ResultsWriter
+    from pipeline.screens.session_notes import session_notes
     from pipeline.screens.terminal import file_list, screen, summary_table
     from pipeline.screens.view import Tally, View, sensor_views
-    from pipeline.session import Session, Settings
+    from pipeline.session import Session
     from pipeline.summary import Summary
 
-    side, calibration, orientations, filter_ = options
     name = str(source[0])
     console = Console()
     with ExitStack() as stack:
-        recording = open_recording(list(source), side)
+        recording = open_recording(list(source), asked.side)
         stack.callback(recording.close)
-        sensors = sensors_of(recording, side, name)
+        sensors = sensors_of(recording, asked.side, name)
         paced = math.isfinite(factor)
         rows_at_once = 1 if paced else _BATCH_ROWS
-        given = load_profiles(calibration)
-        settings = Settings(
-            filter=filter_of(recording, filter_),
-            profiles=given,
-            corrections=recorded_corrections(recording, name),
-            min_rows=rows_at_once,
-        )
-        session, summary = Session(sensors, settings), Summary()
+        given = load_profiles(asked.calibration)
+        settings = asked.settings(recording, name, given, rows_at_once)
+        session, summary = Session(sensors, settings), Summary(prescription=settings.thresholds.prescription)
         tally = Tally([sensor.side for sensor in sensors])
         results = None
         if folder is not None:
-            results = ResultsWriter(folder, orientations=orientations, start_utc=recording.start_utc)
+            results = ResultsWriter(folder, orientations=asked.orientations, start_utc=recording.start_utc)
             stack.enter_context(results)
 
         def view() -> View:
@@ -143,6 +141,7 @@ def _replay(
             print(f"kneetrack: {line}", file=sys.stderr)
         if results is None:
             console.print(summary_table(summary.rows()))
+            console.print(session_notes(summary.extras()))
             return
         outcome = complete(
             results,
@@ -155,6 +154,7 @@ def _replay(
             recording=recording.meta,
         )
     console.print(summary_table(outcome.rows))
+    console.print(session_notes(outcome.extras))
     console.print(file_list(results.folder, outcome.files), soft_wrap=True)
 
 
