@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.options import Filter, FilterOption, RateOption, SensorOption, SideOption, VirtualOption
+from pipeline.commands.options import (
+    Filter,
+    FilterOption,
+    PersonOption,
+    RateOption,
+    SensorOption,
+    SideOption,
+    VirtualOption,
+)
 from pipeline.errors import BadInputError, KneetrackError
 from pipeline.records import SensorInfo, Side
 
@@ -34,6 +42,7 @@ def calibrate(
     virtual: VirtualOption = False,
     rate: RateOption = 100.0,
     sensor: SensorOption = None,
+    person: PersonOption = None,
 ) -> None:
     """Write a calibration profile of one leg: stand still for 5 s, then bend the free knee slowly 5 times or more.
 
@@ -47,23 +56,27 @@ def calibrate(
         wanted = Wanted((side or Side.RIGHT,), rate, virtual, parse_places(sensor or []))
         profile, sensors = guided(wanted, filter_ or Filter.VQF)
     else:
-        profile, sensors = _recorded(file, side, filter_)
+        profile, sensors, person = _recorded(file, side, filter_, person)
     worn = {sensor.segment.value: sensor.address for sensor in sensors}
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    profile = replace(profile, static_valgus_deg=static_valgus, sensors=worn, created_utc=now)
+    profile = replace(profile, static_valgus_deg=static_valgus, sensors=worn, created_utc=now, person=person or "")
     _save(profile, out)
 
 
-def _recorded(file: Path, side: Side | None, filter_: str | None) -> "tuple[Profile, list[SensorInfo]]":
+def _recorded(
+    file: Path, side: Side | None, filter_: str | None, person: str | None
+) -> "tuple[Profile, list[SensorInfo], str | None]":
     from itertools import chain
 
     from pipeline import offline
     from pipeline.commands.inputs import filter_of, sensors_of
     from pipeline.commands.progress import bar
     from pipeline.files.opening import open_recording
+    from pipeline.person import person_of
 
     recording = open_recording(file, side)
     try:
+        person = person_of(recording.meta, person, str(file))
         sensors = sensors_of(recording, side, str(file))
         sides = sorted({sensor.side.value for sensor in sensors})
         if len(sides) > 1:
@@ -80,7 +93,7 @@ def _recorded(file: Path, side: Side | None, filter_: str | None) -> "tuple[Prof
         raise KneetrackError(
             f"{file} does not calibrate the {sides[0]} leg: record 5 s of quiet standing, then 5 slow knee flexions"
         )
-    return profile, list(sensors)
+    return profile, list(sensors), person
 
 
 def _save(profile: "Profile", out: Path) -> None:

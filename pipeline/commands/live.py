@@ -11,6 +11,7 @@ from pipeline.commands.options import (
     Filter,
     Legs,
     OrientationsOption,
+    PersonOption,
     RateOption,
     SensorOption,
     VirtualOption,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from calibration.profile import Profile
     from pipeline.commands.connecting import Wanted
     from pipeline.records import Side
+    from pipeline.start_check import Check
 
 RECORDING = "recording.knee"
 
@@ -43,6 +45,8 @@ def live(
     orientations: OrientationsOption = False,
     filter_: Annotated[Filter, typer.Option("--filter", help="Orientation filter.")] = Filter.VQF,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The simulated person of --virtual.")] = 1,
+    person: PersonOption = None,
+    check: Annotated[bool, typer.Option("--check", help="Ask first for pain, swelling and giving way.")] = False,
 ) -> None:
     """Connect the sensors, calibrate, show and record the session. Ctrl-C ends it and keeps everything.
 
@@ -55,6 +59,7 @@ def live(
         from pipeline.commands.assigning import parse_places
         from pipeline.commands.connecting import Wanted
         from pipeline.commands.inputs import load_profiles
+        from pipeline.commands.start_check import ask_check
 
         folder = out or Path("sessions") / datetime.now().strftime("%Y-%m-%d_%H%M%S")
         if (folder / RECORDING).exists():
@@ -63,7 +68,8 @@ def live(
         sides = tuple(dict.fromkeys([*side.sides, *(place[0] for place in named)])) if named else side.sides
         wanted = Wanted(sides, rate, virtual, named, seed)
         profiles = load_profiles(calibration or [])
-        asyncio.run(_live(wanted, folder, seconds, profiles, orientations, filter_.value, stop))
+        checked = ask_check() if check else None
+        asyncio.run(_live(wanted, folder, seconds, profiles, orientations, filter_.value, stop, person, checked))
 
 
 async def _live(
@@ -74,6 +80,8 @@ async def _live(
     orientations: bool,
     filter_: str,
     stop: Stopping,
+    person: str | None,
+    check: "Check | None",
 ) -> None:
     import sys
     import time
@@ -89,6 +97,7 @@ async def _live(
     from pipeline.files.recording import RecordingWriter
     from pipeline.files.results import ResultsWriter
     from pipeline.live import LiveRun, Sinks
+    from pipeline.person import KEY as PERSON
     from pipeline.screens.terminal import file_list, screen, summary_table
     from pipeline.session import Session, Settings
     from pipeline.summary import Summary
@@ -105,6 +114,8 @@ async def _live(
             "filter": filter_,
             "calibration": GIVEN if profiles else "",
         }
+        if person:
+            meta[PERSON] = person
         session, summary = Session(radio.sensors, settings), Summary()
         with ExitStack() as stack:
             recorder = stack.enter_context(RecordingWriter(recording, radio.sensors, meta))
@@ -120,7 +131,7 @@ async def _live(
                     limit_s=limit_s,
                     where=str(folder),
                 )
-                await run.run(radio.client, lambda: stop.asked, profiles)
+                await run.run(radio.client, lambda: stop.asked, profiles, check)
             recorder.close()
             # First of all, and even where the disk refuses the results: what the person has come for.
             console.print(summary_table(summary.rows()))

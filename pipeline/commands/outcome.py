@@ -9,6 +9,7 @@ from typing import Any
 
 from calibration.profile import Profile
 from pipeline.files.results import ResultsWriter
+from pipeline.person import KEY, known_person
 from pipeline.records import SensorInfo, Side
 from pipeline.rows import SummaryRow
 from pipeline.screens.report import write_report
@@ -36,6 +37,7 @@ def complete(
     quality: Mapping[str, Any],
     given: Mapping[Side, Profile],
     recording: Mapping[str, str],
+    person: str | None = None,
 ) -> Outcome:
     """Finish the result folder and write its page.
 
@@ -45,12 +47,14 @@ def complete(
     quality : as the session tells it.
     given : saved calibrations that were used.
     recording : the texts of the recording's `meta` table.
+    person : whose session it is; None: as the recording says.
 
     Raises KneetrackError where the disk refused the results.
     """
     rows = summary.rows()
     told = {
         "mode": mode,
+        KEY: person or known_person(recording.get(KEY)),
         "calibration": {side: leg.get("calibration", {}) for side, leg in quality.items()},
         "structural_valgus_deg": {
             side: given[Side(side)].static_valgus_deg if side in given else None for side in quality

@@ -15,6 +15,7 @@ from pipeline.commands.options import (
     Filter,
     FilterOption,
     OrientationsOption,
+    PersonOption,
     SideOption,
     expanded,
 )
@@ -32,20 +33,21 @@ def process(
     calibration: CalibrationOption = None,
     orientations: OrientationsOption = False,
     filter_: FilterOption = None,
+    person: PersonOption = None,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Files at a time (default: one per core).")] = None,
 ) -> None:
     """Analyse recordings both ways in time, the most exact way: angles, steps, episodes, summary and report."""
     from pipeline.files.opening import grouped
 
     groups = grouped(expanded(files))
-    options = (side, list(calibration or []), orientations, filter_)
+    options = (side, list(calibration or []), orientations, filter_, person)
     if len(groups) == 1:
         _one(groups[0], out, options)
     else:
         _several(groups, out, options, min(jobs or os.cpu_count() or 1, len(groups)))
 
 
-Options = tuple[Side | None, list[Path], bool, Filter | None]
+Options = tuple[Side | None, list[Path], bool, Filter | None, str | None]
 
 
 def analyse(
@@ -59,13 +61,15 @@ def analyse(
     from pipeline.commands.outcome import complete
     from pipeline.files.opening import open_recording
     from pipeline.files.results import ResultsWriter
+    from pipeline.person import person_of
     from pipeline.session import Settings
     from pipeline.summary import Summary
 
-    side, calibration, orientations, filter_ = options
+    side, calibration, orientations, filter_, person = options
     name = str(source[0])
     recording = open_recording(list(source), side)
     try:
+        whose = person_of(recording.meta, person, name)
         sensors = sensors_of(recording, side, name)
         profiles = load_profiles(calibration) or recorded_profiles(recording, name)
         settings = Settings(filter=filter_of(recording, filter_), profiles=profiles)
@@ -88,6 +92,7 @@ def analyse(
             quality=found.quality,
             given=profiles,
             recording=recording.meta,
+            person=whose,
         )
     return outcome.rows, outcome.files
 

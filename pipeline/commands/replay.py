@@ -15,6 +15,7 @@ from pipeline.commands.options import (
     Filter,
     FilterOption,
     OrientationsOption,
+    PersonOption,
     SideOption,
     expanded,
 )
@@ -44,6 +45,7 @@ def replay(
     calibration: CalibrationOption = None,
     orientations: OrientationsOption = False,
     filter_: FilterOption = None,
+    person: PersonOption = None,
 ) -> None:
     """Play recordings through the live engine: the same angles, steps and episodes as in the live session.
 
@@ -56,7 +58,7 @@ def replay(
         groups = grouped(expanded(files))
         for group in groups:
             folder = out if out is None or len(groups) == 1 else out / group[0].stem
-            _replay(group, folder, factor, stop, (side, list(calibration or []), orientations, filter_))
+            _replay(group, folder, factor, stop, (side, list(calibration or []), orientations, filter_, person))
             if stop.asked:
                 break
 
@@ -79,7 +81,7 @@ def _replay(
     folder: Path | None,
     factor: float,
     stop: Stopping,
-    options: tuple[Side | None, list[Path], bool, Filter | None],
+    options: tuple[Side | None, list[Path], bool, Filter | None, str | None],
 ) -> None:
     from rich.console import Console
 
@@ -88,17 +90,19 @@ def _replay(
     from pipeline.commands.progress import bar
     from pipeline.files.opening import open_recording
     from pipeline.files.results import ResultsWriter
+    from pipeline.person import person_of
     from pipeline.screens.terminal import file_list, screen, summary_table
     from pipeline.screens.view import Tally, View, sensor_views
     from pipeline.session import Session, Settings
     from pipeline.summary import Summary
 
-    side, calibration, orientations, filter_ = options
+    side, calibration, orientations, filter_, person = options
     name = str(source[0])
     console = Console()
     with ExitStack() as stack:
         recording = open_recording(list(source), side)
         stack.callback(recording.close)
+        whose = person_of(recording.meta, person, name)
         sensors = sensors_of(recording, side, name)
         paced = math.isfinite(factor)
         rows_at_once = 1 if paced else _BATCH_ROWS
@@ -144,6 +148,7 @@ def _replay(
             quality=session.quality(),
             given=given or recorded_profiles(recording, name),
             recording=recording.meta,
+            person=whose,
         )
     console.print(summary_table(outcome.rows))
     console.print(file_list(results.folder, outcome.files), soft_wrap=True)

@@ -53,11 +53,11 @@ def test_page_is_self_contained_and_well_formed(tmp_path: Path, sides: tuple[str
 
 def test_page_tells_what_was_found_and_its_limits(tmp_path: Path) -> None:
     page = write_report(write_results(tmp_path, steps=40)).read_text(encoding="utf-8")
-    assert "40 steps and repetitions and 4 valgus episodes" in page
+    assert "40 steps and repetitions, 4 valgus episodes (10 per 100 steps), 4 of them marked or strong" in page
     assert "stairs down" in page and "2026-11-20 09:12 UTC" in page
     for words in ("Not a medical device", "not for diagnosis", "Stop and seek advice on pain", "fixed knock-knee"):
         assert words in page
-    assert page.count("<figure>") == 2
+    assert page.count("<figure>") == 4
 
 
 def test_page_of_a_session_without_steps(tmp_path: Path) -> None:
