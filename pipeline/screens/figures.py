@@ -22,6 +22,7 @@ from pipeline.screens.drawing import (
     STYLE,
     WIDTH_IN,
     ZERO,
+    LegLook,
     Picture,
     at_least,
     clock,
@@ -41,6 +42,8 @@ _JUDGED = {"peak_valgus_excess_deg": "abduction", "peak_medial_collapse_deg": "c
 _MOST_DOTS = 500
 _PARTS = 100
 _MOST_ACTIVITIES = 7
+_MARKED = LegLook(EPISODE, "-", True)
+_MOST_BOUTS = 60
 _LEAST_SPAN_DEG = 10.0
 _TICKS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 
@@ -165,7 +168,7 @@ def _ring(axis: Axes, steps: pd.DataFrame, episodes: pd.DataFrame, column: str, 
         inside = (at >= 0) & (mine["end_s"].to_numpy(float)[at] > peaks)
         ringed = mine.iloc[np.unique(at[inside])]
         if many:
-            axis.plot(ringed["start_s"], ringed[column], ".", color=EPISODE, ms=3.0, mew=0)
+            dots(axis, ringed["start_s"].to_numpy(float), ringed[column].to_numpy(float), _MARKED, 2.2, 1.0)
         else:
             size = 6.5 if len(steps) < _MOST_DOTS / 4 else 5.0
             axis.plot(ringed["start_s"], ringed[column], "o", mfc="none", mec=EPISODE, ms=size, mew=size / 5.5)
@@ -177,11 +180,11 @@ def _name_activities(axes: Sequence[Axes], steps: pd.DataFrame) -> None:
     order = steps[steps["side"] == busier].sort_values("start_s")
     low, high = axes[0].get_xlim()
     rows = zip(order["activity"], order["start_s"], order["end_s"], strict=True)
+    bouts = [(name, list(group)) for name, group in groupby(rows, key=lambda row: row[0])]
     free_from = low
-    for index, (activity, group) in enumerate(groupby(rows, key=lambda row: row[0])):
-        bout = list(group)
+    for index, (activity, bout) in enumerate(bouts):
         start, end = float(bout[0][1]), float(max(row[2] for row in bout))
-        if index % 2:
+        if index % 2 and len(bouts) <= _MOST_BOUTS:
             for axis in axes:
                 axis.axvspan(start, end, color="#f0f0f4", lw=0, zorder=0)
         name = NAMES.get(str(activity), str(activity))

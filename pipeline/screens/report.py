@@ -7,11 +7,8 @@ What the numbers can and cannot say stands on every page.
 
 import math
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, StrictUndefined
 
 from pipeline.files.private import write_private
 from pipeline.screens import report_rows
@@ -19,6 +16,7 @@ from pipeline.screens.cycle_figures import WORST_IN, curves_over_cycle, worst_st
 from pipeline.screens.drawing import clock
 from pipeline.screens.figures import distributions, distributions_in, peaks_over_session
 from pipeline.screens.page_room import first_sheet_in, second_sheet_in
+from pipeline.screens.pages import render
 from pipeline.screens.session_tables import SessionTables, objects, read_session, real, started
 from pipeline.start_check import ADVICE, Check
 
@@ -52,7 +50,7 @@ def _page(session: SessionTables) -> str:
     longest = max(len(left_right), len(thirds), len(sets) + (more_sets > 0))
     worst = worst_steps(angles, steps, episodes, summary)
     second_in = second_sheet_in(longest, len(sensors), [f"{name} {words}" for name, words in told])
-    return page(
+    return render(
         "report.html.j2",
         session=_session(session),
         warnings=warnings,
@@ -72,16 +70,6 @@ def _page(session: SessionTables) -> str:
         sensors=sensors,
         told=told,
     )
-
-
-def page(template: str, **values: Any) -> str:
-    """A page from a template of this folder; everything that comes from files is escaped."""
-    texts = {
-        name: resources.files("pipeline.screens").joinpath(name).read_text(encoding="utf-8")
-        for name in (template, "page_style.css")
-    }
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string(texts[template]).render(style=texts["page_style.css"], **values)
 
 
 def _session(session: SessionTables) -> dict[str, str]:

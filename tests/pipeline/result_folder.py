@@ -41,11 +41,12 @@ def write_results(
     sides: tuple[str, ...] = ("right",),
     steps: int = 20,
     quality: dict[str, object] | None = None,
+    many_rows: int = 0,
     **told: object,
 ) -> Path:
     """Walking, then stairs down, a step a second from 5 s on; a collapse in every tenth step.
 
-    told: further values of summary.json.
+    many_rows: so many more rows of the summary. told: further values of summary.json.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rate = 50.0
@@ -74,6 +75,7 @@ def write_results(
             rows.append(step(side, k, activity, 5.0 + k, 8.5 if collapsed else 2.0, 12.0 if collapsed else 3.0))
             if collapsed:
                 episodes.append(episode(side, activity, 5.2 + k, 8.5, 12.0))
+        summaries += [summary(side, f"move {k}", 10, 0) for k in range(many_rows)]
         for activity in ("walking", "stair_descent"):
             summaries.append(summary(side, activity, steps // 2, steps // 20))
     pd.concat(angles).to_parquet(folder / "angles.parquet")

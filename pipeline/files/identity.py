@@ -1,0 +1,80 @@
+"""What of a session's words may stand in a copy without identity.
+
+Numbers and yes or no stay: they are the movement. Of texts only those stay whose key is known to hold a word of a
+closed set (a side, an activity, a method), and only where they look like one; names, addresses, labels that somebody
+typed, times and paths are left out whatever their key. So a field that a later version adds is left out until it is
+known to be harmless, not the other way round.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.person import KEY
+
+NO_DATE = "2000-01-01T00:00:00+00:00"
+"""The date of no meaning at which every copy begins."""
+_WORDS_OF_SETS = frozenset(
+    {
+        "side", "activity", "activity_at_onset", "measure", "driver", "severity", "status", "part", "method",
+        "corrected", "mode", "filter", "clock", "kind", "segment", "phase", "choice",
+    }
+)  # fmt: skip
+_WORD = re.compile(r"[a-z0-9][a-z0-9 _+-]{0,47}")
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,47}")
+_VERSION = re.compile(r"\d+(\.\d+){0,3}([a-z]+\d*)?(\+[a-z0-9.]+)?|not installed")
+_ABOUT_WHOM = frozenset(
+    {KEY, "address", "name", "label", "files", "created_utc", "start_utc", "host_time", "recorded_with"}
+)
+_DEEPEST = 12
+
+
+def without_identity(value: Any, key: str = "", depth: int = 0) -> Any:
+    """A JSON value with what may stay; None in place of a text that may not. key: under which it stands."""
+    if depth > _DEEPEST:
+        return None
+    if isinstance(value, Mapping):
+        return {
+            name: versions(item) if name == "versions" else without_identity(item, name, depth + 1)
+            for name, item in value.items()
+            if isinstance(name, str) and _KEY.fullmatch(name) and name not in _ABOUT_WHOM
+        }
+    if isinstance(value, list):
+        return [without_identity(item, key, depth + 1) for item in value]
+    if isinstance(value, str):
+        return value if key in _WORDS_OF_SETS and _WORD.fullmatch(value) else None
+    return value
+
+
+def versions(value: Any) -> dict[str, str]:
+    """Software by name, those whose version looks like one."""
+    if not isinstance(value, Mapping):
+        return {}
+    return {
+        name: text
+        for name, text in value.items()
+        if isinstance(name, str) and _KEY.fullmatch(name) and isinstance(text, str) and _VERSION.fullmatch(text)
+    }
+
+
+def profile_without_identity(value: Any) -> Any:
+    """A calibration profile as JSON: numbers to the last digit, no sensors, date and person; None where it is none."""
+    if not isinstance(value, Mapping):
+        return None
+    kept = {key: without_identity(item, key) for key, item in value.items() if key not in _ABOUT_WHOM | {"kind"}}
+    return {**kept, "kind": value.get("kind"), "sensors": {}, "created_utc": "", KEY: ""}
+
+
+def event_without_identity(kind: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a recorded event; what the analysis acts on is unchanged."""
+    kept = dict(without_identity(fields))
+    if "profile" in fields:
+        kept["profile"] = profile_without_identity(fields["profile"])
+    if kind == "marker":
+        kept["label"] = "mark"
+    return {key: item for key, item in kept.items() if item is not None or fields[key] is None}
+
+
+def firmware_without_identity(text: str) -> str:
+    """A firmware's version; empty where the text is more than that."""
+    return text if _VERSION.fullmatch(text) else ""
