@@ -26,6 +26,7 @@ from pipeline.screens.drawing import (
     Picture,
     at_least,
     clock,
+    lay_out,
     leg_handle,
     name_below,
     svg,
@@ -64,7 +65,8 @@ def curves_over_cycle(angles: pd.DataFrame, steps: pd.DataFrame, most_in: float)
         return None
     sides = [side for side in LEGS if any(side in of for row in bands.values() for of in row)]
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": "cycles"}):
-        figure = Figure(figsize=(WIDTH_IN, min(most_in, 0.45 + _HIGHEST_IN * len(bands))), layout="constrained")
+        figure = Figure(figsize=(WIDTH_IN, min(most_in, 0.5 + _HIGHEST_IN * len(bands))))
+        lay_out(figure, (len(bands), len(_ANGLES)), (0.8, 0.12, 0.2, 0.42), 0.36)
         grid = figure.subplots(len(bands), len(_ANGLES), squeeze=False, sharex=True, sharey="col")
         for axes, (activity, row) in zip(grid, bands.items(), strict=True):
             for axis, of in zip(axes, row, strict=True):
@@ -93,7 +95,8 @@ def worst_steps(
     if chosen.empty:
         return None
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": "worst"}):
-        figure = Figure(figsize=(WIDTH_IN, WORST_IN), layout="constrained")
+        figure = Figure(figsize=(WIDTH_IN, WORST_IN))
+        lay_out(figure, (1, WORST), (0.45, 0.06, 0.34, 0.42), 0.14)
         axes: Sequence[Axes] = figure.subplots(1, WORST, sharey=True)
         for axis, step in zip(axes, chosen.to_dict("records"), strict=False):
             _draw_step(axis, angles[angles["side"] == step["side"]], step, episodes)

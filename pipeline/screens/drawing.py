@@ -56,6 +56,7 @@ class LegLook:
 
 
 LEGS = {"right": LegLook("#0072B2", "-", True), "left": LegLook("#D55E00", "--", False)}
+_ROW_GAP_IN = 0.12
 EPISODE = "#B0003A"
 ZERO = "#8a8a8a"
 
@@ -93,6 +94,28 @@ def leg_handle(side: str, label: str | None = None) -> Any:
     look = LEGS[side]
     marker = "o" if look.round else "s"
     return Line2D([], [], color=look.colour, ls=look.line, lw=1.4, marker=marker, ms=4, label=label or f"{side} leg")
+
+
+def lay_out(
+    figure: Figure, shape: tuple[int, int], frame_in: tuple[float, float, float, float], gaps_in: float
+) -> None:
+    """Set the axes of a figure at fixed distances: quick, and the same on every machine.
+
+    shape: rows and columns. frame_in: left, right, top, bottom, in inches. gaps_in: between columns; between rows 0.12.
+    """
+    left, right, top, bottom = frame_in
+    width, height = figure.get_size_inches()
+    rows, columns = shape
+    across = (width - left - right - (columns - 1) * gaps_in) / columns
+    down = (height - top - bottom - (rows - 1) * _ROW_GAP_IN) / rows
+    figure.subplots_adjust(
+        left=left / width,
+        right=1.0 - right / width,
+        top=1.0 - top / height,
+        bottom=bottom / height,
+        wspace=gaps_in / across,
+        hspace=_ROW_GAP_IN / down,
+    )
 
 
 def name_below(figure: Figure, axis_name: str, handles: list[Any]) -> None:

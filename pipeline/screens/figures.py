@@ -27,6 +27,7 @@ from pipeline.screens.drawing import (
     at_least,
     clock,
     dots,
+    lay_out,
     leg_handle,
     name_below,
     svg,
@@ -55,7 +56,8 @@ def peaks_over_session(steps: pd.DataFrame, episodes: pd.DataFrame, height_in: f
     sides = [side for side in LEGS if (steps["side"] == side).any()]
     many = any((steps["side"] == side).sum() > _MOST_DOTS for side in sides)
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": "peaks"}):
-        figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+        figure = Figure(figsize=(WIDTH_IN, height_in))
+        lay_out(figure, (len(MEASURES), 1), (0.62, 0.06, 0.2, 0.42), 0.0)
         axes: Sequence[Axes] = figure.subplots(len(MEASURES), 1, sharex=True)
         span = float(steps["end_s"].max() - steps["start_s"].min())
         for axis, (column, name) in zip(axes, MEASURES, strict=True):
@@ -88,7 +90,8 @@ def distributions(steps: pd.DataFrame, most_in: float) -> Picture | None:
         return None
     sides = [side for side in LEGS if (steps["side"] == side).any()]
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": "distributions", "axes.grid.axis": "x"}):
-        figure = Figure(figsize=(WIDTH_IN, min(most_in, distributions_in(steps))), layout="constrained")
+        figure = Figure(figsize=(WIDTH_IN, min(most_in, distributions_in(steps))))
+        lay_out(figure, (1, 2), (1.05, 0.06, 0.04, 0.4), 0.12)
         axes: Sequence[Axes] = figure.subplots(1, 2, sharey=True)
         for axis, (column, name) in zip(axes, MEASURES[1:], strict=True):
             axis.axvline(0.0, color=ZERO, lw=0.8)

@@ -10,7 +10,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.screens.drawing import LEGS, STYLE, WIDTH_IN, ZERO, Picture, at_least, leg_handle, name_below, svg
+from pipeline.screens.drawing import (
+    LEGS,
+    STYLE,
+    WIDTH_IN,
+    ZERO,
+    Picture,
+    at_least,
+    lay_out,
+    leg_handle,
+    name_below,
+    svg,
+)
 from pipeline.screens.session_tables import real
 from pipeline.screens.trends_change import LEAST_QUALITY, SMALLEST_DETECTABLE, Change
 from pipeline.screens.trends_sessions import Sitting
@@ -31,7 +42,8 @@ def activity_over_sessions(
     sides = [side for side in LEGS if (side, "episodes_per_100_steps") in changes]
     when = _DATES.date2num([sitting.start for sitting in sessions])
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"trend {activity}"}):
-        figure = Figure(figsize=(WIDTH_IN, 1.65), layout="constrained")
+        figure = Figure(figsize=(WIDTH_IN, 1.65))
+        lay_out(figure, (1, len(COLUMNS)), (0.35, 0.06, 0.22, 0.42), 0.4)
         axes: Sequence[Axes] = figure.subplots(1, len(COLUMNS))
         for axis, (column, label) in zip(axes, COLUMNS.items(), strict=True):
             axis.axhline(0.0, color=ZERO, lw=0.7)
