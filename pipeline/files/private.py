@@ -29,9 +29,9 @@ def make_private_folder(folder: Path) -> None:
 def claim_private(path: Path) -> None:
     """Make an empty file for the owner alone, or take away what others may do with one that is there.
 
-    Whoever opens it by name afterwards writes into this file. Raises OSError.
+    Whoever opens it by name afterwards writes into this file. Raises OSError, also where the name is a link.
     """
-    handle = os.open(path, os.O_CREAT | os.O_WRONLY, FILE_MODE)
+    handle = os.open(path, os.O_CREAT | os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0), FILE_MODE)
     try:
         if hasattr(os, "fchmod"):
             os.fchmod(handle, FILE_MODE)

@@ -24,6 +24,7 @@ WIDTH_IN = 7.4
 """Inches: the width of an A4 page without its margins."""
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
+    "text.parse_math": False,
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
     "font.size": 7.5,
@@ -121,7 +122,7 @@ def lay_out(
 def name_below(figure: Figure, axis_name: str, handles: list[Any]) -> None:
     """One line below all axes: what their horizontal axis is, and at its end the legend."""
     figure.supxlabel(axis_name, fontsize=7.5)
-    figure.legend(handles=handles, loc="lower right", ncols=len(handles), borderaxespad=0.0, borderpad=0.1)
+    figure.legend(handles=handles, loc="lower right", ncols=max(1, len(handles)), borderaxespad=0.0, borderpad=0.1)
 
 
 def at_least(axis: Axes, span: float) -> None:

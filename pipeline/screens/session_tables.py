@@ -56,6 +56,8 @@ _EPISODES = [
 ]
 _WORDS = ("side", "activity", "measure", "driver", "severity")
 _LARGEST_SUMMARY = 50_000_000
+_LARGEST_DEG = 1000.0
+_LATEST_S = 4e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +130,22 @@ def _table(path: Path, columns: Sequence[str]) -> pd.DataFrame:
                 table[name] = pd.to_numeric(table[name])
             else:
                 table[name] = table[name].astype(bool)
-        return table
+        return _sound(table)
     except (ValueError, TypeError, KeyError, OSError) as error:
         raise BadInputError(f"{path} is damaged ({_first_line(error)}): process the recording again") from error
+
+
+def _sound(table: pd.DataFrame) -> pd.DataFrame:
+    """Without rows that are of no leg or of no time; angles that cannot be are unknown."""
+    table = table[table["side"].isin(["left", "right"])].copy()
+    for name in table.columns:
+        if name.endswith("_deg"):
+            table[name] = table[name].where(table[name].abs() <= _LARGEST_DEG)
+    times = [name for name in ("time_s", "start_s", "end_s") if name in table.columns]
+    good = (table[times].abs() < _LATEST_S).all(axis=1)
+    if "end_s" in table.columns:
+        good &= table["end_s"] > table["start_s"]
+    return table[good].reset_index(drop=True)
 
 
 def _first_line(error: BaseException) -> str:

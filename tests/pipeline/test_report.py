@@ -165,3 +165,19 @@ def test_ticked_before_the_session_is_said_with_advice(tmp_path: Path) -> None:
 def test_rows_of_another_make_do_not_break_the_page(rows: list[object], tmp_path: Path) -> None:
     folder = write_results(tmp_path, steps=8, rows=rows)
     assert_self_contained(write_report(folder).read_text(encoding="utf-8"))
+
+
+def test_rows_that_cannot_be_are_left_out(tmp_path: Path) -> None:
+    """Steps of no leg, without an end or longer than life; an angle without a bound is unknown."""
+    folder = write_results(tmp_path, steps=12)
+    steps = pd.read_csv(folder / "steps.csv", dtype=str, keep_default_na=False)
+    steps.loc[0, "side"] = "<b>$\\frac{"
+    steps.loc[1, "end_s"] = "inf"
+    steps.loc[2, "start_s"] = ""
+    steps.loc[3, "end_s"] = "1.0"
+    steps.loc[4, "peak_valgus_excess_deg"] = "1e300"
+    steps.to_csv(folder / "steps.csv", index=False)
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert "8 steps and repetitions" in page
+    assert _strokes(page, "#0072b2", 0) == 3 * 8 - 1
+    assert_self_contained(page)
