@@ -15,7 +15,7 @@ from pipeline.screens import report_rows
 from pipeline.screens.cycle_figures import WORST_IN, curves_over_cycle, worst_steps
 from pipeline.screens.drawing import clock
 from pipeline.screens.figures import distributions, distributions_in, peaks_over_session
-from pipeline.screens.page_room import first_sheet_in, second_sheet_in
+from pipeline.screens.page_room import first_sheet_in, lines, second_sheet_in
 from pipeline.screens.pages import render
 from pipeline.screens.session_tables import SessionTables, objects, read_session, real, started
 from pipeline.start_check import ADVICE, Check
@@ -45,7 +45,9 @@ def _page(session: SessionTables) -> str:
     left_right, thirds = report_rows.left_right_rows(summary), report_rows.thirds_rows(summary)
     sets, more_sets = report_rows.set_rows(summary)
     sensors, told = report_rows.sensor_rows(summary), report_rows.quality_lines(angles, summary)
-    first_in = first_sheet_in(warnings, min(len(rows), _ROWS_PRINTED), 1 + (len(rows) > _ROWS_PRINTED))
+    too_little = report_rows.too_little(summary)
+    notes = 1 + (len(rows) > _ROWS_PRINTED) + lines([too_little] if too_little else [])
+    first_in = first_sheet_in(warnings, min(len(rows), _ROWS_PRINTED), notes)
     peaks_in = min(_PEAKS_IN[1], max(_PEAKS_IN[0], first_in - distributions_in(steps)))
     longest = max(len(left_right), len(thirds), len(sets) + (more_sets > 0))
     worst = worst_steps(angles, steps, episodes, summary)
@@ -56,6 +58,7 @@ def _page(session: SessionTables) -> str:
         warnings=warnings,
         summary=rows,
         rows_printed=_ROWS_PRINTED,
+        too_little=too_little,
         peaks=peaks_over_session(steps, episodes, peaks_in),
         distributions=distributions(steps, first_in - peaks_in),
         cycles=curves_over_cycle(angles, steps, second_in - (WORST_IN if worst else 0.0)),

@@ -12,9 +12,11 @@ from pipeline.screens.terminal import NAMES
 
 WITHIN_SESSION_DEG = (2.0, 3.0)
 """Smallest detectable change of a sideways angle within one session, assumed: none is published (README, limits)."""
+_SIDEWAYS = (("excess", "peak_valgus_excess_deg"), ("collapse", "peak_medial_collapse_deg"))
 _STILL = ("standing", "sitting")
 _SETS_SHOWN = 6
 _PAIRS_SHOWN = 6
+_LINES_SHOWN = 3
 _UNCERTAINTIES = [
     ("flexion_sd_deg", "flexion"),
     ("abduction_sd_deg", "abduction"),
@@ -121,7 +123,7 @@ def set_rows(summary: Mapping[str, Any]) -> tuple[list[dict[str, str]], int]:
         {
             "at": clock(real(entry.get("start_s"))),
             "name": f"{entry.get('side', '')} {activity_name(entry.get('activity'))}",
-            "repetitions": str(_count(entry.get("repetitions"))),
+            "repetitions": str(_count(entry.get("repetitions"))) + _asked(entry.get("asked")),
             "collapsed": str(_count(entry.get("collapsed"))),
             "tempo": number(real(entry.get("tempo_s")), 1),
             "depth": number(real(entry.get("depth_deg")), 0),
@@ -129,6 +131,20 @@ def set_rows(summary: Mapping[str, Any]) -> tuple[list[dict[str, str]], int]:
         for entry in sets[:_SETS_SHOWN]
     ]
     return rows, max(0, len(sets) - _SETS_SHOWN)
+
+
+def _asked(span: object) -> str:
+    if not isinstance(span, list) or len(span) != 2 or not all(isinstance(each, int) for each in span):
+        return ""
+    return f" of {span[0]}–{span[1]}"
+
+
+def too_little(summary: Mapping[str, Any]) -> str:
+    """What is not averaged or compared, as the summary says it; empty where it says nothing."""
+    said = summary.get("too_little")
+    lines = [line for line in said if isinstance(line, str)] if isinstance(said, list) else []
+    more = f"; and {len(lines) - _LINES_SHOWN} more" if len(lines) > _LINES_SHOWN else ""
+    return f"Too little to say: {'; '.join(lines[:_LINES_SHOWN])}{more}." if lines else ""
 
 
 def sensor_rows(summary: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -215,12 +231,14 @@ def _differences(entry: Mapping[str, Any]) -> dict[str, Any]:
         ("collapse", "peak_medial_collapse_deg"),
     ):
         found[key] = number(real(entry.get(name)), 1, True)
-    found["large"] = [
-        key
-        for key, name in (("excess", "peak_valgus_excess_deg"), ("collapse", "peak_medial_collapse_deg"))
-        if abs(real(entry.get(name))) > WITHIN_SESSION_DEG[1]
-    ]
+    clear = entry.get("clear")
+    found["bold"] = [key for key, name in _SIDEWAYS if _is_clear(entry.get(name), name, clear)]
     return found
+
+
+def _is_clear(value: object, name: str, clear: object) -> bool:
+    """As the summary judges it; where it does not, beyond the smallest detectable change."""
+    return name in clear if isinstance(clear, list) else abs(real(value)) > WITHIN_SESSION_DEG[1]
 
 
 def _shown(rows: Sequence[tuple[int, dict[str, Any]]]) -> list[dict[str, Any]]:

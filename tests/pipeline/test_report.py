@@ -100,9 +100,13 @@ _SET = {"side": "left", "activity": "squat", "start_s": 75.0, "repetitions": 12,
 def test_comparisons_and_sets_stand_where_the_summary_has_them(tmp_path: Path) -> None:
     told = {"left_right": [_LEFT_RIGHT, "?"], "thirds": [_THIRDS, {}], "sets": [_SET] * 9}
     page = write_report(write_results(tmp_path, ("left", "right"), **told)).read_text(encoding="utf-8")
-    assert '<td class="large">+4.2</td>' in page and "<td>-1.0</td>" in page
+    assert '<td class="clear">+4.2</td>' in page and "<td>-1.0</td>" in page
     assert page.count("<td>1:15</td><td>12</td><td>3</td>") == 6 and "3 more sets are in summary.json" in page
     assert "2 to 3 deg is no difference" in page
+    judged = [{**_LEFT_RIGHT, "clear": []}]
+    again = write_report(write_results(tmp_path, left_right=judged, too_little=["left squat: 2", "b", "c", "d"]))
+    page = again.read_text(encoding="utf-8")
+    assert "<td>+4.2</td>" in page and "left squat: 2; b; c; and 1 more." in page
     bare = write_report(write_results(tmp_path / "bare", left_right=None, sets="none")).read_text(encoding="utf-8")
     assert "Compared" not in bare
 
@@ -132,6 +136,7 @@ def test_every_step_is_a_dot_of_its_leg(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("sides", "steps"), [(("right",), 40), (("right", "left"), 400), (("left",), 5000)])
 def test_it_prints_on_two_sheets_and_stays_light(sides: tuple[str, ...], steps: int, tmp_path: Path) -> None:
     told = {
+        "too_little": ["right single leg squat: 11 steps; a comparison of beginning and end needs 12"] * 9,
         "left_right": [{**_LEFT_RIGHT, "activity": f"squat {k}"} for k in range(9)],
         "thirds": [{**_THIRDS, "activity": f"squat {k}"} for k in range(9)],
         "sets": [_SET] * 9,
