@@ -7,7 +7,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from calibration.profile import Profile
+from calibration.profile import SCHEMA, Profile
 from pipeline.files.results import ResultsWriter
 from pipeline.person import KEY, known_person
 from pipeline.records import SensorInfo, Side
@@ -68,6 +68,7 @@ def complete(
             for info in sensors
         },
         "versions": versions(),
+        "calibration_version": SCHEMA,
         "recorded_with": _recorded_with(recording),
         "parameters": {"filter": settings.filter},
     }

@@ -175,8 +175,8 @@ class ResultsWriter:
 
     def _write_event(self, event: RaisedEvent) -> None:
         self._seq += 1
-        if event.kind == start_check.KIND:
-            self._check = {start_check.KIND: dict(event.fields)}
+        if event.kind == start_check.KIND and (check := start_check.Check.from_fields(event.fields)) is not None:
+            self._check = {start_check.KIND: check.fields()}
         fields = {key: value for key, value in event.fields.items() if key not in _RESERVED}
         line = {
             "seq": self._seq,

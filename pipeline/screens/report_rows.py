@@ -219,8 +219,10 @@ def _software(summary: Mapping[str, Any]) -> str:
     mode = {"live": "as seen live", "replay": "as seen live (replay)", "process": "offline, both ways in time"}
     if summary.get("mode") in mode:
         parts.append(f"analysed {mode[str(summary['mode'])]}")
-    schema = {str(mapping(told).get("schema", "")) for told in mapping(summary.get("calibration")).values()} - {""}
-    return ", ".join([*parts, *([f"calibration version {'/'.join(sorted(schema))}"] if schema else [])])
+    calibrated = real(summary.get("calibration_version"))
+    if math.isfinite(calibrated):
+        parts.append(f"calibration version {number(calibrated, 0)}")
+    return ", ".join(parts)
 
 
 def _differences(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import BadInputError
-from pipeline.files.private import write_private
+from pipeline.files.private import make_private_folder, write_private
 from pipeline.person import KEY
 from pipeline.screens.drawing import Picture
 from pipeline.screens.pages import render
@@ -62,6 +62,7 @@ def write_trends(folder: Path, out: Path | None = None, person: str | None = Non
     path = out or folder / NAME
     if path.is_dir() or (path.exists() and not _ours(path)):
         raise BadInputError(f"{path} is there already and is no page of ours: choose another --out")
+    make_private_folder(path.parent)
     write_private(path, _page(found.sessions, found.person, found.notes))
     return path
 

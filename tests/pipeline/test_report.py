@@ -161,9 +161,10 @@ def test_pdf_without_the_extra_is_one_line(
 
 def test_ticked_before_the_session_is_said_with_advice(tmp_path: Path) -> None:
     check = {"pain": True, "swelling": False, "giving_way": True}
-    page = write_report(write_results(tmp_path, steps=8, check=check, person="p07")).read_text(encoding="utf-8")
+    folder = write_results(tmp_path, steps=8, check=check, person="p07", calibration_version=1)
+    page = write_report(folder).read_text(encoding="utf-8")
     assert "the person ticked: pain and giving way" in page and "seek professional advice" in page
-    assert "person p07" in page
+    assert "person p07" in page and "calibration version 1" in page
 
 
 @pytest.mark.parametrize("rows", [[{}], [{"steps": "many", "side": 7, "episodes": None}], ["x", 3]])

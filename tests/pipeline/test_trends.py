@@ -172,8 +172,8 @@ def test_page_is_self_contained_for_one_and_for_many_sessions(tmp_path: Path) ->
     assert "not yet a trend" in page
     for day in range(1, 30):
         session(tmp_path, day, excess_deg=3.0 + day % 3)
-    assert run(["trends", str(tmp_path), "--out", str(tmp_path / "other.html")]) == 0
-    page = (tmp_path / "other.html").read_text(encoding="utf-8")
+    assert run(["trends", str(tmp_path), "--out", str(tmp_path / "new" / "other.html")]) == 0
+    page = (tmp_path / "new" / "other.html").read_text(encoding="utf-8")
     assert_self_contained(page)
     assert "30 sessions" in page and "no change" in page and len(page) < 1_000_000
 
