@@ -16,6 +16,7 @@ from calibration.profile import Profile
 from firmware_interface.arrivals import Arrival, LinkEvent
 from firmware_interface.drivers.registry import driver
 from firmware_interface.errors import SensorSilentError
+from pipeline import start_check
 from pipeline.errors import KneetrackError
 from pipeline.files.recorder import RecordingWriter
 from pipeline.files.results import ResultsWriter
@@ -23,6 +24,7 @@ from pipeline.records import Event, Notification, Record, SensorInfo, Side
 from pipeline.screens.terminal import Screen
 from pipeline.screens.view import Tally, View, sensor_views
 from pipeline.session import Session
+from pipeline.start_check import Check
 from pipeline.summary import Summary
 from pipeline.update import Update
 
@@ -101,10 +103,17 @@ class LiveRun:
         """Set where the analysis failed and only the recording went on."""
         return self._failure
 
-    async def run(self, client: Receiver, stop: Callable[[], bool], profiles: Mapping[Side, Profile]) -> None:
+    async def run(
+        self,
+        client: Receiver,
+        stop: Callable[[], bool],
+        profiles: Mapping[Side, Profile],
+        check: Check | None = None,
+    ) -> None:
         """Until `stop` says so or the time is over; then everything fed so far is finished and written.
 
-        profiles: saved calibrations; recorded as events, so that a replay uses them too.
+        profiles: saved calibrations; recorded as events, so that a replay uses them too. check: what the person ticked
+        before the session, where it was asked.
 
         Raises SensorSilentError where no sensor delivered anything.
         """
@@ -112,6 +121,8 @@ class LiveRun:
             self._event("calibration", {"side": side.value, "profile": profile.to_json()})
             for side, profile in profiles.items()
         ]
+        if check is not None:
+            given.append(self._event(start_check.KIND, check.fields()))
         self._take(given)
         tick_ns = self._now_ns()
         try:

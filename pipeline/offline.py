@@ -12,7 +12,7 @@ from pipeline.intake import Intake, IntakeParameters
 from pipeline.movement import analyse
 from pipeline.records import Event, Record, SensorInfo, Side
 from pipeline.rows import RaisedEvent
-from pipeline.session import Settings, legs_of, status_events
+from pipeline.session import TOLD, Settings, legs_of, status_events
 from pipeline.two_sided import analyse_leg
 from pipeline.update import LegResult, Update
 
@@ -47,8 +47,8 @@ def process(
     for record in records:
         for side, intake in intakes.items():
             grids[side].extend(intake.update(record))
-        if isinstance(record, Event) and record.kind == "marker":
-            events.append(RaisedEvent(record.host_time_ns * 1e-9, "marker", dict(record.fields)))
+        if isinstance(record, Event) and record.kind in TOLD:
+            events.append(RaisedEvent(record.host_time_ns * 1e-9, record.kind, dict(record.fields)))
     progress(0.4)
     update = Update(events=events)
     quality: dict[str, Any] = {}

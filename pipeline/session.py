@@ -15,6 +15,7 @@ import numpy as np
 
 from calibration.inertial import Inertial
 from calibration.profile import Profile, ProfileError
+from pipeline import start_check
 from pipeline.blocks import Activity, GridBlock, LegBlock, Status
 from pipeline.engine import LegEngine, LegSettings
 from pipeline.errors import BadInputError
@@ -28,6 +29,8 @@ from pipeline.thresholds import Thresholds
 from pipeline.update import LegResult, Update
 
 LEFT_RIGHT = (Side.LEFT, Side.RIGHT)
+TOLD = ("marker", start_check.KIND)
+"""Recorded events that are raised as they are."""
 
 Found = RaisedEvent | StepRow | EpisodeRow
 Raise = Callable[[float, str, Found], None]
@@ -125,9 +128,9 @@ class Session:
         return {side.value: leg.quality() for side, leg in self._legs.items()}
 
     def _note(self, event: Event) -> None:
-        """A marker goes into the events."""
-        if event.kind == "marker":
-            raised = RaisedEvent(event.host_time_ns * 1e-9, "marker", dict(event.fields))
+        """A marker goes into the events, and the check before the session."""
+        if event.kind in TOLD:
+            raised = RaisedEvent(event.host_time_ns * 1e-9, event.kind, dict(event.fields))
             self._raise(raised.time_s, "", raised)
 
     def _raise(self, time_s: float, side: str, found: Found) -> None:

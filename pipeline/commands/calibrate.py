@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.options import Filter, FilterOption, RateOption, SensorOption, SideOption, VirtualOption
+from pipeline.commands.options import (
+    Filter,
+    FilterOption,
+    PersonOption,
+    RateOption,
+    SensorOption,
+    SideOption,
+    VirtualOption,
+)
 from pipeline.errors import BadInputError, KneetrackError
 from pipeline.records import SensorInfo, Side
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from calibration.profile import Profile
     from pipeline.update import Update
 
@@ -52,6 +62,7 @@ def calibrate(
     virtual: VirtualOption = False,
     rate: RateOption = 100.0,
     sensor: SensorOption = None,
+    person: PersonOption = None,
 ) -> None:
     """Write a calibration profile of one leg: stand still for 5 s, then bend the free knee slowly 5 times or more.
 
@@ -75,12 +86,11 @@ def calibrate(
         from pipeline.commands.guiding import guided
 
         wanted = Wanted((side or Side.RIGHT,), rate, virtual, parse_places(sensor or []))
-        profile, sensors = guided(wanted, filter_ or Filter.VQF)
+        profile = _worn(*guided(wanted, filter_ or Filter.VQF), person)
     else:
-        profile, sensors, found = _recorded(file, side, filter_)
-    worn = {sensor.segment.value: sensor.address for sensor in sensors}
+        profile, found = _recorded(file, side, filter_, person)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    profile = replace(profile, static_valgus_deg=static_valgus, sensors=worn, created_utc=now)
+    profile = replace(profile, static_valgus_deg=static_valgus, created_utc=now)
     _save(profile, out)
     if clean is not None and found is not None:
         _save_clean(found, Side(profile.side), clean)
@@ -115,17 +125,19 @@ def _edit(file: Path, static_valgus: float | None, out: Path) -> None:
     _save(replace(profile, static_valgus_deg=static_valgus), out)
 
 
-def _recorded(file: Path, side: Side | None, filter_: Filter | None) -> "tuple[Profile, list[SensorInfo], Update]":
+def _recorded(file: Path, side: Side | None, filter_: Filter | None, person: str | None) -> "tuple[Profile, Update]":
     from itertools import chain
 
     from pipeline import offline
     from pipeline.commands.inputs import Asked, sensors_of
     from pipeline.commands.progress import bar
     from pipeline.files.opening import open_recording
+    from pipeline.person import person_of
     from pipeline.thresholds import Thresholds
 
     recording = open_recording(file, side)
     try:
+        person = person_of(recording.meta, person, str(file))
         sensors = sensors_of(recording, side, str(file))
         sides = sorted({sensor.side.value for sensor in sensors})
         if len(sides) > 1:
@@ -141,7 +153,13 @@ def _recorded(file: Path, side: Side | None, filter_: Filter | None) -> "tuple[P
         raise KneetrackError(
             f"{file} does not calibrate the {sides[0]} leg: record 5 s of quiet standing, then 5 slow knee flexions"
         )
-    return profile, list(sensors), found.update
+    return _worn(profile, sensors, person), found.update
+
+
+def _worn(profile: "Profile", sensors: "Sequence[SensorInfo]", person: str | None) -> "Profile":
+    """The profile with whose it is and the sensors that were worn."""
+    addresses = {sensor.segment.value: sensor.address for sensor in sensors}
+    return replace(profile, sensors=addresses, person=person or "")
 
 
 def _save(profile: "Profile", out: Path) -> None:
@@ -165,6 +183,7 @@ def _save(profile: "Profile", out: Path) -> None:
 def _save_clean(found: "Update", side: Side, out: Path) -> None:
     """The person's own clean movement, as a thresholds profile."""
     from pipeline.clean import CleanReference, guided_pieces, learn_clean
+    from pipeline.files.private import write_private
     from pipeline.thresholds import clean_toml
 
     (leg,) = (leg for leg in found.legs if leg.side is side)
@@ -173,7 +192,7 @@ def _save_clean(found: "Update", side: Side, out: Path) -> None:
     if not learnt.curves:
         raise KneetrackError("no two repetitions of a kind were recognised: record three slow ones of each exercise")
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(clean_toml({side: learnt}), encoding="utf-8")
+    write_private(out, clean_toml({side: learnt}))
     typer.echo(f"{out}: clean movement of {', '.join(activity.label for activity in learnt.curves)}")
     if found.episodes:
         typer.echo(

@@ -24,7 +24,7 @@ class Asked:
     """What a call asks of the analysis of a recording. What it leaves open is as the session was made.
 
     side: the leg of a table, or one of two. calibration: saved profiles. orientations: written too. filter: see
-    pipeline/orientation.py. thresholds: the profile of valgus thresholds.
+    pipeline/orientation.py. thresholds: the profile of valgus thresholds. person: whose recording it is.
     """
 
     side: Side | None = None
@@ -32,6 +32,7 @@ class Asked:
     orientations: bool = False
     filter: Filter | None = None
     thresholds: Path | None = None
+    person: str | None = None
 
     def settings(
         self, recording: Recorded, name: str, profiles: Mapping[Side, Profile] | None = None, min_rows: int = 1

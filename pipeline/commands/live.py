@@ -1,5 +1,6 @@
 """`kneetrack live`: sensors to angles, steps and valgus episodes while it happens; everything is recorded."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,7 @@ from pipeline.commands.options import (
     Filter,
     Legs,
     OrientationsOption,
+    PersonOption,
     RateOption,
     SensorOption,
     ThresholdsOption,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from calibration.profile import Profile
     from pipeline.commands.connecting import Wanted
     from pipeline.records import Side
+    from pipeline.start_check import Check
     from pipeline.thresholds import Thresholds
 
 RECORDING = "recording.knee"
@@ -46,6 +49,8 @@ def live(
     filter_: Annotated[Filter, typer.Option("--filter", help="Orientation filter.")] = Filter.VQF,
     thresholds: ThresholdsOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The simulated person of --virtual.")] = 1,
+    person: PersonOption = None,
+    check: Annotated[bool, typer.Option("--check", help="Ask first for pain, swelling and giving way.")] = False,
 ) -> None:
     """Connect the sensors, calibrate, show and record the session. Ctrl-C ends it and keeps everything.
 
@@ -58,6 +63,7 @@ def live(
         from pipeline.commands.assigning import parse_places
         from pipeline.commands.connecting import Wanted
         from pipeline.commands.inputs import load_profiles
+        from pipeline.commands.start_check import ask_check
         from pipeline.thresholds import Thresholds, load_thresholds
 
         folder = out or Path("sessions") / datetime.now().strftime("%Y-%m-%d_%H%M%S")
@@ -65,22 +71,34 @@ def live(
             raise BadInputError(f"{folder / RECORDING} exists already and is not overwritten: choose another --out")
         named = parse_places(sensor or [])
         sides = tuple(dict.fromkeys([*side.sides, *(place[0] for place in named)])) if named else side.sides
-        wanted = Wanted(sides, rate, virtual, named, seed)
-        profiles = load_profiles(calibration or [])
-        judged = load_thresholds(thresholds) if thresholds is not None else Thresholds()
-        asyncio.run(_live(wanted, folder, seconds, profiles, judged, orientations, filter_.value, stop))
+        plan = _Plan(
+            Wanted(sides, rate, virtual, named, seed),
+            seconds,
+            load_profiles(calibration or []),
+            orientations,
+            filter_.value,
+            load_thresholds(thresholds) if thresholds is not None else Thresholds(),
+            person,
+            ask_check() if check else None,
+        )
+        asyncio.run(_live(plan, folder, stop))
 
 
-async def _live(
-    wanted: "Wanted",
-    folder: Path,
-    limit_s: float | None,
-    profiles: "dict[Side, Profile]",
-    thresholds: "Thresholds",
-    orientations: bool,
-    filter_: str,
-    stop: Stopping,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is asked for. limit_s: end by itself. check: what the person ticked before, where it was asked."""
+
+    wanted: "Wanted"
+    limit_s: float | None
+    profiles: "dict[Side, Profile]"
+    orientations: bool
+    filter: str
+    thresholds: "Thresholds"
+    person: str | None
+    check: "Check | None"
+
+
+async def _live(plan: _Plan, folder: Path, stop: Stopping) -> None:
     import sys
     import time
     from contextlib import ExitStack
@@ -96,6 +114,7 @@ async def _live(
     from pipeline.files.recording import RecordingWriter
     from pipeline.files.results import ResultsWriter
     from pipeline.live import LiveRun, Sinks
+    from pipeline.person import KEY as PERSON
     from pipeline.screens.session_notes import session_notes
     from pipeline.screens.terminal import file_list, screen, summary_table
     from pipeline.session import Session, Settings
@@ -104,25 +123,27 @@ async def _live(
     console = Console()
     recording = folder / RECORDING
     print("looking for sensors ...", file=sys.stderr)
-    async with connected(wanted, asker()) as radio:
+    async with connected(plan.wanted, asker()) as radio:
         corrections, warnings = stored_corrections(radio.sensors)
         for line in warnings:
             print(f"kneetrack: {line}", file=sys.stderr)
-        settings = Settings(filter=filter_, thresholds=thresholds, corrections=corrections)
+        settings = Settings(filter=plan.filter, thresholds=plan.thresholds, corrections=corrections)
         start_utc = datetime.fromtimestamp(time.time() - (time.perf_counter_ns() - radio.anchor_ns) * 1e-9, UTC)
         meta = {
             "start_utc": start_utc.isoformat(),
             "host_clock_anchor_ns": str(radio.anchor_ns),
-            "filter": filter_,
-            "calibration": GIVEN if profiles else "",
+            "filter": plan.filter,
+            "calibration": GIVEN if plan.profiles else "",
             META: corrections_text(corrections),
-            THRESHOLDS: thresholds.text,
+            THRESHOLDS: plan.thresholds.text,
         }
-        session, summary = Session(radio.sensors, settings), Summary(prescription=thresholds.prescription)
+        if plan.person:
+            meta[PERSON] = plan.person
+        session, summary = Session(radio.sensors, settings), Summary(prescription=plan.thresholds.prescription)
         with ExitStack() as stack:
             recorder = stack.enter_context(RecordingWriter(recording, radio.sensors, meta))
-            results = stack.enter_context(ResultsWriter(folder, orientations=orientations, start_utc=start_utc))
-            for side, profile in profiles.items():
+            results = stack.enter_context(ResultsWriter(folder, orientations=plan.orientations, start_utc=start_utc))
+            for side, profile in plan.profiles.items():
                 recorder.set_calibration(side, profile.to_json())
             with screen(console) as shown:
                 run = LiveRun(
@@ -130,10 +151,10 @@ async def _live(
                     session,
                     Sinks(recorder, results, summary, shown),
                     anchor_ns=radio.anchor_ns,
-                    limit_s=limit_s,
+                    limit_s=plan.limit_s,
                     where=str(folder),
                 )
-                await run.run(radio.client, lambda: stop.asked, profiles)
+                await run.run(radio.client, lambda: stop.asked, plan.profiles, plan.check)
             recorder.close()
             # First of all, and even where the disk refuses the results: what the person has come for.
             console.print(summary_table(summary.rows()))
@@ -149,7 +170,7 @@ async def _live(
                 sensors=radio.sensors,
                 settings=settings,
                 quality=session.quality(),
-                given=profiles,
+                given=plan.profiles,
                 recording=meta,
             )
     console.print(file_list(folder, [recording, *outcome.files]), soft_wrap=True)

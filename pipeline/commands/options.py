@@ -73,6 +73,22 @@ OrientationsOption = Annotated[
 ]
 
 
+def _person(text: str | None) -> str | None:
+    from pipeline.person import person_id
+
+    try:
+        return None if text is None else person_id(text)
+    except BadInputError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+PersonOption = Annotated[
+    str | None,
+    typer.Option("--person", callback=_person, help="Whose session it is: a pseudonym, not a name.", metavar="ID"),
+]
+PdfOption = Annotated[bool, typer.Option("--pdf", help="Also as a PDF (needs the extra `pdf`).")]
+
+
 def expanded(files: Sequence[Path]) -> list[Path]:
     """The files, patterns resolved: not every shell does that."""
     found: list[Path] = []

@@ -8,8 +8,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from calibration.profile import Profile
+from calibration.profile import SCHEMA, Profile
 from pipeline.files.results import ResultsWriter
+from pipeline.person import KEY, known_person
 from pipeline.records import SensorInfo, Side
 from pipeline.rows import SummaryRow
 from pipeline.screens.report import write_report
@@ -38,6 +39,7 @@ def complete(
     quality: Mapping[str, Any],
     given: Mapping[Side, Profile],
     recording: Mapping[str, str],
+    person: str | None = None,
 ) -> Outcome:
     """Finish the result folder and write its page.
 
@@ -47,12 +49,14 @@ def complete(
     quality : as the session tells it.
     given : saved calibrations that were used.
     recording : the texts of the recording's `meta` table.
+    person : whose session it is; None: as the recording says.
 
     Raises KneetrackError where the disk refused the results.
     """
     rows, extras = summary.rows(), summary.extras()
     told = {
         "mode": mode,
+        KEY: person or known_person(recording.get(KEY)),
         "calibration": {side: leg.get("calibration", {}) for side, leg in quality.items()},
         "structural_valgus_deg": {
             side: given[Side(side)].static_valgus_deg if side in given else None for side in quality
@@ -67,6 +71,7 @@ def complete(
             for info in sensors
         },
         "versions": versions(),
+        "calibration_version": SCHEMA,
         "recorded_with": _recorded_with(recording),
         "parameters": {"filter": settings.filter, "valgus": settings.thresholds.told(sorted(quality))},
     }

@@ -14,6 +14,7 @@ from pipeline.commands.options import (
     Files,
     FilterOption,
     OrientationsOption,
+    PersonOption,
     SideOption,
     ThresholdsOption,
     expanded,
@@ -35,6 +36,7 @@ def process(
     orientations: OrientationsOption = False,
     filter_: FilterOption = None,
     thresholds: ThresholdsOption = None,
+    person: PersonOption = None,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Files at a time (default: one per core).")] = None,
 ) -> None:
     """Analyse recordings both ways in time, the most exact way: angles, steps, episodes, summary and report."""
@@ -42,7 +44,7 @@ def process(
     from pipeline.files.opening import grouped
 
     groups = grouped(expanded(files))
-    asked = Asked(side, tuple(calibration or []), orientations, filter_, thresholds)
+    asked = Asked(side, tuple(calibration or []), orientations, filter_, thresholds, person)
     if len(groups) == 1:
         _one(groups[0], out, asked)
     else:
@@ -60,11 +62,13 @@ def analyse(
     from pipeline.commands.outcome import complete
     from pipeline.files.opening import open_recording
     from pipeline.files.results import ResultsWriter
+    from pipeline.person import person_of
     from pipeline.summary import Summary
 
     name = str(source[0])
     recording = open_recording(list(source), asked.side)
     try:
+        whose = person_of(recording.meta, asked.person, name)
         sensors = sensors_of(recording, asked.side, name)
         profiles = load_profiles(asked.calibration) or recorded_profiles(recording, name)
         settings = asked.settings(recording, name, profiles)
@@ -87,6 +91,7 @@ def analyse(
             quality=found.quality,
             given=profiles,
             recording=recording.meta,
+            person=whose,
         )
 
 

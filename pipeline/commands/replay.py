@@ -15,6 +15,7 @@ from pipeline.commands.options import (
     Files,
     FilterOption,
     OrientationsOption,
+    PersonOption,
     SideOption,
     ThresholdsOption,
     expanded,
@@ -47,6 +48,7 @@ def replay(
     orientations: OrientationsOption = False,
     filter_: FilterOption = None,
     thresholds: ThresholdsOption = None,
+    person: PersonOption = None,
 ) -> None:
     """Play recordings through the live engine: the same angles, steps and episodes as in the live session.
 
@@ -57,7 +59,7 @@ def replay(
         from pipeline.commands.inputs import Asked
         from pipeline.files.opening import grouped
 
-        asked = Asked(side, tuple(calibration or []), orientations, filter_, thresholds)
+        asked = Asked(side, tuple(calibration or []), orientations, filter_, thresholds, person)
         groups = grouped(expanded(files))
         for group in groups:
             folder = out if out is None or len(groups) == 1 else out / group[0].stem
@@ -93,6 +95,7 @@ def _replay(
     from pipeline.commands.progress import bar
     from pipeline.files.opening import open_recording
     from pipeline.files.results import ResultsWriter
+    from pipeline.person import person_of
     from pipeline.screens.session_notes import session_notes
     from pipeline.screens.terminal import file_list, screen, summary_table
     from pipeline.screens.view import Tally, View, sensor_views
@@ -104,6 +107,7 @@ def _replay(
     with ExitStack() as stack:
         recording = open_recording(list(source), asked.side)
         stack.callback(recording.close)
+        whose = person_of(recording.meta, asked.person, name)
         sensors = sensors_of(recording, asked.side, name)
         paced = math.isfinite(factor)
         rows_at_once = 1 if paced else _BATCH_ROWS
@@ -152,6 +156,7 @@ def _replay(
             quality=session.quality(),
             given=given or recorded_profiles(recording, name),
             recording=recording.meta,
+            person=whose,
         )
     console.print(summary_table(outcome.rows))
     console.print(session_notes(outcome.extras))
