@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from firmware_interface.drivers.counting import Move, Unwrapper
+from firmware_interface.drivers.rates import SECOND
 from firmware_interface.samples import Bools, Clock, Floats, ImuSamples
 
 TICK_S = 1e-6
-SECOND = 1_000_000
 """Ticks are microseconds."""
 
 _FOLLOWS_ON = 2 * SECOND

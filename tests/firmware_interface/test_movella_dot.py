@@ -38,7 +38,7 @@ def test_commands_are_those_of_the_makers_server():
 
 
 def test_rate_is_the_nearest_the_sensor_has():
-    assert MovellaDot().start(100)[1].payload == RATE_60_HZ
+    assert list(MovellaDot().start(100))[1].payload == RATE_60_HZ
 
 
 def test_recognised_by_old_and_new_name_and_by_company():

@@ -76,13 +76,13 @@ def test_frames_are_found_again_after_lost_bytes(lost):
 
 
 def test_commands_are_those_of_the_maker():
-    writes = WitMotion().start(100)
+    writes = list(WitMotion().start(100))
     assert {write.characteristic for write in writes} == {WRITE}
     payloads = [write.payload.hex() for write in writes]
     assert payloads[:2] == ["ffaa6988b5", "ffaa030900"]
     assert payloads.index("ffaa000000") > payloads.index("ffaa030900")
-    assert WitMotion().start(50)[1].payload.hex() == "ffaa030800"
-    assert WitMotion().start(200)[1].payload.hex() == "ffaa030b00"
+    assert list(WitMotion().start(50))[1].payload.hex() == "ffaa030800"
+    assert list(WitMotion().start(200))[1].payload.hex() == "ffaa030b00"
 
 
 def test_rate_is_learnt_from_the_register_answer():
