@@ -21,7 +21,7 @@ from dataclasses import replace
 import numpy as np
 
 from firmware_interface.drivers.coarse import CoarseClock
-from firmware_interface.drivers.counting import Move, Unwrapper
+from firmware_interface.drivers.counting import Widened
 from firmware_interface.drivers.interface import Advertisement, Claim, Conversation, Driver, Write
 from firmware_interface.drivers.ranges import ACC_G, GYR_DPS, at_an_end
 from firmware_interface.drivers.timeline import Packet, Timeline, empty
@@ -99,7 +99,7 @@ class BlueStDecoder:
     """Notifications of one connection to samples; ticks are microseconds, from the board's coarse clock."""
 
     def __init__(self) -> None:
-        self._ticks = Unwrapper(16, late=125, ahead=1 << 14)
+        self._ticks = Widened(16)
         self._timeline = Timeline()
         self._coarse = CoarseClock(TICK_US)
         self._latest = -1
@@ -113,7 +113,7 @@ class BlueStDecoder:
         inertial = words[:, 1:7]
         found = self._timeline.place(
             Packet(
-                time_us=self._time_us(int.from_bytes(payload[:2], "little")),
+                time_us=self._ticks.value(int.from_bytes(payload[:2], "little")) * TICK_US % 2**32,
                 step_us=0,
                 counter=None,
                 acc=inertial[:, :3] * _MG,
@@ -124,18 +124,9 @@ class BlueStDecoder:
         )
         return self._refined(found)
 
-    def _time_us(self, raw: int) -> int:
-        """The 32 bits of microseconds that the timeline wants, of a 16-bit count of 8 ms."""
-        move, value = self._ticks.look(raw)
-        if move is Move.JUMP:
-            # Restarted or damaged; the timeline decides, for it sees the same jump.
-            self._ticks.restart(raw, value)
-        elif move is not Move.DUPLICATE:
-            self._ticks.take(raw, value)
-        return value * TICK_US % 2**32
-
     def _refined(self, found: ImuSamples) -> ImuSamples:
         if found.restarts:
+            self._ticks.restarted()
             self._coarse.restart()
             self._missing = 0
         ticks, lost = [], 0

@@ -196,7 +196,7 @@ class MetaMotionDecoder:
         self._timeline = Timeline()
         self._coarse = CoarseClock(TICK_US)
         self._latest = -1
-        self._pairing = Pairing(hole=2, leap=1 << 40)
+        self._pairing = Pairing(leap=1 << 40)
         self._counts = {ACC: 0, GYR: 0}
         self._frames = 0
         self._registers: dict[tuple[int, int], tuple[int, int]] = {(ACC, ACC_DATA): (ACC, 1)}
@@ -271,7 +271,7 @@ class MetaMotionDecoder:
             self._pairing.add_acc(Vectors(times, words * self._acc_scale, clipped))
         else:
             self._pairing.add_gyr(Vectors(times, words * self._gyr_scale, clipped))
-        pairs = self._pairing.take()
+        pairs = self._pairing.take(hole=2)
         ticks = np.arange(self._frames, self._frames + len(pairs), dtype=np.int64)
         self._frames += len(pairs)
         return ImuSamples(

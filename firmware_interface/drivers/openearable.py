@@ -42,7 +42,6 @@ HEADER = struct.Struct("<BBQ")
 _PERIOD = struct.Struct("<H")
 _WIDTH = 36
 _LONGEST = 244
-_MOST = (_LONGEST - HEADER.size - _PERIOD.size) // _WIDTH
 _FULL_SCALE = np.array([16.0] * 3 + [2000.0] * 3)
 _ABSURD = 2.0
 """Beyond this many full scales a value is damage, not motion."""
@@ -130,7 +129,7 @@ class OpenEarableDecoder:
             return empty(1)
         _, time_us, spacing_us, body = found
         values = np.frombuffer(body, "<f4").astype(np.float64).reshape(-1, 9)
-        if len(values) > _MOST or (len(values) > 1 and not spacing_us):
+        if len(values) > 1 and not spacing_us:
             return empty(1)
         # The comparison is False for NaN too.
         if not (np.abs(values[:, :6]) <= _ABSURD * _FULL_SCALE).all():

@@ -53,12 +53,10 @@ class Pairing:
 
     Parameters
     ----------
-    hole : the longest time between two accelerations across which is interpolated.
     leap : a stream that goes forward by more than this begins anew.
     """
 
-    def __init__(self, hole: int, leap: int) -> None:
-        self._hole = hole
+    def __init__(self, leap: int) -> None:
         self._leap = leap
         self._acc = _nothing()
         self._gyr = _nothing()
@@ -93,8 +91,11 @@ class Pairing:
         self._gyr = _nothing()
         self._last_acc = self._last_gyr = None
 
-    def take(self) -> Pairs:
-        """The samples that are complete by now."""
+    def take(self, hole: int) -> Pairs:
+        """The samples that are complete by now.
+
+        hole: the longest time between two accelerations across which is interpolated.
+        """
         acc, gyr = self._acc, self._gyr
         ready = int(np.searchsorted(gyr.times, acc.times[-1], side="right")) if len(acc) else 0
         unpaired, self._unpaired = self._unpaired, 0
@@ -105,7 +106,7 @@ class Pairing:
         exact = acc.times[after] == times
         before = np.maximum(after - 1, 0)
         span = acc.times[after] - acc.times[before]
-        good = exact | ((after > 0) & (span <= self._hole))
+        good = exact | ((after > 0) & (span <= hole))
         part = np.where(exact, 1.0, (times - acc.times[before]) / np.maximum(span, 1))
         values = acc.values[before] + part[:, None] * (acc.values[after] - acc.values[before])
         values = np.where(exact[:, None], acc.values[after], values)

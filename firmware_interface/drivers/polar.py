@@ -160,7 +160,7 @@ class PolarDecoder:
 
     def __init__(self) -> None:
         self._timeline = Timeline()
-        self._pairing = Pairing(hole=3 * _SLOWEST_US * 1000, leap=60 * 10**9)
+        self._pairing = Pairing(leap=60 * 10**9)
         self._spread = {ACC: _Spread(), GYR: _Spread()}
         self._factor: dict[int, float] = {}
 
@@ -180,7 +180,7 @@ class PolarDecoder:
                 self._pairing.add_acc(vectors)
             else:
                 self._pairing.add_gyr(vectors)
-        return self._placed(self._pairing.take())
+        return self._placed(self._pairing.take(hole=2500 * self._spread[ACC].us))
 
     def _learn(self, answer: bytes) -> bool:
         """The factor, from the answer to a start; True where the bytes are of the control characteristic at all."""

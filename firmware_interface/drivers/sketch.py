@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from firmware_interface.drivers.coarse import CoarseClock
+from firmware_interface.drivers.counting import Widened
 from firmware_interface.drivers.interface import (
     DESCRIPTION,
     Advertisement,
@@ -131,8 +132,8 @@ class _Reader:
         self._text = b""
         self._timeline = Timeline()
         bits = {part.name: 8 * part.octets for part in described.header}
-        self._time = _Widener(bits.get("time", 64))
-        self._counter = _Widener(bits.get("counter", 32))
+        self._time = _widened(bits.get("time", 64))
+        self._counter = _widened(bits.get("counter", 32))
         coarse = described.has("time") and described.time_unit_s >= _COARSE_S
         # Exact, so that times of 64 bits lose nothing.
         self._unit_us = Fraction(described.time_unit_s).limit_denominator(10**9) * SECOND
@@ -215,16 +216,20 @@ class _Reader:
         if time is None:
             time_us, step = (count or 0) * self._step_us % 2**32, self._step_us
         else:
-            time_us = int(self._time.widen(time) * self._unit_us) % 2**32
+            time_us = int(_value(self._time, time) * self._unit_us) % 2**32
             step = 0 if self._coarse is not None and len(values) == 1 else self._step_us
         samples = self._timeline.place(Packet(time_us, step, count, acc, gyr, None, clipped))
+        if samples.restarts:
+            for narrow in (self._time, self._counter):
+                if narrow is not None:
+                    narrow.restarted()
         if time is None:
             return replace(samples, ticks=samples.ticks // self._step_us, tick_s=self._tick_s(), clock=Clock.COUNTER)
         return samples if step else self._refined(samples, counter is not None)
 
     def _sample_count(self, counter: int, count: int) -> int:
         """The 32-bit counter of the first sample."""
-        wide = self._counter.widen(counter)
+        wide = _value(self._counter, counter)
         return (wide * count if self._d.per_packet else wide) % 2**32
 
     def _refined(self, samples: ImuSamples, counted: bool) -> ImuSamples:
@@ -243,26 +248,13 @@ class _Reader:
         return replace(samples, ticks=np.array(ticks, np.int64), lost=samples.lost if counted else lost)
 
 
-class _Widener:
-    """A counter of few bits, continued beyond them. A small step back is a late packet, anything else goes forward."""
+def _widened(bits: int) -> Widened | None:
+    """Only counters that are narrower than the timeline's need it."""
+    return Widened(bits) if bits < 32 else None
 
-    def __init__(self, bits: int) -> None:
-        self._modulus = 1 << bits
-        self._bits = bits
-        self._raw: int | None = None
-        self._value = 0
 
-    def widen(self, raw: int) -> int:
-        """The continued value; wide counters are left as they are."""
-        if self._bits >= 32:
-            return raw
-        if self._raw is None:
-            self._raw, self._value = raw, raw
-        step = (raw - self._raw) % self._modulus
-        if step > self._modulus - max(self._modulus // 8, 1):
-            return max(self._value + step - self._modulus, 0)
-        self._raw, self._value = raw, self._value + step
-        return self._value
+def _value(narrow: Widened | None, raw: int) -> int:
+    return raw if narrow is None else narrow.value(raw)
 
 
 def _numbers(line: bytes, count: int) -> list[float] | None:

@@ -259,7 +259,7 @@ class _Reader:
                 raise self._fail(place, found, f"skip:BYTES, 1 to {_LONGEST_SKIP}")
             return Part(name, f"V{int(kind)}", int(kind))
         if name == "magic" and key == "header":
-            octets = self._hex(kind, place)
+            octets = self._hex(kind, f"{place}, after magic:,")
             return Part(name, f"V{len(octets)}", len(octets), octets)
         allowed = _HEADER_TYPES.get(name, ()) if key == "header" else tuple(TYPES) if name in AXES else ()
         if kind not in allowed:
