@@ -133,7 +133,7 @@ class _Vqf:
         self._vqf = vqf.VQF(1.0 / rate_hz, tauAcc=p.tau_acc_s)
 
     def run(self, gyr: Floats, acc: Floats) -> tuple[Floats, Floats]:
-        state: Mapping[str, Any] = self._vqf.updateBatchFullState(gyr, acc)
+        state: Mapping[str, Any] = self._vqf.updateBatch(gyr, acc)
         return state["quat6D"], state["bias"]
 
     def restart(self) -> None:
