@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 
-from firmware_interface.drivers import sketch, table
+from firmware_interface.drivers import battery, sketch, table
 from firmware_interface.drivers.bluest import BlueSt
-from firmware_interface.drivers.interface import Advertisement, Claim, Decoder, Driver
+from firmware_interface.drivers.interface import DESCRIPTION, Advertisement, Claim, Decoder, Driver
 from firmware_interface.drivers.metamotion import MetaMotion
 from firmware_interface.drivers.movella_dot import MovellaDot
 from firmware_interface.drivers.open_format import OpenFormat
@@ -49,6 +49,16 @@ def decoder(name: str) -> Decoder:
         if known.name == name:
             return known.decoder()
     raise UnknownDriverError(_unknown(name, [*(known.name for known in _DRIVERS), *_DESCRIBED]))
+
+
+def is_stream(name: str, characteristic: str) -> bool:
+    """Whether what comes on this characteristic is the stream of a sensor of this driver: not a battery level, say.
+
+    Raises UnknownDriverError.
+    """
+    if name == sketch.NAME:
+        return characteristic not in (DESCRIPTION, battery.LEVEL)
+    return characteristic == driver(name).notify[0]
 
 
 def recognise(advertisement: Advertisement, known: Sequence[Driver] | None = None) -> tuple[Driver, Claim] | None:

@@ -8,6 +8,7 @@ import typer
 
 from pipeline.commands.options import (
     CalibrationOption,
+    DriverFileOption,
     Filter,
     Legs,
     OrientationsOption,
@@ -43,6 +44,7 @@ def live(
     orientations: OrientationsOption = False,
     filter_: Annotated[Filter, typer.Option("--filter", help="Orientation filter.")] = Filter.VQF,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The simulated person of --virtual.")] = 1,
+    driver_file: DriverFileOption = None,
 ) -> None:
     """Connect the sensors, calibrate, show and record the session. Ctrl-C ends it and keeps everything.
 
@@ -61,7 +63,7 @@ def live(
             raise BadInputError(f"{folder / RECORDING} exists already and is not overwritten: choose another --out")
         named = parse_places(sensor or [])
         sides = tuple(dict.fromkeys([*side.sides, *(place[0] for place in named)])) if named else side.sides
-        wanted = Wanted(sides, rate, virtual, named, seed)
+        wanted = Wanted(sides, rate, virtual, named, seed, driver_file=driver_file)
         profiles = load_profiles(calibration or [])
         asyncio.run(_live(wanted, folder, seconds, profiles, orientations, filter_.value, stop))
 
