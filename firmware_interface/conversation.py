@@ -63,7 +63,7 @@ class Talk:
                 elif step.answer is not None:
                     step = conversation.send(await self._ask(step, step.answer))
                 else:
-                    await self._write(self._client, step)
+                    await self._plain_write(step)
                     # Nothing is sent, so that a driver may `yield from` any iterable of writes.
                     step = next(conversation)
         except StopIteration:
@@ -71,12 +71,24 @@ class Talk:
         finally:
             conversation.close()
 
+    async def _plain_write(self, write: Write) -> None:
+        try:
+            await self._write(self._client, write)
+        except (BleakError, TimeoutError):
+            if not (write.optional and self._client.is_connected):
+                raise
+
     async def _read(self, read: Read) -> bytes:
         known = self._client.services.get_characteristic(read.characteristic)
-        if known is None:
-            raise BleakError(f"the sensor has no characteristic {read.characteristic}")
-        async with asyncio.timeout(self._answer_s):
-            value = await self._client.read_gatt_char(known)
+        try:
+            if known is None:
+                raise BleakError(f"the sensor has no characteristic {read.characteristic}")
+            async with asyncio.timeout(self._answer_s):
+                value = await self._client.read_gatt_char(known)
+        except (BleakError, TimeoutError):
+            if read.optional and self._client.is_connected:
+                return b""
+            raise
         self._pass_on(known, value)
         return bytes(value)
 

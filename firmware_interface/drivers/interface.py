@@ -44,6 +44,7 @@ class Write:
     """One write to a characteristic while a sensor is configured; pause_s is waited afterwards.
 
     answer: what the sensor replies with; it is waited for, and a sensor that stays silent is not configured.
+    optional: a sensor that has no such characteristic, or refuses, is configured all the same.
     """
 
     characteristic: str
@@ -51,13 +52,18 @@ class Write:
     response: bool = True
     pause_s: float = 0.0
     answer: Answer | None = None
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One read of a characteristic. The value is recorded as if it had been notified."""
+    """One read of a characteristic. The value is recorded as if it had been notified.
+
+    optional: a sensor that has no such characteristic, or refuses, gives nothing and is configured all the same.
+    """
 
     characteristic: str
+    optional: bool = False
 
 
 Step = Write | Read

@@ -6,8 +6,10 @@ otherwise size less 2 is a multiple of it. The inertial unit is sensor 0, 36 byt
 angular rate in deg/s, f32 x 3 magnetic field in uT. A configuration write (sensor, rate index, mask) starts and stops
 it; the rates are those of the firmware's table for the BMX160.
 
-The ranges are the firmware's choice and cannot be set; the values arrive as physical ones, and the end of each of the
-chip's ranges is marked as clipped. Not tried on a device.
+Units and rates are asked for at the start where the firmware tells them (openearable_scheme.py), for they have changed
+between its versions; without an answer they are those above. The ranges are the firmware's choice and cannot be set;
+the values arrive as physical ones, and the end of each of the chip's ranges is marked as clipped. Not tried on a
+device.
 
 Sources: OpenEarable/open-earable-2, doc/protocols/wire-contract-baseline.md, src/ParseInfo/DefaultSensors.h,
 src/SensorManager/IMU.cpp (rates; stop as index 0, mask 0); its golden vectors are in the tests.
@@ -18,8 +20,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from firmware_interface.drivers import battery
-from firmware_interface.drivers.interface import Advertisement, Claim, Conversation, Driver, Write
+from firmware_interface.drivers import battery, openearable_scheme
+from firmware_interface.drivers.interface import Advertisement, Claim, Conversation, Driver, Read, Write
 from firmware_interface.drivers.ranges import ACC_G, GYR_DPS, at_an_end
 from firmware_interface.drivers.rates import Spacing, nearest
 from firmware_interface.drivers.timeline import TICK_S, Packet, Timeline, empty
@@ -28,6 +30,9 @@ from firmware_interface.samples import STANDARD_GRAVITY, Clock, Floats, ImuSampl
 SERVICE = "34c2e3bb-34aa-11eb-adc1-0242ac120002"
 DATA = "34c2e3bc-34aa-11eb-adc1-0242ac120002"
 CONFIG = "34c2e3be-34aa-11eb-adc1-0242ac120002"
+INFO = "caa25cb7-7e1b-44f2-adc9-e8c06c9ced43"
+INFO_REQUEST = "caa25cba-7e1b-44f2-adc9-e8c06c9ced43"
+INFO_SCHEME = "caa25cbb-7e1b-44f2-adc9-e8c06c9ced43"
 NAME = "OpenEarable"
 
 IMU = 0
@@ -43,6 +48,8 @@ _PERIOD = struct.Struct("<H")
 _WIDTH = 36
 _LONGEST = 244
 _FULL_SCALE = np.array([16.0] * 3 + [2000.0] * 3)
+_UNITS = {"g": 1.0, "m/s^2": 1 / STANDARD_GRAVITY, "m/s²": 1 / STANDARD_GRAVITY, "dps": 1.0, "rad/s": 180 / np.pi}
+"""To g and deg/s."""
 _ABSURD = 2.0
 """Beyond this many full scales a value is damage, not motion."""
 
@@ -88,8 +95,13 @@ class OpenEarable(Driver):
         return Claim.NAME if advertisement.name.startswith(NAME) else Claim.NO
 
     def start(self, rate_hz: float) -> Conversation:
-        """One write: inertial unit, rate, over BLE."""
-        yield Write(CONFIG, config(RATES_HZ.index(nearest(RATES_HZ, rate_hz))))
+        """Ask for the inertial unit's scheme, then start it: rate index, over BLE."""
+        yield Write(INFO_REQUEST, bytes((IMU,)), optional=True)
+        scheme = openearable_scheme.parsed((yield Read(INFO_SCHEME, optional=True)))
+        rates = scheme.rates_hz if scheme is not None and scheme.sensor == IMU and scheme.rates_hz else RATES_HZ
+        # Not beyond what a connection carries, whatever else the sensor has.
+        usable = [rate for rate in rates if rate <= RATES_HZ[-1]] or list(rates)
+        yield Write(CONFIG, config(rates.index(nearest(usable, rate_hz))))
 
     def stop(self) -> tuple[Write, ...]:
         """One write: inertial unit off."""
@@ -114,11 +126,14 @@ class OpenEarableDecoder:
     def __init__(self) -> None:
         self._timeline = Timeline()
         self._spacing = Spacing(RATES_HZ)
+        self._scale = np.ones(6)
 
     def feed(self, characteristic: str, payload: bytes) -> ImuSamples:
         """The samples of one record; none where it is of another sensor, damaged, or was received before."""
         if characteristic == battery.LEVEL:
             return battery.level_only(payload, TICK_S, Clock.DEVICE_TIME)
+        if characteristic == INFO_SCHEME:
+            return empty(int(not self._learn(payload)))
         if characteristic != DATA:
             return empty(1)
         if len(payload) == HEADER.size + (payload[1] if len(payload) > 1 else 0) and payload[0] != IMU:
@@ -129,6 +144,8 @@ class OpenEarableDecoder:
             return empty(1)
         _, time_us, spacing_us, body = found
         values = np.frombuffer(body, "<f4").astype(np.float64).reshape(-1, 9)
+        with np.errstate(invalid="ignore", over="ignore"):
+            values[:, :6] *= self._scale
         if len(values) > 1 and not spacing_us:
             return empty(1)
         # The comparison is False for NaN too.
@@ -149,6 +166,18 @@ class OpenEarableDecoder:
         for tick in samples.ticks.tolist():
             self._spacing.learn(tick)
         return samples
+
+    def _learn(self, octets: bytes) -> bool:
+        """Units and rates, from the scheme; True where the bytes are one."""
+        scheme = openearable_scheme.parsed(octets)
+        if scheme is None:
+            return False
+        acc, gyr = scheme.unit("ACC"), scheme.unit("GYRO")
+        if scheme.sensor == IMU and acc in _UNITS and gyr in _UNITS:
+            self._scale = np.array([_UNITS[acc]] * 3 + [_UNITS[gyr]] * 3)
+        if scheme.sensor == IMU and scheme.rates_hz:
+            self._spacing = Spacing(scheme.rates_hz)
+        return True
 
 
 class OpenEarableEncoder:

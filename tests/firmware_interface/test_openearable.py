@@ -4,10 +4,15 @@ import struct
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from firmware_interface.drivers import openearable
-from firmware_interface.drivers.openearable import DATA, OpenEarable, record
+from firmware_interface.drivers import openearable, openearable_scheme
+from firmware_interface.drivers.openearable import DATA, INFO_SCHEME, OpenEarable, record
+from firmware_interface.drivers.openearable_scheme import Component, Scheme
 from firmware_interface.samples import STANDARD_GRAVITY
+from firmware_interface.virtual.twins.openearable import SCHEME, OpenEarableTwin
+from tests.firmware_interface.conversations import converse
 from tests.firmware_interface.motions import motion
 
 TIME_US = 72623859790382856
@@ -89,3 +94,36 @@ def test_damage_is_rejected(bad):
 def test_the_end_of_each_range_of_the_chip_is_marked(value, clipped):
     (block,) = feed(imu(0, [[0, value, 0] + [0] * 6]))
     assert block.clipped.tolist() == [clipped]
+
+
+GOLDEN_SCHEME = bytes.fromhex("0601540106016701780143130200010000803f00000040")
+
+
+def test_golden_scheme():
+    scheme = openearable_scheme.parsed(GOLDEN_SCHEME)
+    assert scheme == Scheme(6, "T", (Component("g", "x", "C", 6),), (1.0, 2.0), 0, 1)
+    assert openearable_scheme.written(scheme) == GOLDEN_SCHEME
+
+
+@given(st.binary(max_size=80) | st.integers(0, 22).map(lambda cut: GOLDEN_SCHEME[:cut]))
+def test_other_bytes_are_no_scheme_and_never_raise(octets):
+    found = openearable_scheme.parsed(octets)
+    assert found is None or found.sensor == octets[0]
+
+
+def test_the_rate_is_looked_up_in_the_sensors_own_table():
+    twin = OpenEarableTwin(25.0)
+    converse(OpenEarable(), twin, 100.0)
+    assert (twin.streaming, twin.rate_hz) == (True, 100.0)
+
+
+def test_units_are_those_of_the_scheme():
+    """A firmware that sends m/s2 and rad/s, and says so."""
+    groups = (("ACC", "m/s^2"), ("GYRO", "rad/s"))
+    components = tuple(Component(group, axis, unit, 6) for group, unit in groups for axis in "XYZ")
+    decoder = OpenEarable().decoder()
+    decoder.feed(INFO_SCHEME, openearable_scheme.written(Scheme(0, "IMU", components)))
+    block = decoder.feed(DATA, imu(0, [[0, 0, 9.80665, np.pi, 0, 0, 0, 0, 0]]))
+    np.testing.assert_allclose(block.acc, [[0, 0, 9.80665]], rtol=1e-6)
+    np.testing.assert_allclose(block.gyr, [[np.pi, 0, 0]], rtol=1e-6)
+    assert openearable_scheme.written(SCHEME)[0] == 0

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from firmware_interface.client import Arrival, Chosen, Client, LinkEvent, LinkParameters, scan
-from firmware_interface.drivers import polar, thingy52
+from firmware_interface.drivers import openearable, polar, thingy52
 from firmware_interface.drivers.interface import Claim
 from firmware_interface.drivers.registry import decoder
 from firmware_interface.samples import Clock
+from firmware_interface.virtual import twins
 from firmware_interface.virtual.link import LinkModel
 from firmware_interface.virtual.radio import VirtualRadio
 from firmware_interface.virtual.sampling import DeviceClock
+from firmware_interface.virtual.twins.openearable import OpenEarableTwin
 from tests.firmware_interface.conversations import BATCHES, EVERY
 from tests.firmware_interface.motions import Shaken, motion
 from tests.firmware_interface.test_drivers import STEPS
@@ -193,3 +195,17 @@ async def test_a_bad_link_costs_samples_that_are_seen():
     lost = sum(block.lost for block in blocks)
     assert lost > 0
     assert len(ticks) + lost == pytest.approx((ticks[-1] - ticks[0]) / 10_000 + 1, abs=2)
+
+
+class _OldFirmware(OpenEarableTwin):
+    """One that tells no scheme."""
+
+    services = {uuid: each for uuid, each in OpenEarableTwin.services.items() if uuid != openearable.INFO}  # noqa: RUF012
+
+
+async def test_what_is_optional_may_be_missing(monkeypatch):
+    monkeypatch.setitem(twins._TWINS, "openearable", _OldFirmware)
+    _, (blocks,), events, writes = await streamed(EVERY["openearable"], "OpenEarable", samples=20)
+    assert [event.kind for event in events] == ["connected", "configured"]
+    assert writes[0] == (openearable.CONFIG, openearable.config(2))
+    assert sum(block.rejected for block in blocks) == 0

@@ -3,7 +3,18 @@
 from collections.abc import Mapping
 
 from firmware_interface.drivers import battery, openearable
+from firmware_interface.drivers.openearable_scheme import Component, Scheme, written
 from firmware_interface.virtual.behaviour import NOTIFY, READ, WRITE, Announcement
+
+_GROUPS = (("ACC", "g"), ("GYRO", "dps"), ("MAG", "uT"))
+SCHEME = Scheme(
+    openearable.IMU,
+    "IMU",
+    tuple(Component(group, axis, unit, 6) for group, unit in _GROUPS for axis in "XYZ"),
+    (25.0, 50.0, 100.0, 200.0, 400.0, 800.0),
+    usual=1,
+    highest=2,
+)
 
 
 class OpenEarableTwin:
@@ -12,6 +23,7 @@ class OpenEarableTwin:
     announcement = Announcement(services=(openearable.SERVICE,))
     services: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         openearable.SERVICE: {openearable.DATA: (NOTIFY,), openearable.CONFIG: (WRITE,)},
+        openearable.INFO: {openearable.INFO_REQUEST: (WRITE,), openearable.INFO_SCHEME: (READ,)},
         battery.SERVICE: {battery.LEVEL: (READ, NOTIFY)},
     }
 
@@ -28,7 +40,9 @@ class OpenEarableTwin:
         return []
 
     def value(self, characteristic: str, level: float) -> bytes:
-        """The battery."""
+        """The battery; the scheme of the inertial unit."""
+        if characteristic == openearable.INFO_SCHEME:
+            return written(SCHEME)
         return bytes((round(100 * level),))
 
     def disconnected(self) -> None:
