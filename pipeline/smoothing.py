@@ -80,7 +80,7 @@ class HeadingSmoother:
     rate_hz: float
     parameters: HeadingParameters = field(default_factory=HeadingParameters)
     prior: LeverPrior = field(default_factory=lambda: LeverPrior(LeverArms.zero()))
-    rounds: int = 4
+    rounds: int = 2
     neutrals: dict[int, Neutral] = field(default_factory=dict)
     lost: frozenset[int] = frozenset()
     thigh_sd: float = 0.0

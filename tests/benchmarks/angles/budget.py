@@ -21,7 +21,7 @@ def _tissue(**values: object) -> Callable[[Wearing], Wearing]:
 
 
 _SCALES = {"gyr_scale": _NONE, "gyr_skew": _NONE, "acc_scale": _NONE, "acc_skew": _NONE}
-_REPEATABLE = {"flexion_deg": _NONE, "bulge_deg": _NONE, "loaded_deg": _NONE, "shift_m": _NONE}
+_REPEATABLE = {"flexion_deg": _NONE, "bulge_deg": _NONE, "loaded_deg": _NONE, "hip_deg": _NONE, "shift_m": _NONE}
 CAUSES: dict[str, Callable[[Wearing], Wearing]] = {
     "nothing": lambda worn: worn,
     "gyroscope bias": _imu(gyr_bias=_NONE, gyr_walk=0.0),
@@ -32,7 +32,7 @@ CAUSES: dict[str, Callable[[Wearing], Wearing]] = {
     "heel strikes": lambda worn: replace(worn, shock=0.0),
     "tissue: wobble": _tissue(wobble_deg=_NONE, wobble_m=_NONE),
     "tissue: with flexion": _tissue(**_REPEATABLE),
-    "tissue: under load": _tissue(loaded_deg=_NONE),
+    "tissue: under load, hip": _tissue(loaded_deg=_NONE, hip_deg=_NONE),
     "tissue: all": _tissue(wobble_deg=_NONE, wobble_m=_NONE, **_REPEATABLE),
 }
 GROUPS = ("walking", "other")
