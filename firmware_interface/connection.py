@@ -182,7 +182,9 @@ class Connection:
             rssi_dbm=advertisement.rssi_dbm,
         )
         if self._driver.description:
-            self._queue.put(Arrival(self.chosen.sensor, self._now_ns(), DESCRIPTION, self._driver.description))
+            told = Arrival(self.chosen.sensor, self._now_ns(), DESCRIPTION, self._driver.description)
+            if not self._queue.put(told):
+                stream.end("nobody fetches what comes")
         try:
             await self._configure(client, stream)
             await self._watch(stream)

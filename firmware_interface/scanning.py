@@ -113,6 +113,8 @@ async def listen(
 
 def radio_error(error: Exception) -> RadioError:
     """The one line for a Bluetooth stack that does not work."""
+    if isinstance(error, RadioError):
+        return error
     if isinstance(error, OSError):
         reason = "its Bluetooth service is not running"
     else:

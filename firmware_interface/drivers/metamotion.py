@@ -130,9 +130,9 @@ class MetaMotion(Driver):
         yield _command(acc_config(acc_chip, rate, ACC_G))
         yield _command(gyr_config(rate, GYR_DPS))
         if len(processor) > 3 and processor[3] >= FUSES_FROM:
-            buffer = (yield _added(buffer_of(gyr_chip)))[2]
-            fuser = (yield _added(fuser_of(buffer)))[2]
-            accounter = (yield _added(accounter_of(PROCESSOR, DATA, fuser, 12)))[2]
+            buffer = _number((yield _added(buffer_of(gyr_chip))))
+            fuser = _number((yield _added(fuser_of(buffer))))
+            accounter = _number((yield _added(accounter_of(PROCESSOR, DATA, fuser, 12))))
             yield _command(bytes((PROCESSOR, ENABLE, accounter, 1)))
             yield _command(bytes((PROCESSOR, DATA, 1)))
         else:
@@ -170,6 +170,12 @@ def _ask(module: int, register: int) -> Write:
 def _added(payload: bytes) -> Write:
     """The answer is 09 02 and the processor's number."""
     return Write(COMMAND, payload, response=False, answer=Answer(NOTIFY, bytes((PROCESSOR, ADD))))
+
+
+def _number(answer: bytes) -> int:
+    if len(answer) < 3:
+        raise RefusedError("this MetaWear board has no processor left: switch it off and on")
+    return answer[2]
 
 
 def _off() -> list[bytes]:

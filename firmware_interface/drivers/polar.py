@@ -27,7 +27,7 @@ from firmware_interface.drivers.pairing import Pairing, Pairs, Vectors
 from firmware_interface.drivers.polar_frames import ACC, GYR, Frame
 from firmware_interface.drivers.ranges import ACC_G, GYR_DPS, at_an_end
 from firmware_interface.drivers.rates import nearest
-from firmware_interface.drivers.timeline import TICK_S, Packet, Timeline, empty
+from firmware_interface.drivers.timeline import TICK_S, Packet, Timeline, empty, joined
 from firmware_interface.errors import RefusedError
 from firmware_interface.samples import STANDARD_GRAVITY, Bools, Clock, Floats, ImuSamples
 
@@ -233,22 +233,8 @@ class PolarDecoder:
                         )
                     )
                 )
-        return _joined(blocks, pairs.unpaired)
-
-
-def _joined(blocks: list[ImuSamples], rejected: int) -> ImuSamples:
-    if not blocks:
-        return empty(rejected)
-    return replace(
-        blocks[-1],
-        ticks=np.concatenate([block.ticks for block in blocks]),
-        acc=np.concatenate([block.acc for block in blocks]),
-        gyr=np.concatenate([block.gyr for block in blocks]),
-        clipped=np.concatenate([block.clipped for block in blocks]),
-        lost=sum(block.lost for block in blocks),
-        rejected=sum(block.rejected for block in blocks) + rejected,
-        restarts=sum(block.restarts for block in blocks),
-    )
+        found = joined(blocks) if blocks else empty(0)
+        return replace(found, rejected=found.rejected + pairs.unpaired)
 
 
 class _Spread:

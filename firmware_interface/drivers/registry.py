@@ -12,6 +12,7 @@ from firmware_interface.drivers.openearable import OpenEarable
 from firmware_interface.drivers.polar import PolarVeritySense
 from firmware_interface.drivers.thingy52 import Thingy52
 from firmware_interface.drivers.witmotion import WitMotion
+from firmware_interface.drivers.ximu3 import Ximu3
 from firmware_interface.errors import UnknownDriverError
 
 _DRIVERS: tuple[Driver, ...] = (
@@ -23,6 +24,7 @@ _DRIVERS: tuple[Driver, ...] = (
     BlueSt(),
     OpenEarable(),
     PolarVeritySense(),
+    Ximu3(),
 )
 _DESCRIBED: dict[str, Callable[[], Decoder]] = {table.NAME: table.TableDecoder, sketch.NAME: sketch.SketchDecoder}
 """Formats without a driver of their own: imported tables, and sensors that a file describes."""

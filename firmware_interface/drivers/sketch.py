@@ -28,9 +28,9 @@ from firmware_interface.drivers.interface import (
 )
 from firmware_interface.drivers.rates import SECOND
 from firmware_interface.drivers.sketch_file import AXES, LARGEST, Command, Description, Part, parse
-from firmware_interface.drivers.timeline import Packet, Timeline
+from firmware_interface.drivers.timeline import Packet, Timeline, joined
 from firmware_interface.errors import DriverFileError
-from firmware_interface.samples import Clock, Floats, ImuSamples, Ints
+from firmware_interface.samples import Clock, Floats, ImuSamples
 
 NAME = "sketch"
 _LONGEST = 512
@@ -196,7 +196,8 @@ class _Reader:
             row = dict(zip(self._d.columns, found, strict=True))
             values = np.array([[row[axis] for axis in AXES]])
             blocks.append(self._place(values, _whole(row.get("time")), _whole(row.get("counter"))))
-        return _joined(blocks, bad) if blocks else self.none(bad)
+        block = joined(blocks) if blocks else self.none(0)
+        return replace(block, rejected=block.rejected + bad)
 
     def _place(self, counts: Floats, time: int | None, counter: int | None) -> ImuSamples:
         with np.errstate(invalid="ignore", over="ignore"):
@@ -270,20 +271,6 @@ def _numbers(line: bytes, count: int) -> list[float] | None:
 
 def _whole(number: float | None) -> int | None:
     return None if number is None else int(min(max(number, 0.0), 2.0**63))
-
-
-def _joined(blocks: list[ImuSamples], rejected: int) -> ImuSamples:
-    ticks: Ints = np.concatenate([block.ticks for block in blocks])
-    return replace(
-        blocks[-1],
-        ticks=ticks,
-        acc=np.concatenate([block.acc for block in blocks]),
-        gyr=np.concatenate([block.gyr for block in blocks]),
-        clipped=np.concatenate([block.clipped for block in blocks]),
-        lost=sum(block.lost for block in blocks),
-        rejected=sum(block.rejected for block in blocks) + rejected,
-        restarts=sum(block.restarts for block in blocks),
-    )
 
 
 class SketchEncoder:

@@ -11,6 +11,7 @@ from pipeline.commands.options import (
     DriverFileOption,
     Filter,
     FilterOption,
+    NetworkOption,
     RateOption,
     SensorOption,
     SideOption,
@@ -43,6 +44,7 @@ def calibrate(
     rate: RateOption = 100.0,
     sensor: SensorOption = None,
     driver_file: DriverFileOption = None,
+    network: NetworkOption = False,
 ) -> None:
     """Write a calibration profile of one leg: stand still for 5 s, then bend the free knee slowly 5 times or more.
 
@@ -54,7 +56,7 @@ def calibrate(
         from pipeline.commands.guiding import guided
 
         named = parse_places(sensor or [])
-        wanted = Wanted((side or Side.RIGHT,), rate, virtual, named, driver_file=driver_file)
+        wanted = Wanted((side or Side.RIGHT,), rate, virtual, named, driver_file=driver_file, network=network)
         profile, sensors = guided(wanted, filter_ or Filter.VQF)
     else:
         profile, sensors = _recorded(file, side, filter_)

@@ -14,6 +14,7 @@ from firmware_interface.drivers.interface import Driver
 from firmware_interface.drivers.rates import nearest
 from firmware_interface.drivers.registry import driver, drivers
 from firmware_interface.drivers.sketch import driver_from_file
+from firmware_interface.network import network_backend
 from firmware_interface.scanning import Backend, Found, scan
 from firmware_interface.virtual.radio import VirtualRadio
 from pipeline.commands.assigning import Assigned, Place, assign
@@ -41,7 +42,8 @@ class Connected:
 class Wanted:
     """What a live command asks for. named: addresses or names by place. seed: of the simulated person.
 
-    driver_file: describes a sensor that is looked for as well; simulated sensors speak its format.
+    driver_file: describes a sensor that is looked for as well; simulated sensors speak its format. network: sensors on
+    the network are looked for, instead of Bluetooth.
     """
 
     sides: Sequence[Side]
@@ -51,6 +53,7 @@ class Wanted:
     seed: int = 1
     scan_s: float = 12.0
     driver_file: Path | None = None
+    network: bool = False
 
 
 @asynccontextmanager
@@ -62,7 +65,7 @@ async def connected(wanted: Wanted, ask: Callable[[Place, Sequence[Found]], Foun
     named = wanted.named or {}
     described = None if wanted.driver_file is None else driver_from_file(wanted.driver_file)
     async with AsyncExitStack() as stack:
-        backend = None
+        backend = network_backend() if wanted.network else None
         if wanted.virtual:
             backend = (await stack.enter_async_context(virtual_radio(wanted.sides, wanted.seed, described))).backend
         found = await scan(
@@ -79,11 +82,13 @@ async def connected(wanted: Wanted, ask: Callable[[Place, Sequence[Found]], Foun
         yield Connected(client, [each.info for each in assigned], anchor_ns)
 
 
-async def sensors_in_range(seconds: float, virtual: bool, driver_file: Path | None = None) -> list[Found]:
+async def sensors_in_range(
+    seconds: float, virtual: bool, driver_file: Path | None = None, network: bool = False
+) -> list[Found]:
     """What a scan finds, strongest first. Raises RadioError and DriverFileError."""
     described = None if driver_file is None else driver_from_file(driver_file)
     async with AsyncExitStack() as stack:
-        backend: Backend | None = None
+        backend: Backend | None = network_backend() if network else None
         if virtual:
             backend = (await stack.enter_async_context(virtual_radio((Side.RIGHT, Side.LEFT), 1, described))).backend
         return await scan(seconds, backend=backend, drivers=_known(described))

@@ -11,6 +11,7 @@ from pipeline.commands.options import (
     DriverFileOption,
     Filter,
     Legs,
+    NetworkOption,
     OrientationsOption,
     RateOption,
     SensorOption,
@@ -45,6 +46,7 @@ def live(
     filter_: Annotated[Filter, typer.Option("--filter", help="Orientation filter.")] = Filter.VQF,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The simulated person of --virtual.")] = 1,
     driver_file: DriverFileOption = None,
+    network: NetworkOption = False,
 ) -> None:
     """Connect the sensors, calibrate, show and record the session. Ctrl-C ends it and keeps everything.
 
@@ -63,7 +65,7 @@ def live(
             raise BadInputError(f"{folder / RECORDING} exists already and is not overwritten: choose another --out")
         named = parse_places(sensor or [])
         sides = tuple(dict.fromkeys([*side.sides, *(place[0] for place in named)])) if named else side.sides
-        wanted = Wanted(sides, rate, virtual, named, seed, driver_file=driver_file)
+        wanted = Wanted(sides, rate, virtual, named, seed, driver_file=driver_file, network=network)
         profiles = load_profiles(calibration or [])
         asyncio.run(_live(wanted, folder, seconds, profiles, orientations, filter_.value, stop))
 

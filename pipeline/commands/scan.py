@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.options import DriverFileOption
+from pipeline.commands.options import DriverFileOption, NetworkOption
 
 
 def scan(
@@ -13,6 +13,7 @@ def scan(
     ] = 8.0,
     virtual: Annotated[bool, typer.Option("--virtual", help="Look for simulated sensors on a virtual radio.")] = False,
     driver_file: DriverFileOption = None,
+    network: NetworkOption = False,
 ) -> None:
     """List the sensors in range: address, name, driver and how surely it is the right one, signal.
 
@@ -29,7 +30,7 @@ def scan(
 
     console = Console(stderr=True)
     with console.status(f"listening for {seconds:.0f} s"):
-        found = asyncio.run(sensors_in_range(seconds, virtual, driver_file))
+        found = asyncio.run(sensors_in_range(seconds, virtual, driver_file, network))
     if not found:
         raise SensorError("no sensor in range: switch the sensors on, bring them near, and disconnect them from phones")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)

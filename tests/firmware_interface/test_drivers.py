@@ -29,6 +29,7 @@ STEPS = {
     "bluest": (G / 1000 / 2, DPS / 10 / 2, 8000),
     "openearable": (1e-5, 1e-5, 0),
     "polar_verity_sense": (16 * G / 65536, 2000 * DPS / 65536, 1),
+    "ximu3": (1e-5, 1e-5, 0),
     "sketch, batches": (16 * G / 65536, 2000 * DPS / 65536, 0),
     "sketch, text": (1e-6, 1e-6, 1000),
     "sketch, counted": (16 * G / 65536, 2000 * DPS / 65536, 0),

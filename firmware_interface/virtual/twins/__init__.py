@@ -14,6 +14,7 @@ from firmware_interface.virtual.twins.polar import PolarTwin
 from firmware_interface.virtual.twins.sketch import SketchTwin
 from firmware_interface.virtual.twins.thingy52 import ThingyTwin
 from firmware_interface.virtual.twins.witmotion import WitTwin
+from firmware_interface.virtual.twins.ximu3 import Ximu3Twin
 
 _TWINS: dict[str, Callable[[float], Behaviour]] = {
     "movella_dot": DotTwin,
@@ -24,6 +25,7 @@ _TWINS: dict[str, Callable[[float], Behaviour]] = {
     "bluest": BlueStTwin,
     "openearable": OpenEarableTwin,
     "polar_verity_sense": PolarTwin,
+    "ximu3": Ximu3Twin,
 }
 
 
