@@ -126,7 +126,9 @@ class MovellaDotDecoder:
         at = _VALUES_AT.get(characteristic)
         if at is None or not at + 24 <= len(payload) <= _LONGEST:
             return empty(1)
-        values = np.frombuffer(payload, "<f4", count=6, offset=at).astype(np.float64).reshape(1, 6)
+        # Damage may be a NaN that numpy warns of.
+        with np.errstate(invalid="ignore"):
+            values = np.frombuffer(payload, "<f4", count=6, offset=at).astype(np.float64).reshape(1, 6)
         # The comparison is False for NaN too.
         if not (np.abs(values) <= _ABSURD * _FULL_SCALE).all():
             return empty(1)

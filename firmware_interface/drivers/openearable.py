@@ -143,8 +143,9 @@ class OpenEarableDecoder:
         if found is None:
             return empty(1)
         _, time_us, spacing_us, body = found
-        values = np.frombuffer(body, "<f4").astype(np.float64).reshape(-1, 9)
+        # Damage may be a NaN that numpy warns of.
         with np.errstate(invalid="ignore", over="ignore"):
+            values = np.frombuffer(body, "<f4").astype(np.float64).reshape(-1, 9)
             values[:, :6] *= self._scale
         if len(values) > 1 and not spacing_us:
             return empty(1)

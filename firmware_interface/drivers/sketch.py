@@ -176,7 +176,9 @@ class _Reader:
         if rest or not 0 < count <= _MOST_SAMPLES or head.get("count", count) != count:
             return self.none(1)
         rows = np.frombuffer(payload, self._row, offset=self._header)
-        values = np.stack([rows[field].astype(np.float64) for field in self._fields], axis=1)
+        # Damage may be a NaN that numpy warns of.
+        with np.errstate(invalid="ignore"):
+            values = np.stack([rows[field].astype(np.float64) for field in self._fields], axis=1)
         level = head.get("battery")
         battery = level / 100 if level is not None and level <= 100 else None
         return replace(self._place(values, head.get("time"), head.get("counter")), battery=battery)

@@ -74,6 +74,7 @@ damaged = st.one_of(
 )
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", [*EVERY, "table"])
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(CHARACTERISTICS), damaged), max_size=20), st.booleans())
 @settings(max_examples=50, deadline=None)
