@@ -24,7 +24,7 @@ from tests.firmware_interface.motions import Shaken, motion
 from tests.firmware_interface.test_drivers import STEPS
 
 LIMIT_S = 40.0
-WANTED = 90
+WANTED = 50
 """Samples."""
 ADVERTISED_NAMES = {"polar_verity_sense": "Polar Sense 12345678", "bluest": "SensorTile"}
 BATTERY = {"movella_dot", "witmotion", "open_format", "metamotion", "thingy52", "openearable", "polar_verity_sense"}
@@ -57,9 +57,13 @@ async def streamed(known, name, *, drops: bool = False, samples: int = WANTED, r
             [Chosen(0, found, rate_hz)], anchor_ns=time.perf_counter_ns(), backend=radio.backend, parameters=quick
         )
         connections, events, reader = [], [], None
+
+        def enough() -> bool:
+            return sum(map(len, connections[-1])) >= samples
+
         end = time.monotonic() + LIMIT_S
         async with client:
-            while not connections or sum(map(len, connections[-1])) < samples or len(connections) < wanted:
+            while [each.kind for each in events].count("configured") < wanted or not enough():
                 assert time.monotonic() < end, events
                 for item in await client.receive(0.1):
                     if isinstance(item, LinkEvent):
@@ -123,7 +127,7 @@ async def test_the_simulated_signal_comes_back_within_quantisation(kind):
         assert levels == {{"witmotion": 0.75, "metamotion": 0.88}.get(kind, 0.77)}
 
 
-@pytest.mark.parametrize("kind", ["metamotion", "polar_verity_sense", "sketch, batches", "thingy52"])
+@pytest.mark.parametrize("kind", ["metamotion", "polar_verity_sense", "sketch, batches"])
 async def test_a_sensor_is_started_anew_after_a_lost_link(kind):
     """The whole conversation is held again, and the new connection decodes by itself."""
     name = ADVERTISED_NAMES.get(kind, "a sensor")
@@ -189,8 +193,8 @@ async def test_a_described_sensor_is_not_found_without_its_description():
 
 async def test_a_bad_link_costs_samples_that_are_seen():
     """A full queue in the sensor: what it could not send is counted from the format's own clock."""
-    bad = LinkModel(interval_s=0.2, missed=0.3, packets_per_event=8, queue_packets=12)
-    _, (blocks,), _, _ = await streamed(EVERY["metamotion"], "a sensor", samples=250, link=bad)
+    bad = LinkModel(interval_s=0.2, missed=0.3, packets_per_event=12, queue_packets=16)
+    _, (blocks,), _, _ = await streamed(EVERY["metamotion"], "a sensor", samples=120, link=bad)
     ticks = joined(blocks, "ticks")
     lost = sum(block.lost for block in blocks)
     assert lost > 0
