@@ -38,6 +38,7 @@ _LONGEST_LINE = 400
 _MOST_SAMPLES = 128
 _ABSURD = 2.0
 """Beyond this many full scales a value is damage, not motion."""
+_NEAR = 0.1
 _COARSE_S = 5e-4
 """A clock of this unit or a longer one is coarse."""
 
@@ -140,7 +141,7 @@ class _Reader:
         self._coarse = CoarseClock(described.time_unit_s * SECOND) if coarse else None
         self._latest = -(1 << 62)
         self._received = 0
-        self._packet_samples = 1
+        self._before: tuple[int, int] | None = None
 
     def none(self, rejected: int, battery: float | None = None) -> ImuSamples:
         """No samples."""
@@ -219,9 +220,14 @@ class _Reader:
         if time is None:
             time_us, step = (count or 0) * self._step_us % 2**32, self._step_us
         else:
-            time_us = int(_value(self._time, time) * self._unit_us) % 2**32
-            step = 0 if self._coarse is not None and len(values) == 1 else self._step_us
+            wide_us = int(_value(self._time, time) * self._unit_us)
+            time_us = wide_us % 2**32
+            step = 0 if self._coarse is not None and len(values) == 1 else self._spacing(wide_us, len(values))
+        follows = step != self._step_us and time is not None and step > 0
         samples = self._timeline.place(Packet(time_us, step, count, acc, gyr, None, clipped))
+        if follows and count is None and samples.lost > 0:
+            # The packet before it was placed with the nominal spacing, which is what seems to be missing.
+            samples = replace(samples, lost=0)
         if samples.restarts:
             for narrow in (self._time, self._counter):
                 if narrow is not None:
@@ -229,6 +235,17 @@ class _Reader:
         if time is None:
             return replace(samples, ticks=samples.ticks // self._step_us, tick_s=self._tick_s(), clock=Clock.COUNTER)
         return samples if step else self._refined(samples, counter is not None)
+
+    def _spacing(self, wide_us: int, count: int) -> int:
+        """Microseconds between samples: as the packet before this one had them, where that is near the rate's.
+
+        A chip's own rate is off by some per cent: over a packet of many samples that is a sample.
+        """
+        before, self._before = self._before, (wide_us, count)
+        if before is None:
+            return self._step_us
+        found = (wide_us - before[0]) / before[1]
+        return round(found) if abs(found / self._step_us - 1) < _NEAR else self._step_us
 
     def _sample_count(self, counter: int, count: int) -> int:
         """The 32-bit counter of the first sample."""

@@ -94,6 +94,17 @@ def test_without_time_or_counter_only_what_came_is_counted():
     assert sum(block.lost for block in blocks) == 0
 
 
+def test_a_rate_that_is_off_is_no_loss():
+    """A chip that runs at 97 Hz instead of 100, 30 samples a packet, with a time and no counter."""
+    described = parse(EXAMPLES[0].replace(b'"counter:u16", ', b""), "x")
+    times = np.rint(np.arange(600) * 1e6 / 97).astype(int)
+    rows = np.array([[0, 0, 2048, 0, 0, 0]] * 30, "<i2").tobytes()
+    sent = [b"\xaa\x55" + struct.pack("<IB", times[i], 30) + rows for i in range(0, 600, 30)]
+    blocks = feed(Sketch(described), *sent)
+    assert sum(block.lost for block in blocks) == 0
+    np.testing.assert_allclose(joined(blocks, "ticks")[30:], times[30:], rtol=0, atol=20)
+
+
 def test_big_endian_floats_and_skipped_bytes():
     described = parse(
         BINARY.replace('"acc_x:i16", "acc_y:i16", "acc_z:i16"', '"skip:2", "acc_x:f32", "acc_y:f32", "acc_z:f32"')
