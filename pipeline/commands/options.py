@@ -68,7 +68,7 @@ DriverFileOption = Annotated[
     typer.Option(
         "--driver-file",
         metavar="FILE",
-        help="A sensor of your own, described in TOML (firmware_interface/SKETCH_FORMAT.md).",
+        help="A sensor of your own, described in TOML: see SKETCH_FORMAT.md.",
     ),
 ]
 OrientationsOption = Annotated[
