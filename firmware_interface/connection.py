@@ -19,7 +19,8 @@ from bleak.exc import BleakError
 from bleak_retry_connector import establish_connection
 
 from firmware_interface.arrivals import Arrival, ArrivalQueue, LinkEvent
-from firmware_interface.drivers.interface import Driver, Write
+from firmware_interface.conversation import Talk
+from firmware_interface.drivers.interface import DESCRIPTION, Driver, Write
 from firmware_interface.drivers.rates import nearest
 from firmware_interface.errors import RadioError, SensorSilentError
 from firmware_interface.scanning import Backend, Found, find
@@ -91,6 +92,7 @@ class _Stream:
     last_ns: int
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     reason: str = ""
+    talk: Talk | None = None
 
     def end(self, reason: str) -> None:
         self.reason = self.reason or reason
@@ -179,6 +181,10 @@ class Connection:
             name=advertisement.name,
             rssi_dbm=advertisement.rssi_dbm,
         )
+        if self._driver.description:
+            told = Arrival(self.chosen.sensor, self._now_ns(), DESCRIPTION, self._driver.description)
+            if not self._queue.put(told):
+                stream.end("nobody fetches what comes")
         try:
             await self._configure(client, stream)
             await self._watch(stream)
@@ -204,17 +210,18 @@ class Connection:
             )
 
     async def _configure(self, client: BleakClient, stream: _Stream) -> None:
-        """Subscribe, then write: so the first notification cannot be missed."""
+        """Subscribe, then talk: so the first notification cannot be missed."""
+        talk = stream.talk = Talk(
+            client, self._write, lambda c, value: self._receiver(c.uuid, stream)(c, value), self._parameters.operation_s
+        )
         first, *others = self._driver.notify
         await self._within(client.start_notify(first, self._receiver(first, stream)))
         for characteristic in others:
             await self._subscribe_extra(client, characteristic, stream)
-        writes = self._driver.start(self.chosen.rate_hz)
-        for write in writes:
-            await self._write(client, write)
+        writes = await talk.hold(self._driver.start(self.chosen.rate_hz))
         stream.last_ns = self._now_ns()
         rate_hz = nearest(self._driver.rates_hz(), self.chosen.rate_hz)
-        self._tell("configured", rate_hz=rate_hz, writes=len(writes))
+        self._tell("configured", rate_hz=rate_hz, writes=writes)
 
     async def _subscribe_extra(self, client: BleakClient, characteristic: str, stream: _Stream) -> None:
         """Battery and the like: of use, but not every firmware has them. The present value counts as a notification."""
@@ -224,7 +231,7 @@ class Connection:
         receive = self._receiver(characteristic, stream)
         if "read" in known.properties:
             receive(known, await self._within(client.read_gatt_char(known)))
-        if "notify" in known.properties:
+        if {"notify", "indicate"} & set(known.properties):
             await self._within(client.start_notify(known, receive))
 
     async def _write(self, client: BleakClient, write: Write) -> None:
@@ -248,6 +255,8 @@ class Connection:
             if is_data:
                 # A battery level is no sign of a stream.
                 stream.last_ns = now_ns
+            if stream.talk is not None:
+                stream.talk.heard(characteristic, bytes(data))
             if not 0 < len(data) <= LARGEST_PAYLOAD:
                 counters.refused += 1
             elif queue.put(Arrival(sensor, now_ns, characteristic, bytes(data))):

@@ -1,7 +1,7 @@
 """Which sensors are in range: a scan that keeps only devices that a driver recognises."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from bleak import BleakScanner
@@ -9,7 +9,7 @@ from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
 
-from firmware_interface.drivers.interface import Advertisement, Driver
+from firmware_interface.drivers.interface import Advertisement, Claim, Driver
 from firmware_interface.drivers.registry import recognise
 from firmware_interface.errors import RadioError
 
@@ -28,11 +28,12 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A sensor in range: what it says of itself, the driver that recognised it, and bleak's handle of it."""
+    """A sensor in range: what it says of itself, the driver that recognised it and how surely, and bleak's handle."""
 
     advertisement: Advertisement
     driver: Driver
     device: BLEDevice
+    claim: Claim = Claim.SERVICE
 
 
 async def scan(
@@ -41,6 +42,7 @@ async def scan(
     backend: Backend | None = None,
     allow: Collection[str] | None = None,
     enough: int | None = None,
+    drivers: Sequence[Driver] | None = None,
 ) -> list[Found]:
     """The recognised sensors in range, strongest first.
 
@@ -50,6 +52,7 @@ async def scan(
     backend : None for the operating system's Bluetooth.
     allow : addresses or names (upper and lower case alike) to keep; None keeps every recognised sensor.
     enough : stop as soon as this many were found.
+    drivers : the formats to look for; None looks for all that are built in.
 
     Raises
     ------
@@ -61,13 +64,13 @@ async def scan(
 
     def on_advertisement(device: BLEDevice, data: AdvertisementData) -> None:
         advertisement = _claims(device, data)
-        driver = recognise(advertisement)
-        if driver is None:
+        recognised = recognise(advertisement, drivers)
+        if recognised is None:
             return
         names = {advertisement.address.casefold(), advertisement.name.casefold()}
         if wanted is not None and not names & wanted:
             return
-        found[device.address] = Found(advertisement, driver, device)
+        found[device.address] = Found(advertisement, recognised[0], device, recognised[1])
         if enough is not None and len(found) >= enough:
             complete.set()
 
@@ -110,6 +113,8 @@ async def listen(
 
 def radio_error(error: Exception) -> RadioError:
     """The one line for a Bluetooth stack that does not work."""
+    if isinstance(error, RadioError):
+        return error
     if isinstance(error, OSError):
         reason = "its Bluetooth service is not running"
     else:

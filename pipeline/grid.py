@@ -25,7 +25,8 @@ _EDGE_S = 1e-6
 class GridParameters:
     """When rows begin, when they are final, and how many are handed on at once. Seconds.
 
-    hold_s: how long a row waits for a silent sensor.
+    hold_s: how long a row waits for a silent sensor; beyond_packet_s: and so much longer than its longest packet, for
+        there are sensors that send half a second at once.
     start_s: span of samples from which a sensor's rate is measured; patience_s: how long the first sensor waits for
         the other's first sample, patience_late_s for its span.
     block_rows: longest block. rows_per_call: most rows of one call: after a gap of hours the rest follows with the
@@ -33,6 +34,7 @@ class GridParameters:
     """
 
     hold_s: float = 0.5
+    beyond_packet_s: float = 0.3
     start_s: float = 1.0
     patience_s: float = 2.0
     patience_late_s: float = 4.0
@@ -72,7 +74,7 @@ class Grid:
         """
         if self.rate_hz is None and not self._begin(now_s, last_call=False):
             return []
-        limit = now_s - self._p.hold_s
+        limit = now_s - self._hold_s()
         ready = self._first.ready_s
         if self._second.ready_s < ready:
             ready = self._second.ready_s
@@ -88,7 +90,7 @@ class Grid:
             return []
         ends = [track.last_s for track in self._live if track.first_s is not None]
         newest, oldest = max(ends), min(ends)
-        limit = oldest if newest - oldest <= self._p.hold_s else newest
+        limit = oldest if newest - oldest <= self._hold_s() else newest
         blocks: list[GridBlock] = []
         while True:
             before = self._next
@@ -96,6 +98,10 @@ class Grid:
             blocks.extend(self._take())
             if self._next == before:
                 return blocks
+
+    def _hold_s(self) -> float:
+        packet_s = max(self._first.packet_s, self._second.packet_s)
+        return max(self._p.hold_s, packet_s + self._p.beyond_packet_s)
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 

@@ -24,6 +24,9 @@ from pipeline.tabletime import TableTime, TableTimeParameters
 from pipeline.timebase import TimeBase, TimeBaseParameters
 from pipeline.track import Track, Vector
 
+_LONGEST_PACKET_S = 2.0
+"""What is believed of a packet: rows are held back so long, and a sensor that claims more is not waited for."""
+
 
 @dataclass(frozen=True)
 class IntakeParameters:
@@ -172,6 +175,10 @@ class _Stream:
         if base is None or base.clock is not samples.clock:
             base = self._begin(samples.clock, samples.tick_s)
         self._samples += len(ticks)
+        if len(ticks) > 1 and samples.clock is not Clock.SESSION:
+            span_s = (ticks[-1] - ticks[0]) * samples.tick_s
+            if span_s > self._track.packet_s:
+                self._track.packet_s = min(span_s, _LONGEST_PACKET_S)
         times = base.update(ticks, record.host_time_ns * 1e-9)
         acc, gyr, clipped = samples.acc.tolist(), samples.gyr.tolist(), samples.clipped.tolist()
         if len(times) == 1 and len(ticks) == 1 and not self._held:

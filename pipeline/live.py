@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from calibration.profile import Profile
 from firmware_interface.arrivals import Arrival, LinkEvent
-from firmware_interface.drivers.registry import driver
+from firmware_interface.drivers.registry import is_stream
 from firmware_interface.errors import SensorSilentError
 from pipeline import start_check
 from pipeline.errors import KneetrackError
@@ -86,7 +86,7 @@ class LiveRun:
         self._where = where
         self._tally = Tally([sensor.side for sensor in sensors])
         self._states = {sensor.id: "searching" for sensor in sensors}
-        self._streams = {sensor.id: driver(sensor.driver).notify[0] for sensor in sensors}
+        self._drivers = {sensor.id: sensor.driver for sensor in sensors}
         self._seq = 0
         self._first_ns: int | None = None
         self._failure: KneetrackError | None = None
@@ -159,7 +159,7 @@ class LiveRun:
             self._states[item.sensor] = _STATES.get(item.kind, item.kind)
             return self._event(item.kind, {"sensor": item.sensor, **item.fields}, item.host_time_ns)
         # A battery level that is read at connecting is no sample.
-        if self._first_ns is None and item.characteristic == self._streams[item.sensor]:
+        if self._first_ns is None and is_stream(self._drivers[item.sensor], item.characteristic):
             self._first_ns = item.host_time_ns
         self._seq += 1
         return Notification(self._seq, item.host_time_ns, item.sensor, item.characteristic, item.payload)

@@ -75,6 +75,8 @@ class Track:
         self.last_s = -1e300
         self.spikes = 0
         self.late = 0
+        self.packet_s = 0.0
+        """The longest span of samples that came in one packet."""
         self.gaps = 0
         self.empty_rows = 0
         self._in_gap = True

@@ -16,10 +16,11 @@ from bumble.host import Host
 from bumble.link import LocalLink
 
 from firmware_interface.drivers.interface import Driver, Encoder
-from firmware_interface.virtual.behaviour import NOTIFY, READ, WRITE, WRITE_BLIND, behaviour
+from firmware_interface.virtual.behaviour import INDICATE, NOTIFY, READ, WRITE, WRITE_BLIND
 from firmware_interface.virtual.link import LinkModel, PacedLink
 from firmware_interface.virtual.sampling import DeviceClock, Sampler
 from firmware_interface.virtual.source import MotionSource
+from firmware_interface.virtual.twins import twin
 
 _ADVERTISE_MS = 100.0
 _BATCH_S = 0.04
@@ -69,7 +70,7 @@ class VirtualSensor:
         self._air: Any = air
         self._stage = stage
         self._random = random
-        self._behaviour = behaviour(model.driver, model.rate_hz)
+        self._behaviour = twin(model.driver, model.rate_hz)
         self._sampler = Sampler(model.source, model.clock)
         self._encoder: tuple[float, Encoder] | None = None
         self._connection: Any = None
@@ -163,6 +164,7 @@ class VirtualSensor:
             WRITE: Characteristic.Properties.WRITE,
             WRITE_BLIND: Characteristic.Properties.WRITE_WITHOUT_RESPONSE,
             NOTIFY: Characteristic.Properties.NOTIFY,
+            INDICATE: Characteristic.Properties.INDICATE,
         }
         bits = Characteristic.Properties(sum(names[each] for each in properties))
         value = AttributeValue(
@@ -171,7 +173,7 @@ class VirtualSensor:
         )
         permissions = Attribute.Permissions.READABLE | Attribute.Permissions.WRITEABLE
         made = Characteristic(uuid, bits, permissions, value)
-        if NOTIFY in properties:
+        if {NOTIFY, INDICATE} & set(properties):
             made.on("subscription", lambda _, notify, indicate: self._on_subscription(uuid, notify))
         self._characteristics[uuid] = made
         return made
@@ -246,7 +248,11 @@ class VirtualSensor:
 
     async def _notify(self, characteristic: str, payload: bytes) -> None:
         if self._connection is not None:
-            await self._device.notify_subscriber(self._connection, self._characteristics[characteristic], payload)
+            known = self._characteristics[characteristic]
+            if known.properties & Characteristic.Properties.INDICATE:
+                await self._device.indicate_subscriber(self._connection, known, payload)
+            else:
+                await self._device.notify_subscriber(self._connection, known, payload)
 
     async def _advertise(self) -> None:
         if self._advertising is not None and not self._advertising.enabled and self._connection is None:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.options import (
+    DriverFileOption,
     Filter,
     FilterOption,
+    NetworkOption,
     PersonOption,
     RateOption,
     SensorOption,
@@ -62,6 +64,8 @@ def calibrate(
     virtual: VirtualOption = False,
     rate: RateOption = 100.0,
     sensor: SensorOption = None,
+    driver_file: DriverFileOption = None,
+    network: NetworkOption = False,
     person: PersonOption = None,
 ) -> None:
     """Write a calibration profile of one leg: stand still for 5 s, then bend the free knee slowly 5 times or more.
@@ -85,7 +89,8 @@ def calibrate(
         from pipeline.commands.connecting import Wanted
         from pipeline.commands.guiding import guided
 
-        wanted = Wanted((side or Side.RIGHT,), rate, virtual, parse_places(sensor or []))
+        named = parse_places(sensor or [])
+        wanted = Wanted((side or Side.RIGHT,), rate, virtual, named, driver_file=driver_file, network=network)
         profile = _worn(*guided(wanted, filter_ or Filter.VQF), person)
     else:
         profile, found = _recorded(file, side, filter_, person)

@@ -9,8 +9,10 @@ import typer
 
 from pipeline.commands.options import (
     CalibrationOption,
+    DriverFileOption,
     Filter,
     Legs,
+    NetworkOption,
     OrientationsOption,
     PersonOption,
     RateOption,
@@ -49,6 +51,8 @@ def live(
     filter_: Annotated[Filter, typer.Option("--filter", help="Orientation filter.")] = Filter.VQF,
     thresholds: ThresholdsOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The simulated person of --virtual.")] = 1,
+    driver_file: DriverFileOption = None,
+    network: NetworkOption = False,
     person: PersonOption = None,
     check: Annotated[bool, typer.Option("--check", help="Ask first for pain, swelling and giving way.")] = False,
 ) -> None:
@@ -72,7 +76,7 @@ def live(
         named = parse_places(sensor or [])
         sides = tuple(dict.fromkeys([*side.sides, *(place[0] for place in named)])) if named else side.sides
         plan = _Plan(
-            Wanted(sides, rate, virtual, named, seed),
+            Wanted(sides, rate, virtual, named, seed, driver_file=driver_file, network=network),
             seconds,
             load_profiles(calibration or []),
             orientations,

@@ -68,6 +68,17 @@ SensorOption = Annotated[
     list[str] | None,
     typer.Option("--sensor", help="Who sits where, e.g. right-thigh=D4:22:CD:00:11:22.", metavar="PLACE=ADDRESS"),
 ]
+NetworkOption = Annotated[
+    bool, typer.Option("--network", help="Sensors on this network (x-IMU3) instead of Bluetooth.")
+]
+DriverFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--driver-file",
+        metavar="FILE",
+        help="A sensor of your own, described in TOML: see SKETCH_FORMAT.md.",
+    ),
+]
 OrientationsOption = Annotated[
     bool, typer.Option("--orientations", help="Also write both segments' quaternions (orientations.parquet).")
 ]

@@ -4,14 +4,21 @@ from typing import Annotated
 
 import typer
 
+from pipeline.commands.options import DriverFileOption, NetworkOption
+
 
 def scan(
     seconds: Annotated[
         float, typer.Option("--for", min=0.5, max=300.0, help="How long to listen, s.", metavar="SECONDS")
     ] = 8.0,
     virtual: Annotated[bool, typer.Option("--virtual", help="Look for simulated sensors on a virtual radio.")] = False,
+    driver_file: DriverFileOption = None,
+    network: NetworkOption = False,
 ) -> None:
-    """List the sensors in range: address, name, driver, signal, battery where it is advertised."""
+    """List the sensors in range: address, name, driver and how surely it is the right one, signal.
+
+    A sensor recognised by its service speaks the format; by its maker or its name it probably does.
+    """
     import asyncio
 
     from rich import box
@@ -23,11 +30,11 @@ def scan(
 
     console = Console(stderr=True)
     with console.status(f"listening for {seconds:.0f} s"):
-        found = asyncio.run(sensors_in_range(seconds, virtual))
+        found = asyncio.run(sensors_in_range(seconds, virtual, driver_file, network))
     if not found:
         raise SensorError("no sensor in range: switch the sensors on, bring them near, and disconnect them from phones")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("address", "name", "driver", "signal"):
+    for name in ("address", "name", "driver", "known by", "signal"):
         table.add_column(name, no_wrap=True)
     for each in found:
         signal = each.advertisement.rssi_dbm
@@ -35,6 +42,7 @@ def scan(
             each.advertisement.address,
             each.advertisement.name,
             each.driver.name,
+            each.claim.name.lower(),
             "-" if signal is None else f"{signal} dBm",
         )
     Console().print(table)
