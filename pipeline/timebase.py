@@ -80,6 +80,7 @@ class TimeBase:
     `update` takes a packet's ticks and gives times for all samples that are timed by now, those held before first, in
     the order they were given: nan marks a sample that must not be used (duplicate or not believed).
     floor_s: times are strictly above it (the last time of the sensor's connection before this one).
+    correction_s: may be set at any time (see `agreement`): it is added to the envelope's offset, by and by.
     rate_known: tick_s was measured in a connection before, so that the opening is short.
     """
 
@@ -113,6 +114,7 @@ class TimeBase:
         self._late: deque[float] = deque(maxlen=_LATE_BINS)
         self._late_edge = -1e300
         self._packet_s = self._tick_s
+        self.correction_s = 0.0
         self.duplicates = 0
         self.reordered = 0
         self.refused = 0
@@ -130,6 +132,26 @@ class TimeBase:
     def skew_ppm(self) -> float:
         """How much faster than session time the device's clock runs, parts per million."""
         return -1e6 * self._envelope.slope / (1.0 + self._envelope.slope)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a mapping exists, so that what follows means something."""
+        return self._open
+
+    @property
+    def shift_s(self) -> float:
+        """What is added to the device's time at present."""
+        return self._shift
+
+    @property
+    def envelope_s(self) -> float:
+        """What arrivals alone would add to it."""
+        return self._envelope.offset + self._envelope.slope * self._newest_x
+
+    @property
+    def drift(self) -> tuple[float, float]:
+        """Change of that per second, and its standard deviation."""
+        return self._envelope.slope, self._envelope.slope_sd
 
     @property
     def time_sd_s(self) -> float:
@@ -269,7 +291,7 @@ class TimeBase:
         passed = max(x - self._newest_x, 0.0)
         self._shift += envelope.slope * passed
         most = passed * (p.slew if x > p.opening_slew_s else p.opening_slew)
-        step = envelope.offset + envelope.slope * x - self._shift
+        step = envelope.offset + envelope.slope * x + self.correction_s - self._shift
         self._shift += most if step > most else -most if step < -most else step
         self._newest_x = x
         time_s = x + self._shift
