@@ -27,11 +27,14 @@ from pipeline.track import Row
 class AgreementParameters:
     """unlike_sd_s: how much the shortest latencies of two different models differ. wild: standard deviations beyond
     which a measurement is not believed at once. drift_factor: by which the unknown drift is taken larger, as its error
-    stays the same from window to window."""
+    stays the same from window to window. calm_sd_s, calm_windows: where arrivals are this good already, or cannot be
+    corrected, so many windows are left out after each that showed something."""
 
     unlike_sd_s: float = 4e-3
     wild: float = 4.0
     drift_factor: float = 2.0
+    calm_sd_s: float = 1.5e-3
+    calm_windows: int = 3
     motion: SharedMotionParameters = field(default_factory=SharedMotionParameters)
 
 
@@ -76,6 +79,7 @@ class Agreement:
         self._difference_s = 0.0
         self._var = -1.0
         self._wild = False
+        self._calm = 0
         self.last: Offset | None = None
         """None before any motion showed it."""
 
@@ -100,14 +104,18 @@ class Agreement:
         self._sum_s, self._rows = 0.0, 0
         self._var = -1.0
         self._wild = False
+        self._calm = 0
 
     def _window(self, one: TimeBase | TableTime, two: TimeBase | TableTime) -> None:
         """A window of rows is full: measure, keep the estimate, correct."""
-        seen = self._motion.take()
+        self._calm -= 1
+        seen = self._motion.take(self._calm < 0)
         shift_s, seconds = self._sum_s / self._rows, self._rows / self._rate_hz
         self._sum_s, self._rows = 0.0, 0
         if seen is not None:
             self.last = Offset(seen.offset_s, hypot(seen.sd_s, self._p.motion.tissue_sd_s))
+            if hypot(one.time_sd_s, two.time_sd_s) < self._p.calm_sd_s:
+                self._calm = self._p.calm_windows
         if not (isinstance(one, TimeBase) and isinstance(two, TimeBase) and one.is_open and two.is_open):
             return
         (slope1, slope_sd1), (slope2, slope_sd2) = one.drift, two.drift

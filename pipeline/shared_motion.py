@@ -36,7 +36,7 @@ class SharedMotionParameters:
     known_sd_s: a window says something where its standard deviation is below this.
     """
 
-    window_s: float = 5.0
+    window_s: float = 4.0
     good_share: float = 0.6
     smooth_s: float = 0.07
     rough_s: float = 0.11
@@ -45,7 +45,7 @@ class SharedMotionParameters:
     scale_sd: float = 0.05
     offset_sd_s: float = 0.05
     longest_s: float = 0.08
-    dependence: float = 4.0
+    dependence: float = 5.0
     tissue_sd_s: float = 1.5e-3
     known_sd_s: float = 8e-3
 
@@ -88,9 +88,11 @@ class SharedMotion:
         self._rows.append((first, second))
         return len(self._rows) == self._length
 
-    def take(self) -> Seen | None:
-        """What the rows since the last call show; None where that is nothing."""
+    def take(self, look: bool = True) -> Seen | None:
+        """What the rows since the last call show; None where that is nothing, or where nobody wants to look."""
         rows, self._rows = self._rows, []
+        if not look:
+            return None
         good = np.array([a[2] and b[2] and not (a[3] or b[3]) for a, b in rows])
         if len(rows) < self._length or good.mean() < self._p.good_share:
             return None

@@ -157,7 +157,10 @@ class TimeBase:
     def time_sd_s(self) -> float:
         """Standard deviation of the newest sample's time, beyond what all sensors of the link share."""
         e = self._envelope
-        unseen = max(0.0, min(self._packet_s, 0.03) - e.width_s) / sqrt(12.0)
+        # Until the corridor is nearly as high as a packet is long, the phase of packets against connection events has
+        # not gone round, and what it hides may lie anywhere within that length.
+        hidden = min(self._packet_s, 0.03)
+        unseen = (max(0.0, hidden - e.width_s) if e.width_s > 0.8 * hidden else hidden) / sqrt(12.0)
         lever = min(self._newest_x, 600.0) / 2 * e.slope_sd
         guessed = self._p.lateness_samples * self._tick_s if self.inferred_lost else 0.0
         return sqrt(unseen**2 + min(lever, 0.02) ** 2 + guessed**2 + self._p.minimum_latency_sd_s**2)
