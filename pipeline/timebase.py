@@ -96,7 +96,7 @@ class TimeBase:
         self._p = parameters or TimeBaseParameters()
         self._tick_s = tick_s if isfinite(tick_s) and tick_s > 0 else 0.01
         self._none = clock is Clock.NONE
-        self._last_s = floor_s
+        self._last_s = self._floor_s = floor_s
         self._held: list[tuple[list[int], float]] = []
         self._open = False
         self._rate_known = rate_known
@@ -229,6 +229,7 @@ class TimeBase:
     def _begin(self) -> list[float]:
         held, self._held = self._held, []
         first, last = held[0], held[-1]
+        self._floor_s = self._last_s
         if self.clock is not Clock.DEVICE_TIME and not self._rate_known:
             self._measure_rate(held)
         self._open = True
@@ -281,9 +282,14 @@ class TimeBase:
         if tick in self._recent:
             self.duplicates += 1
             return nan
-        self.reordered += 1
         self._recent.append(tick)
-        return (tick - self._tick0 + self._skipped) * self._tick_s + self._shift
+        time_s = (tick - self._tick0 + self._skipped) * self._tick_s + self._shift
+        if time_s <= self._floor_s:
+            # It belongs to a time that the mapping before this one has given away.
+            self.refused += 1
+            return nan
+        self.reordered += 1
+        return time_s
 
     def _map(self, tick: int) -> float:
         self._newest = tick
