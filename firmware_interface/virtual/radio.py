@@ -99,6 +99,10 @@ class VirtualRadio:
         """Cut a sensor's link, as by distance; it advertises again at once."""
         await self._sensors[name].lose_link()
 
+    def fade(self, name: str, seconds: float) -> None:
+        """Nothing of a sensor is heard for so long; beyond its link's supervision time-out the connection is lost."""
+        self._sensors[name].fade(asyncio.get_running_loop().time() + seconds)
+
     async def switch_off(self, name: str) -> None:
         """A sensor's battery is empty."""
         await self._sensors[name].switch(False)

@@ -75,6 +75,7 @@ class VirtualSensor:
         self._connection: Any = None
         self._subscribed = False
         self._hangs = False
+        self._faded_to_s = 0.0
         self._off = False
         self._stream: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -124,6 +125,10 @@ class VirtualSensor:
     def hang(self, hangs: bool) -> None:
         """A sensor that hangs keeps its connection and sends nothing."""
         self._hangs = hangs
+
+    def fade(self, until_s: float) -> None:
+        """Nothing is heard of the sensor until then (time of the loop): its connection may outlast that, or not."""
+        self._faded_to_s = until_s
 
     async def lose_link(self) -> None:
         """Cut the connection as by distance: what the sensor still holds is lost, and both ends notice a time-out.
@@ -224,6 +229,7 @@ class VirtualSensor:
         self._sampler.start(self._stage.motion_s(), rate_hz)
         while True:
             await asyncio.sleep(max(link.next_s - loop.time(), 0.0))
+            link.fade(self._faded_to_s)
             if self._hangs:
                 link.deliver(loop.time())
                 continue
@@ -237,6 +243,9 @@ class VirtualSensor:
                     self.dropped += link.dropped - dropped
             for packet in link.deliver(loop.time()):
                 await self._notify(*packet)
+            if link.lost:
+                self._spawn(self.lose_link())
+                return
 
     def _encoder_for(self, rate_hz: float) -> Encoder:
         """The same encoder as long as the rate stays: a sample counter runs on through connections."""
