@@ -13,7 +13,7 @@ from tests.benchmarks.soak import DROPPED, LINK, session, told
 
 
 def test_a_sensor_that_is_lost_again_and_again_costs_only_its_air_time(tmp_path: Path) -> None:
-    faded, refused = asyncio.run(session(17.0, 6.0, tmp_path))
+    faded, refused = asyncio.run(session(19.5, 7.0, tmp_path))
     assert len(faded) == 2 and refused == 0
     fates = told(tmp_path, faded)
     lost = fates.pop(DROPPED)
