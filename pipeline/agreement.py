@@ -39,10 +39,13 @@ class AgreementParameters:
 
 
 class Timed(Protocol):
-    """One sensor's stream of samples."""
+    """One sensor's stream of samples: its time base, while it is connected, and the time of its newest sample."""
 
     @property
     def base(self) -> TimeBase | TableTime | None: ...
+
+    @property
+    def newest_s(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Agreement:
         self._rate_hz = rate_hz
         self._motion = SharedMotion(rate_hz, self._p.motion)
         self._clocks: tuple[object, ...] = ()
+        self._from_s = -1e300
         self._sum_s = 0.0
         self._rows = 0
         self._difference_s = 0.0
@@ -81,30 +85,36 @@ class Agreement:
         self._wild = False
         self._calm = 0
         self.last: Offset | None = None
-        """None before any motion showed it."""
+        """None before any motion showed it, and again after a clock or a connection began anew."""
 
-    def row(self, first: Row, second: Row) -> None:
+    def row(self, time_s: float, first: Row, second: Row) -> None:
         """The next row of both sensors became final."""
         one, two = self._streams[0].base, self._streams[1].base
-        if one is None or two is None:
-            # Between two connections a device's clock is not mapped; what was known of it does not hold for the next.
-            self._forget(())
+        if one is None or two is None or not (one.is_open and two.is_open):
+            # A device's clock is not mapped at present; what was known of it does not hold for the next mapping.
+            if self._clocks:
+                self._forget(())
             return
         clocks = (one, one.restarts, two, two.restarts)
         if clocks != self._clocks:
             self._forget(clocks)
+        if time_s <= self._from_s:
+            return
         self._rows += 1
         self._sum_s += one.shift_s - two.shift_s
         if self._motion.add(first, second):
             self._window(one, two)
 
     def _forget(self, clocks: tuple[object, ...]) -> None:
+        """New mappings. Rows that are still to come may be older than they are: those do not count."""
         self._clocks = clocks
+        self._from_s = max(stream.newest_s for stream in self._streams)
         self._motion.restart()
         self._sum_s, self._rows = 0.0, 0
         self._var = -1.0
         self._wild = False
         self._calm = 0
+        self.last = None
 
     def _window(self, one: TimeBase | TableTime, two: TimeBase | TableTime) -> None:
         """A window of rows is full: measure, keep the estimate, correct."""
@@ -116,7 +126,7 @@ class Agreement:
             self.last = Offset(seen.offset_s, hypot(seen.sd_s, self._p.motion.tissue_sd_s))
             if hypot(one.time_sd_s, two.time_sd_s) < self._p.calm_sd_s:
                 self._calm = self._p.calm_windows
-        if not (isinstance(one, TimeBase) and isinstance(two, TimeBase) and one.is_open and two.is_open):
+        if not (isinstance(one, TimeBase) and isinstance(two, TimeBase)):
             return
         (slope1, slope_sd1), (slope2, slope_sd2) = one.drift, two.drift
         drift = slope1 - slope2
@@ -148,6 +158,11 @@ class Agreement:
         var2 = two.time_sd_s**2 + 0.5 * self._unlike_var
         arrivals = var1 + var2
         missing = self._difference_s - (one.envelope_s - two.envelope_s)
+        if abs(missing) > self._p.motion.longest_s:
+            # More than motion could have measured: one of the two is wrong about what these rows were.
+            self._var = -1.0
+            one.correction_s = two.correction_s = 0.0
+            return
         missing *= arrivals / (arrivals + self._var + self._p.motion.tissue_sd_s**2)
         one.correction_s = missing * var1 / arrivals
         two.correction_s = -missing * var2 / arrivals

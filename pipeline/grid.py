@@ -45,7 +45,7 @@ class GridParameters:
 class Grid:
     """The grid of one leg. tracks: thigh and shank, None where that sensor does not exist.
 
-    watch: is told every row as it becomes final, thigh and shank, however many are handed on at once.
+    watch: is told every row as it becomes final, its time, thigh and shank, however many are handed on at once.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class Grid:
         thigh: bool,
         shank: bool,
         parameters: GridParameters | None = None,
-        watch: Callable[[Row, Row], None] | None = None,
+        watch: Callable[[float, Row, Row], None] | None = None,
     ) -> None:
         self._p = parameters or GridParameters()
         self._watch = watch
@@ -160,7 +160,7 @@ class Grid:
             shank_ok.append(ok)
             self._clipped.append(clip or clip_shank)
             if watch is not None:
-                watch(one, two)
+                watch(time_s, one, two)
         self._next = max(self._next, last + 1)
         self._next_s = self._next / rate - _EDGE_S
 

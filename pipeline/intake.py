@@ -106,13 +106,13 @@ class Intake:
         seen = None if self._agreement is None else self._agreement.last
         return {key: stream.counts(self.rate_hz, seen) for key, stream in self._streams.items()}
 
-    def _row(self, thigh: Row, shank: Row) -> None:
+    def _row(self, time_s: float, thigh: Row, shank: Row) -> None:
         """A row became final: both sensors' times are compared by their motion."""
         if self._agreement is None:
             assert self.rate_hz is not None
             first, second = self._streams.values()
             self._agreement = Agreement(first, second, self.rate_hz, self._alike, self._p.agreement)
-        self._agreement.row(thigh, shank)
+        self._agreement.row(time_s, thigh, shank)
 
     def _event(self, event: Event) -> float:
         if event.kind == "tick":
@@ -168,6 +168,11 @@ class _Stream:
         self._skew_ppm = 0.0
         self._time_sd_s = 0.0
         self._battery: float | None = None
+
+    @property
+    def newest_s(self) -> float:
+        """Session time of the newest sample."""
+        return self._track.last_s
 
     def notification(self, record: Notification) -> float:
         """Decode, time and hand on; gives the newest sample's session time."""
