@@ -3,14 +3,14 @@
 Each sensor's time base rests on arrivals alone (see `timebase`). Between the two that leaves what no arrival tells: the
 phase of samples against connection events, up to a packet's spacing until it was seen to wrap, which takes minutes, and
 for unlike sensors their own delays. `shared_motion` measures the rest in every window of moving rows. Here those
-measurements become one estimate of the difference between the two clocks: it runs on with their known drift, gains
-variance by what of the drift is unknown, and takes each window by its variance (a Kalman filter of one state). One that
-disagrees wildly is left out; two in a row mean that a clock has jumped, and the estimate begins anew.
+measurements become one estimate of the difference between the two clocks and of its drift (a Kalman filter of two
+states). One that disagrees wildly is left out; two in a row mean that a clock has jumped, and the estimate begins anew.
 
 The correction is the difference between that estimate and the arrivals', shrunk by both variances, so that a good clock
-hardly moves; it is divided between the two sensors by theirs. It takes effect on the samples that come afterwards, at
-the time bases' slow pace. All is decided as rows become final, by records alone: live and replay agree to the last bit.
-Tables whose time is the session's are checked and not corrected.
+hardly moves; only where both cannot be true is the motion believed, since a phase that has not moved looks like a clock
+that is known. It is divided between the two sensors by their variances, and takes effect on the samples that come
+afterwards, at the time bases' slow pace. All is decided as rows become final, by records alone: live and replay agree
+to the last bit. Tables whose time is the session's are checked and not corrected.
 """
 
 from dataclasses import dataclass, field
@@ -26,13 +26,16 @@ from pipeline.track import Row
 @dataclass(frozen=True)
 class AgreementParameters:
     """unlike_sd_s: how much the shortest latencies of two different models differ. wild: standard deviations beyond
-    which a measurement is not believed at once. drift_factor: by which the unknown drift is taken larger, as its error
-    stays the same from window to window. calm_sd_s, calm_windows: where arrivals are this good already, or cannot be
-    corrected, so many windows are left out after each that showed something."""
+    which a measurement is not believed at once; disproved: beyond which the arrivals' own are not.
+    drift_sd: of the difference of two crystals, where arrivals claim to know it better (they see it only as the phase
+    wraps); drift_walk: its random walk, per root s (temperature: about 1 ppm a minute). calm_sd_s, calm_windows: where
+    arrivals are this good already, so many windows are left out after each that showed something."""
 
     unlike_sd_s: float = 4e-3
     wild: float = 4.0
-    drift_factor: float = 2.0
+    disproved: float = 2.5
+    drift_sd: float = 60e-6
+    drift_walk: float = 0.15e-6
     calm_sd_s: float = 1.5e-3
     calm_windows: int = 3
     motion: SharedMotionParameters = field(default_factory=SharedMotionParameters)
@@ -80,8 +83,7 @@ class Agreement:
         self._from_s = -1e300
         self._sum_s = 0.0
         self._rows = 0
-        self._difference_s = 0.0
-        self._var = -1.0
+        self._difference = _Difference(self._p)
         self._wild = False
         self._calm = 0
         self.last: Offset | None = None
@@ -111,10 +113,11 @@ class Agreement:
         self._from_s = max(stream.newest_s for stream in self._streams)
         self._motion.restart()
         self._sum_s, self._rows = 0.0, 0
-        self._var = -1.0
+        self._difference.forget()
         self._wild = False
         self._calm = 0
-        self.last = None
+        if clocks:
+            self.last = None
 
     def _window(self, one: TimeBase | TableTime, two: TimeBase | TableTime) -> None:
         """A window of rows is full: measure, keep the estimate, correct."""
@@ -128,41 +131,86 @@ class Agreement:
                 self._calm = self._p.calm_windows
         if not (isinstance(one, TimeBase) and isinstance(two, TimeBase)):
             return
-        (slope1, slope_sd1), (slope2, slope_sd2) = one.drift, two.drift
-        drift = slope1 - slope2
-        self._difference_s += drift * seconds
-        if self._var >= 0.0:
-            self._var += (self._p.drift_factor * hypot(slope_sd1, slope_sd2) * seconds) ** 2
+        self._difference.run(seconds)
         if seen is not None:
-            self._measured(shift_s - seen.offset_s + 0.5 * drift * seconds, seen.sd_s**2)
-        if self._var >= 0.0:
+            self._measured(one, two, shift_s - seen.offset_s, 0.5 * seconds, seen.sd_s**2)
+        if self._difference.known:
             self._correct(one, two)
 
-    def _measured(self, difference_s: float, var: float) -> None:
-        off = difference_s - self._difference_s
-        if self._var >= 0.0 and abs(off) > self._p.wild * sqrt(self._var + var + self._p.motion.tissue_sd_s**2):
+    def _measured(self, one: TimeBase, two: TimeBase, shift_s: float, ago_s: float, var: float) -> None:
+        """The difference of the two clocks' shifts as a window showed it; ago_s: since the window's middle."""
+        difference = self._difference
+        tissue_var = self._p.motion.tissue_sd_s**2
+        if difference.known and not difference.fits(shift_s, ago_s, var + tissue_var, self._p.wild):
             if not self._wild:
                 self._wild = True
                 return
-            self._var = -1.0
+            difference.forget()
         self._wild = False
-        if self._var < 0.0:
-            self._difference_s, self._var = difference_s, var
-        else:
-            gain = self._var / (self._var + var)
-            self._difference_s += gain * off
-            self._var *= 1.0 - gain
+        if difference.known:
+            difference.measured(shift_s, ago_s, var)
+            return
+        (drift1, drift_sd1), (drift2, drift_sd2) = one.drift, two.drift
+        difference.begin(shift_s, ago_s, var, drift1 - drift2, max(hypot(drift_sd1, drift_sd2), self._p.drift_sd))
 
     def _correct(self, one: TimeBase, two: TimeBase) -> None:
         var1 = one.time_sd_s**2 + 0.5 * self._unlike_var
         var2 = two.time_sd_s**2 + 0.5 * self._unlike_var
-        arrivals = var1 + var2
-        missing = self._difference_s - (one.envelope_s - two.envelope_s)
+        arrivals, motion = var1 + var2, self._difference.var + self._p.motion.tissue_sd_s**2
+        missing = self._difference.value_s - (one.envelope_s - two.envelope_s)
         if abs(missing) > self._p.motion.longest_s:
             # More than motion could have measured: one of the two is wrong about what these rows were.
-            self._var = -1.0
+            self._difference.forget()
             one.correction_s = two.correction_s = 0.0
             return
-        missing *= arrivals / (arrivals + self._var + self._p.motion.tissue_sd_s**2)
+        believed = arrivals
+        if missing**2 > self._p.disproved**2 * (arrivals + motion):
+            believed = missing**2
+        missing *= believed / (believed + motion)
         one.correction_s = missing * var1 / arrivals
         two.correction_s = -missing * var2 / arrivals
+
+
+class _Difference:
+    """The difference of two clocks' shifts and its drift, from measurements at window's middles: a Kalman filter."""
+
+    def __init__(self, parameters: AgreementParameters) -> None:
+        self._p = parameters
+        self.known = False
+        self.value_s = self.var = 0.0
+        self._drift = self._drift_var = self._covariance = 0.0
+
+    def forget(self) -> None:
+        """Nothing is known any more."""
+        self.known = False
+
+    def begin(self, value_s: float, ago_s: float, var: float, drift: float, drift_sd: float) -> None:
+        """The first measurement."""
+        self.known = True
+        self.value_s, self.var = value_s, var
+        self._drift, self._drift_var, self._covariance = drift, drift_sd**2, 0.0
+        self.run(ago_s)
+
+    def run(self, seconds: float) -> None:
+        """Time passes."""
+        self.value_s += self._drift * seconds
+        self.var += seconds * (2.0 * self._covariance + seconds * self._drift_var)
+        self._covariance += seconds * self._drift_var
+        self._drift_var += self._p.drift_walk**2 * seconds
+
+    def fits(self, value_s: float, ago_s: float, var: float, limit: float) -> bool:
+        """Whether a measurement is within so many standard deviations."""
+        off = value_s - (self.value_s - ago_s * self._drift)
+        return abs(off) <= limit * sqrt(self.var + var)
+
+    def measured(self, value_s: float, ago_s: float, var: float) -> None:
+        """Take a measurement of the value as it was ago_s before."""
+        cross = self.var - ago_s * self._covariance
+        slope = self._covariance - ago_s * self._drift_var
+        total = cross - ago_s * slope + var
+        off = value_s - (self.value_s - ago_s * self._drift)
+        self.value_s += cross / total * off
+        self._drift += slope / total * off
+        self.var -= cross * cross / total
+        self._covariance -= cross * slope / total
+        self._drift_var -= slope * slope / total
