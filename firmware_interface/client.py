@@ -40,7 +40,7 @@ class Client:
     anchor_ns : `time.perf_counter_ns()` at the session's time zero; host times count from there.
     backend : None for the operating system's Bluetooth, or a virtual radio's.
     parameters : time-outs and back-off.
-    queue_limit : notifications that may wait to be fetched (20 000 are 50 s of four sensors at 100 Hz).
+    queue_limit : notifications of one sensor that may wait to be fetched (5000 are 50 s at 100 Hz).
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Client:
         anchor_ns: int,
         backend: Backend | None = None,
         parameters: LinkParameters | None = None,
-        queue_limit: int = 20_000,
+        queue_limit: int = 5_000,
     ) -> None:
         addresses = {each.found.device.address for each in sensors}
         if len({each.sensor for each in sensors}) < len(sensors) or len(addresses) < len(sensors):

@@ -123,6 +123,10 @@ class VirtualRadio:
         """Everything that was written to a sensor: characteristic and bytes, in order."""
         return list(self._sensors[name].writes)
 
+    def connections(self, name: str) -> int:
+        """How often a sensor was connected to."""
+        return self._sensors[name].connections
+
     def motion_s(self) -> float:
         """True time since the motion began; 0 before."""
         return 0.0 if self._begun_s is None else asyncio.get_running_loop().time() - self._begun_s

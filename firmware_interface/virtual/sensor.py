@@ -66,6 +66,8 @@ class VirtualSensor:
         """Notifications that the sensor's full queue refused."""
         self.writes: list[tuple[str, bytes]] = []
         """Everything that was written to the sensor: characteristic and bytes."""
+        self.connections = 0
+        """How often anybody connected to it."""
         self._air: Any = air
         self._stage = stage
         self._random = random
@@ -183,6 +185,7 @@ class VirtualSensor:
 
     def _on_connection(self, connection: Any) -> None:
         self._connection = connection
+        self.connections += 1
         connection.on("disconnection", lambda _: self._on_disconnection())
 
     def _on_disconnection(self) -> None:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.options import Filter, FilterOption, RateOption, SensorOption, SideOption, VirtualOption
+from pipeline.commands.options import (
+    Filter,
+    FilterOption,
+    OnlyOption,
+    RateOption,
+    SensorOption,
+    SideOption,
+    VirtualOption,
+)
 from pipeline.errors import BadInputError, KneetrackError
 from pipeline.records import SensorInfo, Side
 
@@ -34,6 +42,7 @@ def calibrate(
     virtual: VirtualOption = False,
     rate: RateOption = 100.0,
     sensor: SensorOption = None,
+    only: OnlyOption = None,
 ) -> None:
     """Write a calibration profile of one leg: stand still for 5 s, then bend the free knee slowly 5 times or more.
 
@@ -44,7 +53,7 @@ def calibrate(
         from pipeline.commands.connecting import Wanted
         from pipeline.commands.guiding import guided
 
-        wanted = Wanted((side or Side.RIGHT,), rate, virtual, parse_places(sensor or []))
+        wanted = Wanted((side or Side.RIGHT,), rate, virtual, parse_places(sensor or []), only=only)
         profile, sensors = guided(wanted, filter_ or Filter.VQF)
     else:
         profile, sensors = _recorded(file, side, filter_)

@@ -36,13 +36,15 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a live command asks for. named: addresses or names by place. seed: of the simulated person."""
+    """What a live command asks for. named: addresses or names by place. only: addresses of the devices that may be
+    used at all; None: any. seed: of the simulated person."""
 
     sides: Sequence[Side]
     rate_hz: float
     virtual: bool = False
     named: Mapping[Place, str] | None = None
     seed: int = 1
+    only: Sequence[str] | None = None
     scan_s: float = 12.0
 
 
@@ -61,6 +63,7 @@ async def connected(wanted: Wanted, ask: Callable[[Place, Sequence[Found]], Foun
             _VIRTUAL_SCAN_S if wanted.virtual else wanted.scan_s,
             backend=backend,
             allow=named.values() if len(named) == 2 * len(wanted.sides) else None,
+            only=wanted.only,
             enough=2 * len(wanted.sides),
         )
         assigned = assign(found, wanted.sides, named, ask)

@@ -10,6 +10,7 @@ from pipeline.commands.options import (
     CalibrationOption,
     Filter,
     Legs,
+    OnlyOption,
     OrientationsOption,
     RateOption,
     SensorOption,
@@ -39,6 +40,7 @@ def live(
     rate: RateOption = 100.0,
     side: Annotated[Legs, typer.Option("--side", help="The legs that wear sensors: two on each.")] = Legs.RIGHT,
     sensor: SensorOption = None,
+    only: OnlyOption = None,
     calibration: CalibrationOption = None,
     orientations: OrientationsOption = False,
     filter_: Annotated[Filter, typer.Option("--filter", help="Orientation filter.")] = Filter.VQF,
@@ -61,7 +63,7 @@ def live(
             raise BadInputError(f"{folder / RECORDING} exists already and is not overwritten: choose another --out")
         named = parse_places(sensor or [])
         sides = tuple(dict.fromkeys([*side.sides, *(place[0] for place in named)])) if named else side.sides
-        wanted = Wanted(sides, rate, virtual, named, seed)
+        wanted = Wanted(sides, rate, virtual, named, seed, only)
         profiles = load_profiles(calibration or [])
         asyncio.run(_live(wanted, folder, seconds, profiles, orientations, filter_.value, stop))
 

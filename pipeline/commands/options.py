@@ -60,6 +60,10 @@ SensorOption = Annotated[
     list[str] | None,
     typer.Option("--sensor", help="Who sits where, e.g. right-thigh=D4:22:CD:00:11:22.", metavar="PLACE=ADDRESS"),
 ]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", help="Use no device but this one; once for each.", metavar="ADDRESS"),
+]
 OrientationsOption = Annotated[
     bool, typer.Option("--orientations", help="Also write both segments' quaternions (orientations.parquet).")
 ]
