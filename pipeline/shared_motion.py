@@ -118,17 +118,20 @@ class SharedMotion:
             noise = 1.4826 * float(np.median(np.abs(rest - np.median(rest)))) + 0.02
             weight = 1.0 / ((1.0 + (rest / (2.0 * noise)) ** 2) * (1.0 + rough / noise**2))
             weighted = slopes * weight[:, None]
+            if not np.isfinite(weighted).all():
+                return None
             ridge = (noise / self._sd) ** 2
             normal = np.einsum("ni,nj->ij", weighted, slopes) + np.diag(ridge)
             step = np.linalg.solve(normal, np.einsum("ni,n->i", weighted, rest) + ridge * (self._mean - x))
             step[_OFFSET] = min(max(step[_OFFSET], -_STEP_S), _STEP_S)
             x += step
+            if not np.isfinite(x).all():
+                return None
             if np.abs(step).max() < _STILL:
                 break
         sd = noise * np.sqrt(np.diag(np.linalg.inv(normal)))
         offset, offset_sd = float(x[_OFFSET]), p.dependence * float(sd[_OFFSET])
-        # "not <" so that a NaN, from whatever rows, is no fit.
-        if not (abs(offset) < p.longest_s and abs(step[_OFFSET]) < _SETTLED_S and offset_sd < p.known_sd_s):
+        if abs(offset) > p.longest_s or abs(step[_OFFSET]) > _SETTLED_S or not offset_sd < p.known_sd_s:
             return None
         self._mean[:_OFFSET] = x[:_OFFSET]
         self._mean[_SCALE] = x[_SCALE]

@@ -24,6 +24,7 @@ from firmware_interface.virtual.source import MotionSource
 _ADVERTISE_MS = 100.0
 _BATCH_S = 0.04
 """How long a sensor collects samples for a notification: four frames of a WitMotion module at 100 Hz, as captured."""
+_CATCH_UP_S = 0.06
 _WHOLE_PACKET = 251
 """Octets of a data packet with data length extension: without it bumble cuts notifications to pieces of 27."""
 
@@ -233,18 +234,21 @@ class VirtualSensor:
         while True:
             await asyncio.sleep(max(link.next_s - loop.time(), 0.0))
             link.fade(self._faded_to_s)
+            # After a stall of the computer all sensors catch up side by side, in turns of the loop: none ahead of the
+            # others, and none whose queue overflows because it could not be emptied meanwhile.
+            now_s = min(loop.time(), link.next_s + _CATCH_UP_S)
             if self._hangs:
-                link.deliver(loop.time())
+                link.deliver(now_s)
                 continue
             room = self._connection.att_mtu - 3
-            ticks, acc, gyr = self._sampler.take(self._stage.motion_s(), batch)
+            ticks, acc, gyr = self._sampler.take(self._stage.motion_s() - (loop.time() - now_s), batch)
             for i in range(0, len(ticks), batch):
                 part = slice(i, i + batch)
                 for packet in encoder.encode(ticks[part], acc[part], gyr[part], self.model.battery, room):
                     dropped = link.dropped
                     link.offer(*packet)
                     self.dropped += link.dropped - dropped
-            for packet in link.deliver(loop.time()):
+            for packet in link.deliver(now_s):
                 await self._notify(*packet)
             if link.lost:
                 self._spawn(self.lose_link())
