@@ -6,11 +6,14 @@ for unlike sensors their own delays. `shared_motion` measures the rest in every 
 measurements become one estimate of the difference between the two clocks and of its drift (a Kalman filter of two
 states). One that disagrees wildly is left out; two in a row mean that a clock has jumped, and the estimate begins anew.
 
-The correction is the difference between that estimate and the arrivals', shrunk by both variances, so that a good clock
-hardly moves; only where both cannot be true is the motion believed, since a phase that has not moved looks like a clock
-that is known. It is divided between the two sensors by their variances, and takes effect on the samples that come
-afterwards, at the time bases' slow pace. All is decided as rows become final, by records alone: live and replay agree
-to the last bit. Tables whose time is the session's are checked and not corrected.
+What motion shows holds a part of its own, the lag of skin and muscle behind the bone: unknown, some milliseconds, and
+the same as long as the sensors stay where they are. So arrivals say where the clocks stand in the long run and motion
+how they move meanwhile: the mean of (motion - arrivals) since the mapping began is taken for that lag, the more firmly
+the longer the phase had time to go round, and only what differs from it corrects. An offset too large for any lag is
+corrected as a whole: a sensor that holds its samples back, samples lost unseen. The correction is shrunk by all
+variances, so that a good clock hardly moves, divided between the two sensors by theirs, and takes effect on the samples
+that come afterwards, at the time bases' slow pace. All is decided as rows become final, by records alone: live and
+replay agree to the last bit. Tables whose time is the session's are checked and not corrected.
 """
 
 from dataclasses import dataclass, field
@@ -27,6 +30,8 @@ from pipeline.track import Row
 class AgreementParameters:
     """unlike_sd_s: how much the shortest latencies of two different models differ. wild: standard deviations beyond
     which a measurement is not believed at once; disproved: beyond which the arrivals' own are not.
+    phase_s: time in which the phase of packets against connection events becomes another (10 ms at some 40 ppm, and
+        half of it); most_windows: memory of the mean that is taken for the tissue's lag.
     drift_sd: of the difference of two crystals, where arrivals claim to know it better (they see it only as the phase
     wraps); drift_walk: its random walk, per root s (temperature: about 1 ppm a minute). calm_sd_s, calm_windows: where
     arrivals are this good already, so many windows are left out after each that showed something."""
@@ -34,6 +39,8 @@ class AgreementParameters:
     unlike_sd_s: float = 4e-3
     wild: float = 4.0
     disproved: float = 2.5
+    phase_s: float = 120.0
+    most_windows: int = 150
     drift_sd: float = 60e-6
     drift_walk: float = 0.15e-6
     calm_sd_s: float = 1.5e-3
@@ -84,6 +91,7 @@ class Agreement:
         self._sum_s = 0.0
         self._rows = 0
         self._difference = _Difference(self._p)
+        self._lag_s, self._windows = 0.0, 0
         self._wild = False
         self._calm = 0
         self.last: Offset | None = None
@@ -114,6 +122,7 @@ class Agreement:
         self._motion.restart()
         self._sum_s, self._rows = 0.0, 0
         self._difference.forget()
+        self._lag_s, self._windows = 0.0, 0
         self._wild = False
         self._calm = 0
         if clocks:
@@ -156,17 +165,22 @@ class Agreement:
     def _correct(self, one: TimeBase, two: TimeBase) -> None:
         var1 = one.time_sd_s**2 + 0.5 * self._unlike_var
         var2 = two.time_sd_s**2 + 0.5 * self._unlike_var
-        arrivals, motion = var1 + var2, self._difference.var + self._p.motion.tissue_sd_s**2
+        arrivals, tissue = var1 + var2, self._p.motion.tissue_sd_s**2
         missing = self._difference.value_s - (one.envelope_s - two.envelope_s)
         if abs(missing) > self._p.motion.longest_s:
             # More than motion could have measured: one of the two is wrong about what these rows were.
             self._difference.forget()
             one.correction_s = two.correction_s = 0.0
             return
+        self._windows = min(self._windows + 1, self._p.most_windows)
+        self._lag_s += (missing - self._lag_s) / self._windows
         believed = arrivals
-        if missing**2 > self._p.disproved**2 * (arrivals + motion):
-            believed = missing**2
-        missing *= believed / (believed + motion)
+        phases = 1.0 + self._windows * self._p.motion.window_s / self._p.phase_s
+        if missing**2 > self._p.disproved**2 * (arrivals + tissue + self._difference.var):
+            believed, phases = missing**2, 1.0
+        known = tissue / (tissue + believed / phases)
+        motion = self._difference.var + known * believed / phases
+        missing = (missing - known * self._lag_s) * believed / (believed + motion)
         one.correction_s = missing * var1 / arrivals
         two.correction_s = -missing * var2 / arrivals
 

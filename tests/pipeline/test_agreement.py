@@ -89,22 +89,32 @@ def both(courses: tuple[CubicSpline, CubicSpline], late_s: float, ppm: float = 0
     return [*thigh, *sent(courses[1], 2, 0.002, 0.0, SECONDS)]
 
 
-def test_what_arrivals_cannot_tell_is_corrected(courses: tuple[CubicSpline, CubicSpline]) -> None:
-    """A latency of 9 ms that only the thigh has, as the hidden phase of its packets gives it."""
-    records = both(courses, 0.009)
+def test_a_sensor_that_holds_its_samples_back_is_corrected(courses: tuple[CubicSpline, CubicSpline]) -> None:
+    """40 ms late, always: no arrival tells, and no soft tissue is so slow."""
+    records = both(courses, 0.04)
     blind, _ = taken(records, BLIND)
     seen, intake = taken(records, AgreementParameters())
     before, after = (float(np.subtract(*lateness_ms(block, courses, 25.0))) for block in (blind, seen))
-    assert before == pytest.approx(9.0, abs=0.5)
-    assert abs(after) < 1.8
+    assert before == pytest.approx(40.0, abs=0.5)
+    assert abs(after) < 5.0
     counts = intake.counts()[1]
-    assert counts.pair_offset_s is not None and abs(counts.pair_offset_s) < 2e-3
+    assert counts.pair_offset_s is not None and abs(counts.pair_offset_s) < 5e-3
 
 
-def test_a_drift_that_arrivals_do_not_see_is_followed(courses: tuple[CubicSpline, CubicSpline]) -> None:
-    """60 ppm are 1.5 ms in 25 s; the offset of 6 ms goes, and nothing runs away."""
-    seen, _ = taken(both(courses, -0.006, ppm=60.0), AgreementParameters())
-    assert all(abs(float(np.subtract(*lateness_ms(seen, courses, at)))) < 1.8 for at in (16.0, 25.0))
+@pytest.mark.parametrize("lag_s", [0.007, -0.009])
+def test_what_soft_tissue_may_do_is_left_to_the_arrivals(
+    courses: tuple[CubicSpline, CubicSpline], lag_s: float
+) -> None:
+    """The thigh's signals lag behind its time stamps as skin and muscle make them: clocks that agree stay."""
+    lagging = CubicSpline(courses[0].x + lag_s, courses[0](courses[0].x))
+    records = [*sent(lagging, 1, 0.002, 0.5, SECONDS), *sent(courses[1], 2, 0.002, 0.5, SECONDS)]
+    blind, _ = taken(records, BLIND)
+    seen, intake = taken(records, AgreementParameters())
+    pair = (lagging, courses[1])
+    moved = [lateness_ms(seen, pair, at) - lateness_ms(blind, pair, at) for at in (15.0, 25.0)]
+    assert np.abs(moved).max() < 1.0
+    said = intake.counts()[1].pair_offset_s
+    assert said is not None and said == pytest.approx(lag_s, abs=3e-3)
 
 
 def test_good_clocks_stay_as_they_are(courses: tuple[CubicSpline, CubicSpline]) -> None:
@@ -117,14 +127,14 @@ def test_good_clocks_stay_as_they_are(courses: tuple[CubicSpline, CubicSpline]) 
 
 def test_a_clock_that_begins_anew_does_not_inherit_the_correction(courses: tuple[CubicSpline, CubicSpline]) -> None:
     """The thigh is away for a second and comes back with another latency: old rows do not count for the new mapping."""
-    first = list(sent(courses[0], 1, 0.011, 0.0, 12.0))
+    first = list(sent(courses[0], 1, 0.042, 0.0, 12.0))
     second = list(sent(courses[0], 1, 0.002, 13.0, SECONDS))
     events = [
         Event(0, 12_020_000_000, "disconnected", {"sensor": 1}),
         Event(0, 12_900_000_000, "connected", {"sensor": 1}),
     ]
     seen, _ = taken([*first, *events, *second, *sent(courses[1], 2, 0.002, 0.0, SECONDS)], AgreementParameters())
-    assert abs(float(np.subtract(*lateness_ms(seen, courses, 11.9)))) < 3.0
+    assert abs(float(np.subtract(*lateness_ms(seen, courses, 11.9)))) < 6.0
     assert abs(float(np.subtract(*lateness_ms(seen, courses, 25.0)))) < 1.8
     assert np.ptp(np.diff(seen.time_s)) < 1e-9
 

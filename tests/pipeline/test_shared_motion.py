@@ -82,9 +82,8 @@ def test_walking_people(seed: int) -> None:
     one, two = walker(seed, "stand:5.5,flex:6@{side},walk:14", offset_s)
     found = [seen for seen in windows(rows_of(one), rows_of(two)) if seen]
     assert len(found) >= 3
-    tissue = SharedMotionParameters().tissue_sd_s
     for seen in found:
-        assert abs(seen.offset_s - offset_s) < 3 * np.hypot(seen.sd_s, tissue)
+        assert abs(seen.offset_s - offset_s) < 3 * np.hypot(seen.sd_s, 1.5e-3)
     assert abs(found[-1].offset_s - offset_s) < 4e-3
 
 
