@@ -15,7 +15,9 @@ from pipeline.blocks import GridBlock, join
 from pipeline.intake import Intake, IntakeParameters, registered_decoder
 from pipeline.records import Event, Notification, Record, Segment, SensorInfo, Side
 from pipeline.shared_motion import SharedMotionParameters
+from tests.pipeline.public_legs import cmu_leg
 from tests.pipeline.two_links import TwoLinks, two_links
+from tests.shared_data import dataset
 
 RATE_HZ = 100.0
 INFOS = [
@@ -165,3 +167,17 @@ def test_a_table_is_checked_and_not_moved(courses: tuple[CubicSpline, CubicSplin
     assert counts.pair_offset_s == pytest.approx(0.02, abs=1e-3) and counts.pair_offset_sd_s is not None
     here = block.cut(500, 1500)
     assert np.abs(here.shank_gyr - courses[1](here.time_s + 0.02)[:, 3:]).max() < 1e-9
+
+
+@pytest.mark.parametrize("person", ["Sub04", "Sub06"])
+def test_the_clocks_of_real_walkers_are_not_moved_by_their_skin(person: str) -> None:
+    """Sensors on one clock (CMU treadmill): the thigh's signals lag by some 10 ms, and the times stay."""
+    raw = cmu_leg(dataset("cmu_capacitive"), person, "CSBaseline", Side.LEFT)
+    t = np.arange(len(raw.thigh_acc)) / RATE_HZ
+    legs = ((raw.thigh_acc, raw.thigh_gyr), (raw.shank_acc, raw.shank_gyr))
+    pair = tuple(CubicSpline(t, np.hstack(each)) for each in legs)
+    records = [*sent(pair[0], 1, 0.002, 1.0, 41.0), *sent(pair[1], 2, 0.002, 1.0, 41.0)]
+    blind, _ = taken(records, BLIND)
+    seen, _ = taken(records, AgreementParameters())
+    moved = [lateness_ms(seen, pair, at) - lateness_ms(blind, pair, at) for at in (15.0, 25.0, 39.0)]
+    assert np.abs(moved).max() < 2.0
