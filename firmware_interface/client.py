@@ -30,6 +30,9 @@ __all__ = [
     "scan",
 ]
 
+_STOP_S = 20.0
+"""Longest wait for all sensors to be stopped: a stop and a disconnection of 5 s each, and a connection being made."""
+
 
 class Client:
     """Connects the chosen sensors, keeps them streaming, and hands on what they say.
@@ -89,7 +92,9 @@ class Client:
         """Stop every sensor and disconnect. What had come before can still be received."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            # A stack that never answers must not hold the end of a session.
+            await asyncio.wait(self._tasks, timeout=_STOP_S)
         self._tasks = []
 
     @property
