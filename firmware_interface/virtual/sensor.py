@@ -25,6 +25,7 @@ from firmware_interface.virtual.twins import twin
 _ADVERTISE_MS = 100.0
 _BATCH_S = 0.04
 """How long a sensor collects samples for a notification: four frames of a WitMotion module at 100 Hz, as captured."""
+_CATCH_UP_S = 0.06
 _WHOLE_PACKET = 251
 """Octets of a data packet with data length extension: without it bumble cuts notifications to pieces of 27."""
 
@@ -67,6 +68,8 @@ class VirtualSensor:
         """Notifications that the sensor's full queue refused."""
         self.writes: list[tuple[str, bytes]] = []
         """Everything that was written to the sensor: characteristic and bytes."""
+        self.connections = 0
+        """How often anybody connected to it."""
         self._air: Any = air
         self._stage = stage
         self._random = random
@@ -76,6 +79,7 @@ class VirtualSensor:
         self._connection: Any = None
         self._subscribed = False
         self._hangs = False
+        self._faded_to_s = 0.0
         self._off = False
         self._stream: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -125,6 +129,10 @@ class VirtualSensor:
     def hang(self, hangs: bool) -> None:
         """A sensor that hangs keeps its connection and sends nothing."""
         self._hangs = hangs
+
+    def fade(self, until_s: float) -> None:
+        """Nothing is heard of the sensor until then (time of the loop): its connection may outlast that, or not."""
+        self._faded_to_s = until_s
 
     async def lose_link(self) -> None:
         """Cut the connection as by distance: what the sensor still holds is lost, and both ends notice a time-out.
@@ -180,6 +188,7 @@ class VirtualSensor:
 
     def _on_connection(self, connection: Any) -> None:
         self._connection = connection
+        self.connections += 1
         connection.on("disconnection", lambda _: self._on_disconnection())
 
     def _on_disconnection(self) -> None:
@@ -226,19 +235,26 @@ class VirtualSensor:
         self._sampler.start(self._stage.motion_s(), rate_hz)
         while True:
             await asyncio.sleep(max(link.next_s - loop.time(), 0.0))
+            link.fade(self._faded_to_s)
+            # After a stall of the computer all sensors catch up side by side, in turns of the loop: none ahead of the
+            # others, and none whose queue overflows because it could not be emptied meanwhile.
+            now_s = min(loop.time(), link.next_s + _CATCH_UP_S)
             if self._hangs:
-                link.deliver(loop.time())
+                link.deliver(now_s)
                 continue
             room = self._connection.att_mtu - 3
-            ticks, acc, gyr = self._sampler.take(self._stage.motion_s(), batch)
+            ticks, acc, gyr = self._sampler.take(self._stage.motion_s() - (loop.time() - now_s), batch)
             for i in range(0, len(ticks), batch):
                 part = slice(i, i + batch)
                 for packet in encoder.encode(ticks[part], acc[part], gyr[part], self.model.battery, room):
                     dropped = link.dropped
                     link.offer(*packet)
                     self.dropped += link.dropped - dropped
-            for packet in link.deliver(loop.time()):
+            for packet in link.deliver(now_s):
                 await self._notify(*packet)
+            if link.lost:
+                self._spawn(self.lose_link())
+                return
 
     def _encoder_for(self, rate_hz: float) -> Encoder:
         """The same encoder as long as the rate stays: a sample counter runs on through connections."""

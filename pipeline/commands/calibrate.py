@@ -12,6 +12,7 @@ from pipeline.commands.options import (
     Filter,
     FilterOption,
     NetworkOption,
+    OnlyOption,
     PersonOption,
     RateOption,
     SensorOption,
@@ -64,6 +65,7 @@ def calibrate(
     virtual: VirtualOption = False,
     rate: RateOption = 100.0,
     sensor: SensorOption = None,
+    only: OnlyOption = None,
     driver_file: DriverFileOption = None,
     network: NetworkOption = False,
     person: PersonOption = None,
@@ -89,8 +91,8 @@ def calibrate(
         from pipeline.commands.connecting import Wanted
         from pipeline.commands.guiding import guided
 
-        named = parse_places(sensor or [])
-        wanted = Wanted((side or Side.RIGHT,), rate, virtual, named, driver_file=driver_file, network=network)
+        legs, named = (side or Side.RIGHT,), parse_places(sensor or [])
+        wanted = Wanted(legs, rate, virtual, named, only=only, driver_file=driver_file, network=network)
         profile = _worn(*guided(wanted, filter_ or Filter.VQF), person)
     else:
         profile, found = _recorded(file, side, filter_, person)

@@ -42,8 +42,9 @@ class Connected:
 class Wanted:
     """What a live command asks for. named: addresses or names by place. seed: of the simulated person.
 
-    driver_file: describes a sensor that is looked for as well; simulated sensors speak its format. network: sensors on
-    the network are looked for, instead of Bluetooth.
+    only: addresses of the devices that may be used at all; None: any. driver_file: describes a sensor that is looked
+    for as well; simulated sensors speak its format. network: sensors on the network are looked for, instead of
+    Bluetooth.
     """
 
     sides: Sequence[Side]
@@ -51,6 +52,7 @@ class Wanted:
     virtual: bool = False
     named: Mapping[Place, str] | None = None
     seed: int = 1
+    only: Sequence[str] | None = None
     scan_s: float = 12.0
     driver_file: Path | None = None
     network: bool = False
@@ -72,6 +74,7 @@ async def connected(wanted: Wanted, ask: Callable[[Place, Sequence[Found]], Foun
             _VIRTUAL_SCAN_S if wanted.virtual else wanted.scan_s,
             backend=backend,
             allow=named.values() if len(named) == 2 * len(wanted.sides) else None,
+            only=wanted.only,
             enough=2 * len(wanted.sides),
             drivers=_known(described),
         )

@@ -13,6 +13,7 @@ from pipeline.commands.options import (
     Filter,
     Legs,
     NetworkOption,
+    OnlyOption,
     OrientationsOption,
     PersonOption,
     RateOption,
@@ -46,6 +47,7 @@ def live(
     rate: RateOption = 100.0,
     side: Annotated[Legs, typer.Option("--side", help="The legs that wear sensors: two on each.")] = Legs.RIGHT,
     sensor: SensorOption = None,
+    only: OnlyOption = None,
     calibration: CalibrationOption = None,
     orientations: OrientationsOption = False,
     filter_: Annotated[Filter, typer.Option("--filter", help="Orientation filter.")] = Filter.VQF,
@@ -76,7 +78,7 @@ def live(
         named = parse_places(sensor or [])
         sides = tuple(dict.fromkeys([*side.sides, *(place[0] for place in named)])) if named else side.sides
         plan = _Plan(
-            Wanted(sides, rate, virtual, named, seed, driver_file=driver_file, network=network),
+            Wanted(sides, rate, virtual, named, seed, only, driver_file=driver_file, network=network),
             seconds,
             load_profiles(calibration or []),
             orientations,

@@ -79,6 +79,10 @@ DriverFileOption = Annotated[
         help="A sensor of your own, described in TOML: see SKETCH_FORMAT.md.",
     ),
 ]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", help="Use no device but this one; once for each.", metavar="ADDRESS"),
+]
 OrientationsOption = Annotated[
     bool, typer.Option("--orientations", help="Also write both segments' quaternions (orientations.parquet).")
 ]
