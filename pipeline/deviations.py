@@ -2,7 +2,8 @@
 
 The heading filter's covariance is carried through the angles' derivatives (a turn e of the shank about the vertical
 adds e cos(lean) to rotation and e sin(lean) to abduction; a turn of the thigh's frame about its long axis adds its sine
-and cosine of flexion), plus what soft tissue and frames leave, which grows with flexion.
+and cosine of flexion), plus what soft tissue and frames leave, which grows with flexion. Excess is less sure beyond the
+flexion that the calibration reached, and where there was no flexion at all.
 """
 
 from dataclasses import dataclass
@@ -16,24 +17,28 @@ _DEG = np.pi / 180.0
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Standard deviation of one angle beyond what the heading filter knows: hypot(floor, root sqrt(|flexion|)), rad and
-    rad per sqrt(rad). Soft tissue moves, and frames are not the bones', all the more as the knee bends."""
+    """Standard deviation of one angle beyond what the heading filter knows, from |flexion| f (rad): the root of
+    floor^2 + root^2 f + linear^2 f^2. Soft tissue moves, and frames are not the bones', all the more as the knee
+    bends."""
 
     floor: float
     root: float
+    linear: float
 
     def variance(self, bent: Floats) -> Floats:
         """(n,) rad2 at |flexion| (n,) rad."""
-        variance: Floats = self.floor**2 + self.root**2 * bent
+        variance: Floats = self.floor**2 + (self.root**2 + self.linear**2 * bent) * bent
         return variance
 
 
 @dataclass(frozen=True, slots=True)
 class DeviationParameters:
-    """Tuned on simulated people (seeds below 60), apart for the causal and the two-sided analysis.
+    """Fitted to simulated people (seeds below 60: short, everyday and exercise sessions), apart for the causal and the
+    two-sided analysis.
 
     usual_sd: standard deviation (rad) of what the filter carries, below which it is already in the spreads: of a
-    variance v, v^2 / (v + usual_sd^2) counts. usual_upright: the same for the long axes.
+    variance v, v^2 / (v + usual_sd^2) counts. usual_upright: the same for the long axes. unknown_path, beyond_path:
+    what an unloaded path that was not seen, or not seen so far, may rise by, rad per rad of flexion.
     """
 
     flexion: Spread
@@ -43,29 +48,32 @@ class DeviationParameters:
     collapse: Spread
     usual_sd: float = 4.0 * _DEG
     usual_upright: float = 0.5 * _DEG
+    unknown_path: float = 0.08
+    beyond_path: float = 0.12
 
 
 CAUSAL = DeviationParameters(
-    flexion=Spread(0.32 * _DEG, 2.35 * _DEG),
-    abduction=Spread(0.36 * _DEG, 1.75 * _DEG),
-    rotation=Spread(1.0 * _DEG, 2.75 * _DEG),
-    excess=Spread(0.42 * _DEG, 1.0 * _DEG),
-    collapse=Spread(0.3 * _DEG, 1.75 * _DEG),
+    flexion=Spread(0.2 * _DEG, 1.95 * _DEG, 0.0),
+    abduction=Spread(0.2 * _DEG, 1.85 * _DEG, 0.5 * _DEG),
+    rotation=Spread(0.65 * _DEG, 3.2 * _DEG, 0.0),
+    excess=Spread(0.28 * _DEG, 1.15 * _DEG, 0.8 * _DEG),
+    collapse=Spread(0.2 * _DEG, 1.9 * _DEG, 0.7 * _DEG),
 )
 TWO_SIDED = DeviationParameters(
-    flexion=Spread(0.25 * _DEG, 1.8 * _DEG),
-    abduction=Spread(0.25 * _DEG, 1.2 * _DEG),
-    rotation=Spread(0.9 * _DEG, 2.8 * _DEG),
-    excess=Spread(0.25 * _DEG, 0.6 * _DEG),
-    collapse=Spread(0.25 * _DEG, 1.25 * _DEG),
+    flexion=Spread(0.1 * _DEG, 1.4 * _DEG, 0.9 * _DEG),
+    abduction=Spread(0.2 * _DEG, 1.2 * _DEG, 1.3 * _DEG),
+    rotation=Spread(0.67 * _DEG, 3.1 * _DEG, 0.0),
+    excess=Spread(0.1 * _DEG, 1.0 * _DEG, 0.3 * _DEG),
+    collapse=Spread(0.2 * _DEG, 1.2 * _DEG, 1.5 * _DEG),
 )
 
 
 def deviations(
-    flexion: Floats, incl: Floats, cov: Floats, upright_sd: float, path_known: bool, p: DeviationParameters
+    flexion: Floats, incl: Floats, cov: Floats, upright_sd: float, path_reaches: float, p: DeviationParameters
 ) -> dict[str, Floats]:
     """`flexion_sd`, `abduction_sd`, ... (n,) rad. flexion (n,), incl (2, n): sagittal inclinations of thigh and shank,
-    rad; cov (7, n): as RelativeRows has it; upright_sd: of the long axes, rad."""
+    rad; cov (7, n): as RelativeRows has it; upright_sd: of the long axes, rad; path_reaches: the largest flexion of the
+    unloaded path, rad, 0 where there is none."""
     tilt, delta, thigh, shank, delta_thigh, delta_shank, thigh_shank = cov
     sf, cf = np.sin(flexion), np.cos(flexion)
     sines = np.sin(incl)
@@ -79,6 +87,7 @@ def deviations(
         + cf * cf * thigh
         + 2.0 * (cl * delta_shank - (cl * cf) * delta_thigh - cf * thigh_shank)
     )
+    path_known = path_reaches > 0.0
     if path_known:
         excess = sl * sl * (delta + shank + thigh + 2.0 * (delta_shank - delta_thigh - thigh_shank))
     else:
@@ -94,6 +103,8 @@ def deviations(
     bent = np.abs(flexion)
     for k, spread in enumerate((p.flexion, p.abduction, p.rotation, p.excess, p.collapse)):
         variances[k] += spread.variance(bent) + (0.0 if k == 3 and path_known else lean)
+    unseen = np.maximum(bent - path_reaches, 0.0) * (p.beyond_path if path_known else p.unknown_path)
+    variances[3] += unseen * unseen
     return dict(zip(_NAMES, np.sqrt(variances), strict=True))
 
 

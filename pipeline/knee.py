@@ -26,7 +26,7 @@ _DEG = np.pi / 180.0
 @dataclass(frozen=True, slots=True)
 class KneeParameters:
     """deviations: of the causal or the two-sided analysis. abduction_limit, rotation_limit: above these standard
-    deviations (rad) a row is not valid."""
+    deviations (rad; the first one is the excess's, too) a row is not valid."""
 
     deviations: DeviationParameters = CAUSAL
     abduction_limit: float = 5.5 * _DEG
@@ -71,8 +71,11 @@ class Knee:
         if self._north is None and len(flexion):
             self._north = float(norths[0, 0])
         facing = turned_about_z(quats, -(self._north or 0.0))
-        sd = deviations(flexion, inclinations, relative.cov, self._alignment.upright_sd, self._path.known, p.deviations)
-        unsure = (sd["abduction_sd"] > p.abduction_limit) | (sd["rotation_sd"] > p.rotation_limit)
+        sd = deviations(
+            flexion, inclinations, relative.cov, self._alignment.upright_sd, self._path.path.largest, p.deviations
+        )
+        frontal = np.maximum(sd["abduction_sd"], sd["excess_sd"])
+        unsure = (frontal > p.abduction_limit) | (sd["rotation_sd"] > p.rotation_limit)
         angles = {
             "flexion": flexion,
             "abduction": abduction,
