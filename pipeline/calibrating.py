@@ -384,6 +384,10 @@ def _facing_forward(axes: tuple[Axis, Axis], ups: tuple[Floats, Floats], rows: L
     ways = [(t, s) for t in (1.0, -1.0) for s in (1.0, -1.0)]
     wrong = [hyperextension(t * thigh, s * shank) for t, s in ways]
     likely = [way for way, size in zip(ways, wrong, strict=True) if size < min(wrong) + 1.0 * _DEG]
+    swings = float(np.mean(rows.shank_gyr @ axes[1].direction > SWING_RAD_S)) > _SWING_SHARE
+    if swings and ways[0] in likely:
+        # The signs come from swings, which even a knee that is kept stiff makes.
+        return axes
     t, s = max(likely, key=lambda way: float(np.mean(way[0] * thigh - way[1] * shank)))
     return Axis(t * axes[0].direction, axes[0].sd), Axis(s * axes[1].direction, axes[1].sd)
 
@@ -402,6 +406,8 @@ def _mean_up(quat: Floats) -> Floats:
 
 SWING_RAD_S = 2.5
 """A shank that turns faster is swinging in a step."""
+_SWING_SHARE = 0.01
+"""Of the moving rows; in walking it is a quarter or so, stiff knees 5 %, in squats and on chairs nothing."""
 
 
 def _sign_of_thigh(thigh: Axis, shank: Axis, rows: LegRows, rate_hz: float) -> Axis:
