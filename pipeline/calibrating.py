@@ -328,13 +328,13 @@ class Calibrating:
         return Calibrated(alignment, span, None, 0, rows)
 
     def _axes(self, rows: LegRows, up_thigh: Floats, up_shank: Floats) -> tuple[Axis, Axis] | None:
-        """Thigh's and shank's flexion axes from movement, signs included."""
-        shank = turning_axis(
-            rows.shank_gyr, up_shank, least_rad_s=1.0, prior_sd=self._p.shank_motion_sd, doubt=self._p.motion_doubt
-        )
-        thigh = turning_axis(
-            rows.thigh_gyr, up_thigh, least_rad_s=0.5, prior_sd=self._p.thigh_motion_sd, doubt=self._p.motion_doubt
-        )
+        """Thigh's and shank's flexion axes from movement, signs included.
+
+        What the body turns about the vertical is taken off: in a short recording with turns it outweighs the steps.
+        """
+        p = self._p
+        shank = turning_axis(_levelled(rows.shank_gyr, rows.shank_quat), up_shank, 1.0, p.shank_motion_sd, p.motion_doubt)
+        thigh = turning_axis(_levelled(rows.thigh_gyr, rows.thigh_quat), up_thigh, 0.5, p.thigh_motion_sd, p.motion_doubt)
         if shank is None or thigh is None:
             return None
         shank = signed_by_swing(shank, rows.shank_gyr)
@@ -395,6 +395,13 @@ def _facing_forward(axes: tuple[Axis, Axis], ups: tuple[Floats, Floats], rows: L
 def _angle(a: Floats, b: Floats) -> float:
     """Between two unit vectors, rad."""
     return float(np.arccos(np.clip(a @ b, -1.0, 1.0)))
+
+
+def _levelled(gyr: Floats, quat: Floats) -> Floats:
+    """(n, 3) rates without their part about the vertical."""
+    r = columns(quat)
+    about = gyr[:, 0] * r[6] + gyr[:, 1] * r[7] + gyr[:, 2] * r[8]
+    return gyr - about[:, None] * np.stack([r[6], r[7], r[8]], axis=-1)
 
 
 def _mean_up(quat: Floats) -> Floats:

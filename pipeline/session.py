@@ -7,7 +7,7 @@ on how the records were cut.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
@@ -147,6 +147,7 @@ class _Leg:
         self._movement = Movement(side, activity=settings.activity)
         self._actions: list[tuple[float, Event]] = []
         self._status: int | None = None
+        self._moving = False
         self.reached_s = -np.inf
 
     @property
@@ -169,6 +170,10 @@ class _Leg:
     def finish(self, update: Update, raise_: Raise) -> None:
         for grid in self._intake.finish():
             self._run(grid, update, raise_)
+        if self._engine is not None and not self._moving:
+            self._engine.finish()
+            self._raise_events(raise_)
+            self._recover(raise_)
         self._hand_on(self._movement.finish(), raise_)
 
     def quality(self) -> dict[str, Any]:
@@ -199,15 +204,42 @@ class _Leg:
     def _through(self, grid: GridBlock, update: Update, raise_: Raise) -> None:
         assert self._engine is not None
         for block in self._engine.update(grid):
-            for event in self._engine.take_events():
-                fields = {"side": self.side.value, **event.fields}
-                raise_(event.time_s, self.side.value, RaisedEvent(event.time_s, event.kind, fields))
+            self._raise_events(raise_)
             for event in status_events(block, self.side, self._status):
                 raise_(event.time_s, self.side.value, event)
             self._status = int(block.status[-1])
+            if not self._moving and np.isnan(block.thigh_incl).all():
+                # Not calibrated yet: the movement stages take these rows once they can be seen.
+                update.legs.append(LegResult(self.side, block, np.zeros(len(block), np.uint8)))
+                continue
+            if not self._moving:
+                self._recover(raise_, block.start)
             moved = self._movement.update(block)
             update.legs.append(LegResult(self.side, block, moved.activity))
             self._hand_on(moved, raise_)
+
+    def _raise_events(self, raise_: Raise) -> None:
+        assert self._engine is not None
+        for event in self._engine.take_events():
+            fields = {"side": self.side.value, **event.fields}
+            raise_(event.time_s, self.side.value, RaisedEvent(event.time_s, event.kind, fields))
+
+    def _recover(self, raise_: Raise, until: int | None = None) -> None:
+        """The movement until the calibration, once it is there: raised now, each step with its own time.
+
+        until: the grid row that comes next; None: the recording is over.
+        """
+        assert self._engine is not None
+        self._moving = True
+        block = self._engine.take_recovered()
+        if block is None:
+            return
+        if until is not None:
+            block = block.cut(0, until - block.start)
+        moved = self._movement.update(block)
+        now_s = (block.start + len(block)) / block.rate_hz
+        late = [replace(e, time_s=max(e.time_s, now_s)) for e in moved.events]
+        self._hand_on(replace(moved, events=late), raise_)
 
     def _hand_on(self, moved: MovementUpdate, raise_: Raise) -> None:
         """Steps are raised with the event that tells of them."""
