@@ -333,8 +333,12 @@ class Calibrating:
         What the body turns about the vertical is taken off: in a short recording with turns it outweighs the steps.
         """
         p = self._p
-        shank = turning_axis(_levelled(rows.shank_gyr, rows.shank_quat), up_shank, 1.0, p.shank_motion_sd, p.motion_doubt)
-        thigh = turning_axis(_levelled(rows.thigh_gyr, rows.thigh_quat), up_thigh, 0.5, p.thigh_motion_sd, p.motion_doubt)
+        shank = turning_axis(
+            _levelled(rows.shank_gyr, rows.shank_quat), up_shank, 1.0, p.shank_motion_sd, p.motion_doubt
+        )
+        thigh = turning_axis(
+            _levelled(rows.thigh_gyr, rows.thigh_quat), up_thigh, 0.5, p.thigh_motion_sd, p.motion_doubt
+        )
         if shank is None or thigh is None:
             return None
         shank = signed_by_swing(shank, rows.shank_gyr)
