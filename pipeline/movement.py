@@ -223,10 +223,12 @@ class _Stages:
 
     def _classify(self, unit: Unit, two_sided: bool) -> tuple[Activity, Unit, float] | None:
         p = self.parameters.activity
-        if unit.kind in {UnitKind.SIT_DOWN, UnitKind.STAND_UP}:
-            return Activity.SIT_TO_STAND, unit, nan
-        forced = self.forced if self.forced is not None and compatible(self.forced, unit) else None
         block = self.past.span(int(unit.begin), int(unit.end) + 1)
+        if unit.kind in {UnitKind.SIT_DOWN, UnitKind.STAND_UP}:
+            rises = climb(block, 0, len(block) - 1, p.ankle_m) if self._quiet_before(unit) else 0.0
+            seat = self.step_ups.seat(unit, rises if abs(rises) > p.foot_lift_m else 0.0)
+            return None if seat is None else (*seat, nan)
+        forced = self.forced if self.forced is not None and compatible(self.forced, unit) else None
         flexion = flexion_of(block)
         if unit.kind is UnitKind.BEND:
             before = self.past.span(int(unit.begin - p.before_s * self.rate_hz), int(unit.begin))
@@ -237,6 +239,8 @@ class _Stages:
                 whole = self.step_ups.half(unit, shape.rises_m)
             elif found is Activity.LUNGE and unit.lead_in == unit.lead_in:
                 whole = replace(unit, begin=unit.lead_in)
+            elif found is Activity.LUNGE and shape.shank < p.foot_flat_rad:
+                whole = self._from_the_step_back(unit)
             return None if found is None or whole is None else (found, whole, nan)
         climbed = self._climb(unit, two_sided)
         found = classify_stride(stride_shape(block, flexion, unit, climbed), p)
@@ -249,6 +253,20 @@ class _Stages:
             begin = unit.lead_in if unit.lead_in == unit.lead_in else unit.begin
             unit = replace(unit, begin=begin)
         return found, unit, climbed
+
+    def _quiet_before(self, unit: Unit) -> bool:
+        """Whether the foot stood still before, so that its rise can be told from the acceleration."""
+        p = self.parameters.activity
+        before = self.past.span(int(unit.begin - p.quiet_s * self.rate_hz), int(unit.begin))
+        turns, shakes = np.abs(before.shank_rate), np.abs(before.shank_acc)
+        return bool(np.all(turns < p.quiet_rad_s) and np.all(shakes < p.quiet_m_s2))
+
+    def _from_the_step_back(self, unit: Unit) -> Unit:
+        """The rear leg's lunge begins when its thigh goes back, before the knee bends."""
+        p = self.parameters.activity
+        before = self.past.span(int(unit.begin - p.lunge_lead_s * self.rate_hz), int(unit.begin))
+        upright = np.flatnonzero(before.thigh_incl > p.leg_back_rad)
+        return replace(unit, begin=float(before.start + upright[-1])) if len(upright) else unit
 
     def _climb(self, unit: Unit, two_sided: bool) -> float:
         p = self.parameters.activity

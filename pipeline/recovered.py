@@ -7,6 +7,7 @@ and nothing is judged; the angles that were written stay as they were written.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -38,4 +39,5 @@ def recovered_block(rows: LegRows, alignment: Alignment, side: Side, rate_hz: fl
     )
     unknown = np.full(n, np.nan)
     flexion = np.where(rows.ok, block.thigh_incl - block.shank_incl, np.nan)
-    return replace(block, flexion=flexion, valid=none, **dict.fromkeys(_HEADINGS, unknown))
+    headings: dict[str, Any] = dict.fromkeys(_HEADINGS, unknown)
+    return replace(block, flexion=flexion, valid=none, **headings)

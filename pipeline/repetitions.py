@@ -41,9 +41,10 @@ class BendParameters:
     leave_rad: flexion above the low that begins a bend; near_rad: what counts as back at the low, or near_share of the
     depth if that is more. turned_rad, turned_share: a bend that gave back this share and rises again by this is over;
     pause_s: so is one that gave it back and rests.
-    chair_*: thigh above, flexion above, shank leaning back less than, changes within still_s below still_rad,
-    and the way down no shorter than lowered_s.
-    slow_chair_s, slow_chair_lean_rad: after a longer rest the shank may lean more. rise_rad: the thigh must come down
+    chair_*: thigh above, flexion above, changes within still_s below still_rad, and the way down no shorter than
+    lowered_s.
+    rests_s, rests_lean_rad: the longer it rests the further forward the shank may lean (a squat is held for a second or
+    two, a low seat for longer). rise_rad: the thigh must come down
     from the seat by this much; stood_rad: flexion of standing.
     swing_margin_s: the deepest point may lie this long after toe-off and still be loaded.
     contact_window_s, contact_thigh_rad: a contact this long before the bend, with the thigh this far forward (further
@@ -60,12 +61,11 @@ class BendParameters:
     pause_s: float = 0.25
     chair_thigh_rad: float = radians(58.0)
     chair_flexion_rad: float = radians(55.0)
-    chair_lean_rad: float = radians(-11.0)
     still_s: float = 0.25
     still_rad: float = radians(2.5)
     lowered_s: float = 0.45
-    slow_chair_s: float = 1.5
-    slow_chair_lean_rad: float = radians(-36.0)
+    rests_s: tuple[float, ...] = (0.0, 0.35, 1.2, 4.0)
+    rests_lean_rad: tuple[float, ...] = (radians(-6.0), radians(-11.0), radians(-17.0), radians(-36.0))
     rise_rad: float = radians(22.0)
     stood_rad: float = radians(22.0)
     swing_margin_s: float = 0.1
@@ -296,9 +296,10 @@ class BendFinder:
         lean = raised - bent
         # A foot is put onto a box much faster than a body onto a chair.
         lowered = self._mode is Posture.UPRIGHT or self._still_since - self._begin > p.lowered_s * self._rate_hz
-        if lean > p.chair_lean_rad and lowered:
-            return True
-        return lean > p.slow_chair_lean_rad and row - self._still_since > p.slow_chair_s * self._rate_hz
+        rested = (row - self._still_since) / self._rate_hz
+        if not lowered and rested < p.rests_s[2]:
+            return False
+        return any(lean > most and rested > least for least, most in zip(p.rests_s, p.rests_lean_rad, strict=True))
 
     def _sit(self, row: int, bent: float, raised: float) -> None:
         self._mode = Posture.SEATED

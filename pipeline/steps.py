@@ -114,7 +114,10 @@ class StrideFinder:
 
 
 class StepUpFinder:
-    """Pairs the way up onto a box with the way down from it, where neither shows a swing."""
+    """Pairs the way up onto a box with the way down from it, where neither shows a swing.
+
+    rises_m: how much higher the foot ends than it began; 0 where it stays.
+    """
 
     def __init__(self, rate_hz: float, parameters: StepParameters | None = None) -> None:
         self._longest = (parameters or StepParameters()).step_up_s * rate_hz
@@ -129,6 +132,20 @@ class StepUpFinder:
         if up is None or unit.end - up.begin > self._longest:
             return None
         return replace(unit, begin=up.begin, deepest=up.deepest)
+
+    def seat(self, unit: Unit, rises_m: float) -> tuple[Activity, Unit] | None:
+        """A sitting down or standing up; or a foot that was put onto a box and rests there, which looks like one."""
+        if unit.kind is UnitKind.SIT_DOWN and rises_m > 0.0:
+            self._up = unit
+            return None
+        up = self._up
+        if up is None or unit.end - up.begin > self._longest:
+            self._up = None
+            return Activity.SIT_TO_STAND, unit
+        if unit.kind is UnitKind.STAND_UP and rises_m < 0.0:
+            self._up = None
+            return Activity.STEP_UP, replace(unit, kind=UnitKind.BEND, begin=up.begin, deepest=up.deepest)
+        return None
 
 
 def unit_of(bend: Bend) -> Unit:

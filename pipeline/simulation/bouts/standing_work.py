@@ -69,7 +69,7 @@ def plan_squats(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:
     for k, rep in enumerate(reps):
         for side in order:
             uneven = float(rng.standard_normal()) * 0.008
-            deep = min(max(knee * rep.depth, 15.0) * (1.0 + uneven), 118.0)
+            deep = min(max(knee * rep.depth, 20.0) * (1.0 + uneven), 118.0)
             thigh = deep * (ratio + 0.02 * float(rng.standard_normal()) * (side is bout.lead))
             if side is bout.lead:
                 lead_thigh = thigh
