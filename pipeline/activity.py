@@ -27,8 +27,8 @@ class ActivityParameters:
     up_*: knee at contact and climb at which going up and walking are equally likely, and the scale of each; down_*: the
     same with the knee at toe-off and the loss of height. Both knees are means of the angle and its change in stance.
     gait_thigh_rad: least range of the thigh of a step that goes on; gait_longest_s: longest stride. level_climb_m: a
-    stride that climbs more, without a bent knee, is `other`, and beyond most_climb_m it is not believed. ankle_m: sensor to ankle. flat_share: of a stride, from
-    contact to when the foot stands flat.
+    stride that climbs more, without a bent knee, is `other`; a climb beyond most_climb_m is not believed.
+    ankle_m: sensor to ankle. flat_share: of a stride, from contact to when the foot stands flat.
     lunge_*, step_up_*, squat_*, deadlift_*, chair_*, hinge_share, rear_*, one_leg_*: what tells exercises apart.
     kneel_s: a lunge held longer is kneeling. lunge_lead_s, leg_back_rad: a rear leg's lunge begins when the thigh leans
     back by more, at most so long before its knee bends. stays_lean_share: who leans as much before a bend stood on one

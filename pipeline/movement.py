@@ -190,18 +190,25 @@ class _Stages:
         codes = self._by_hand(_settled(block.start, codes, rates.known, done, self.rate_hz))
         loads = self.loads.update(block.start, rows, phases, postures, [])
         update = self._judge(block, codes, done, loads, two_sided=True)
-        last = self.finish()
-        update.episodes += last.episodes
-        update.events += last.events
+        last = self.finish(two_sided=True)
+        for name in ("steps", "episodes", "events", "episode_times_s"):
+            getattr(update, name).extend(getattr(last, name))
         return update
 
-    def finish(self) -> MovementUpdate:
+    def finish(self, two_sided: bool = False) -> MovementUpdate:
+        done = self._resolve([unit_of(bend) for bend in self.bends.finish(self.next_row)], two_sided)
         episodes, events = self.watch.finish(self.next_row)
+        events += [(d.unit.confirmed, _step_event(d, self.past)) for d in done]
         for _, episode in episodes:
             self.sets.collapse(episode.step_index)
         events += self._set_event(self.next_row, self.sets.finish())
-        times = [row / self.rate_hz for row, _ in episodes]
-        return MovementUpdate(np.zeros(0, np.uint8), [], [e for _, e in episodes], [e for _, e in events], times)
+        return MovementUpdate(
+            activity=np.zeros(0, np.uint8),
+            steps=[d.row for d in done],
+            episodes=[e for _, e in episodes],
+            events=[e for _, e in events],
+            episode_times_s=[row / self.rate_hz for row, _ in episodes],
+        )
 
     def _units(self, feet: Sequence[FootEvent], bends: Sequence[Unit]) -> list[Unit]:
         strides = (self.strides.event(event) for event in feet)

@@ -44,8 +44,8 @@ class BendParameters:
     chair_*: thigh above, flexion above, changes within still_s below still_rad, and the way down no shorter than
     lowered_s.
     rests_s, rests_lean_rad: the longer it rests the further forward the shank may lean (a squat is held for a second or
-    two, a low seat for longer). rise_rad: the thigh must come down
-    from the seat by this much; stood_rad: flexion of standing.
+    two, a low seat for longer); end_rest_s: how long it must have rested at the end of a recording.
+    rise_rad: the thigh must come down from the seat by this much; stood_rad: flexion of standing.
     swing_margin_s: the deepest point may lie this long after toe-off and still be loaded.
     contact_window_s, contact_thigh_rad: a contact this long before the bend, with the thigh this far forward (further
     than in walking), belongs to it if the thigh stays reaching_on_rad forward until then. await_s: wait for the foot
@@ -64,8 +64,9 @@ class BendParameters:
     still_s: float = 0.25
     still_rad: float = radians(2.5)
     lowered_s: float = 0.45
+    end_rest_s: float = 0.5
     rests_s: tuple[float, ...] = (0.0, 0.35, 1.2, 4.0)
-    rests_lean_rad: tuple[float, ...] = (radians(-6.0), radians(-11.0), radians(-17.0), radians(-36.0))
+    rests_lean_rad: tuple[float, ...] = (radians(-6.0), radians(-11.0), radians(-18.0), radians(-36.0))
     rise_rad: float = radians(22.0)
     stood_rad: float = radians(22.0)
     swing_margin_s: float = 0.1
@@ -168,6 +169,19 @@ class BendFinder:
                 self._release(row, bends)
             postures.append(int(self._mode))
         return postures, bends
+
+    def finish(self, row: int) -> list[Bend]:
+        """The recording ends before `row`: nobody ends it in a squat, so that who rests deep down now sits."""
+        p = self.parameters
+        if self._mode is not Posture.BENDING or self._still_since is None or not self._recent:
+            return []
+        bent, raised = self._recent[-1]
+        rests = row - self._still_since >= p.end_rest_s * self._rate_hz
+        if not rests or raised - bent < p.rests_lean_rad[-1] or row - self._begin > p.longest_s * self._rate_hz:
+            return []
+        end = max(self._begin + 1, self._still_since)
+        self._mode = Posture.SEATED
+        return [Bend(BendKind.SIT_DOWN, self._begin, self._peak_row, end, row - 1)]
 
     def _forget(self) -> None:
         self._mode = Posture.UPRIGHT

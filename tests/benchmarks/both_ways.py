@@ -35,8 +35,10 @@ def _one(path: Path, side: Side, way: str) -> Update:
             except BadInputError:
                 return Update()
         session = Session(recording.sensors, Settings(min_rows=_ROWS))
+        updates = [session.feed(batch) for batch in recording.records()]
+        updates.append(session.finish())
         whole = Update()
-        for update in chain((session.feed(batch) for batch in recording.records()), (session.finish(),)):
+        for update in updates:
             for name in ("legs", "steps", "episodes", "events"):
                 getattr(whole, name).extend(getattr(update, name))
         return whole

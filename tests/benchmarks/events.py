@@ -93,6 +93,7 @@ def moved(side: Side, block: LegBlock, way: str, parameters: MovementParameters 
         return analyse(side, block, parameters=parameters)
     leg = Movement(side, parameters)
     update, last = leg.update(block), leg.finish()
+    update.steps += last.steps
     update.episodes += last.episodes
     update.events += last.events
     return update
