@@ -33,8 +33,8 @@ class ActivityParameters:
     kneel_s: a lunge held longer is kneeling. lunge_lead_s, leg_back_rad: a rear leg's lunge begins when the thigh leans
     back by more, at most so long before its knee bends. stays_lean_share: who leans as much before a bend stood on one
     leg already. foot_lift_m: a foot that rose by more before a rest is on a box, not under a chair; quiet_*: how still
-    the shank must be before, for how long, for that to be told. bend_shortest_s: of a repetition. before_s: how far
-    before a bend the leg's lean is looked at.
+    the shank must be before, for how long, for that to be told. bend_shortest_s: of a repetition; lift_shortest_s: of a
+    foot put up. before_s: how far before a bend the leg's lean is looked at.
     gait_gap_s: provisionally in gait so long after a contact; again_s: what was done so recently is guessed again;
     standing_rad: knee and thigh of standing; bend_longest_s: bends that last longer are `other`.
     """
@@ -58,6 +58,7 @@ class ActivityParameters:
     step_up_straight_rad: float = radians(26.0)
     kneel_s: float = 2.2
     bend_shortest_s: float = 0.8
+    lift_shortest_s: float = 0.45
     squat_depth_rad: float = radians(36.0)
     deadlift_least_rad: float = radians(14.0)
     deadlift_most_rad: float = radians(52.0)
@@ -69,10 +70,13 @@ class ActivityParameters:
     still_thigh_rad: float = radians(34.0)
     rear_depth_rad: float = radians(50.0)
     rear_sinks_m: float = 0.03
+    rear_thigh_rad: float = radians(-8.0)
+    rear_shank_rad: float = radians(-22.0)
+    rear_lowest_rad: float = radians(-62.0)
     lunge_lead_s: float = 1.8
     leg_back_rad: float = radians(-4.0)
     one_leg_lean_rad: float = radians(2.0)
-    stays_lean_share: float = 0.4
+    stays_lean_share: float = 0.3
     box_m: float = 0.05
     foot_lift_m: float = 0.08
     quiet_s: float = 0.2
@@ -114,16 +118,18 @@ def classify_stride(shape: StrideShape, p: ActivityParameters) -> Activity | Non
 
 def classify_bend(shape: BendShape, p: ActivityParameters) -> Activity | None:
     """What a bend was; None if it is no repetition of a kind that is known."""
-    if shape.seconds < p.bend_shortest_s:
+    lifted = abs(shape.rises_m) > p.box_m and shape.depth > p.squat_depth_rad and shape.shank > p.foot_flat_rad
+    if shape.seconds < (p.lift_shortest_s if lifted else p.bend_shortest_s):
         return None
     share = shape.thigh_change / shape.depth if shape.depth > 0.0 else nan
     if shape.stepped:
         deep = shape.depth > p.squat_depth_rad and shape.thigh > p.still_thigh_rad
         return Activity.LUNGE if deep and shape.shank > p.foot_flat_rad and shape.held_s < p.kneel_s else None
     if shape.shank < p.foot_flat_rad:
-        rear = shape.thigh < p.still_thigh_rad and shape.depth > p.rear_depth_rad
-        sinks = shape.sinks_m > p.rear_sinks_m and shape.held_s < p.kneel_s
-        return Activity.LUNGE if rear and sinks else None
+        rear = shape.thigh < p.still_thigh_rad and shape.depth > p.rear_depth_rad and shape.held_s < p.kneel_s
+        behind = shape.thigh_before < p.rear_thigh_rad and shape.shank_before < p.rear_shank_rad
+        kneels = behind and shape.shank < p.rear_lowest_rad
+        return Activity.LUNGE if rear and (kneels or shape.sinks_m > p.rear_sinks_m) else None
     if share > p.deadlift_share and p.deadlift_least_rad < shape.depth < p.deadlift_most_rad:
         return Activity.DEADLIFT
     if shape.depth < p.squat_depth_rad:
@@ -134,7 +140,7 @@ def classify_bend(shape: BendShape, p: ActivityParameters) -> Activity | None:
         return Activity.DEADLIFT if share > p.hinge_share else Activity.SQUAT
     if share < 0.35:
         return None
-    if abs(shape.rises_m) > p.box_m:
+    if lifted:
         return Activity.STEP_UP
     if not shape.lean > p.one_leg_lean_rad:
         return Activity.SQUAT

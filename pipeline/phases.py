@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from math import inf
 
 import numpy as np
 
@@ -49,12 +50,13 @@ class PhaseParameters:
     swing_angle_rad: least forward turn of a swing; swing_shortest_s, swing_longest_s: of the forward turn.
     swing_over_share: below this share of its peak the forward turn is over.
     landing_s: longest wait for the contact's minimum; landing_rad_s: it must lie below this; rise_rad_s or settle_s
-    confirm it. toe_off_window_s: how far before the forward turn toe-off may lie.
+    confirm it. soft_landing_s: the wait is over earlier where the rate falls by less than soft_fall_rad_s in a
+    hundredth of a second. toe_off_window_s: how far before the forward turn toe-off may lie.
     push_off_rad_s: in a step forward the shank turns back at least so fast before, as the heel rises.
     thigh_back_rad: a thigh that went back by more in the thigh_glance_s before a swing is seen makes it no step
     forward; nor does one that, at the swing's end, is less than thigh_advance_rad ahead of its rearmost within
     thigh_window_s before the shank's forward turn, and less than stance_advance_rad ahead of its rearmost within
-    stance_window_s (down stairs the thigh comes forward before the shank does).
+    stance_window_s (down stairs the thigh is in front, by front_thigh_rad or more, before the shank comes forward).
     free_lean_rad: a shank leant back further has its foot off the ground or on its toes (ankle dorsiflexion ends near
     35 to 40 deg). behind_rad: a shank leant back further at its contact comes down behind the body: no step forward (in
     walking and on stairs it is between 20 deg forward and 15 back).
@@ -67,8 +69,10 @@ class PhaseParameters:
     swing_angle_rad: float = 0.32
     swing_shortest_s: float = 0.12
     swing_longest_s: float = 0.95
-    swing_over_share: float = 0.04
-    landing_s: float = 0.16
+    swing_over_share: float = 0.2
+    landing_s: float = 0.18
+    soft_landing_s: float = 0.12
+    soft_fall_rad_s: float = 0.04
     landing_rad_s: float = -0.15
     rise_rad_s: float = 0.1
     settle_s: float = 0.05
@@ -81,6 +85,7 @@ class PhaseParameters:
     thigh_advance_rad: float = 0.07
     stance_window_s: float = 0.9
     stance_advance_rad: float = 0.1
+    front_thigh_rad: float = 0.12
     free_lean_rad: float = -0.66
     behind_rad: float = -0.5
 
@@ -163,6 +168,8 @@ class Phases:
                         self._rising_since = row
                         self._thigh_from = min(thighs, default=thigh)
                         self._stance_from = min(stance_thighs, default=thigh)
+                        if thigh < self.parameters.front_thigh_rad:
+                            self._stance_from = inf
                         self._leant = shank
                         self._considered = False
                     self._turned += slow
@@ -265,8 +272,11 @@ class Phases:
         elif row == self._low_at + 1:
             self._around = (self._around[0], fast)
         deep = self._low < p.landing_rad_s
+        waited = row - self._fell_at
+        soft = not deep and waited >= p.soft_landing_s * self._rate_hz
+        soft = soft and self._before - fast < p.soft_fall_rad_s * 100.0 / self._rate_hz
         settled = fast > self._low + p.rise_rad_s or row - self._low_at >= p.settle_s * self._rate_hz
-        if not (deep and settled) and row - self._fell_at < p.landing_s * self._rate_hz:
+        if not (deep and settled) and not soft and waited < p.landing_s * self._rate_hz:
             return
         # A foot put down without an impact leaves no minimum: it stands when the shank has stopped.
         at = self._low_at + _vertex(self._around[0], self._low, self._around[1]) if deep else float(self._fell_at)

@@ -46,7 +46,8 @@ class BendParameters:
     rests_s, rests_lean_rad: the longer it rests the further forward the shank may lean (a squat is held for a second or
     two, a low seat for longer); end_rest_s: how long it must have rested at the end of a recording.
     rise_rad: the thigh must come down from the seat by this much; stood_rad: flexion of standing.
-    swing_margin_s: the deepest point may lie this long after toe-off and still be loaded.
+    swing_margin_s: the deepest point may lie this long after toe-off and still be loaded. rear_shank_rad,
+    rear_thigh_rad: a shank that lies further back under a thigh no further forward kneels, whatever the foot does.
     contact_window_s, contact_thigh_rad: a contact this long before the bend, with the thigh this far forward (further
     than in walking), belongs to it if the thigh stays reaching_on_rad forward until then. await_s: wait for the foot
     to leave again, or the knee to bend again on the way back.
@@ -70,6 +71,8 @@ class BendParameters:
     rise_rad: float = radians(22.0)
     stood_rad: float = radians(22.0)
     swing_margin_s: float = 0.1
+    rear_shank_rad: float = radians(-62.0)
+    rear_thigh_rad: float = radians(12.0)
     contact_window_s: float = 0.8
     contact_thigh_rad: float = radians(28.0)
     reaching_on_rad: float = radians(15.0)
@@ -113,6 +116,7 @@ class BendFinder:
         self._begin = 0
         self._peak = 0.0
         self._peak_row = 0
+        self._peak_thigh = 0.0
         self._drop = 0.0
         self._drop_row = 0
         self._still_since: int | None = None
@@ -156,7 +160,7 @@ class BendFinder:
                     self._near_row = row
                 elif bent > low + leave:
                     self._low = low
-                    self._leave(row, bent)
+                    self._leave(row, bent, raised)
                 low += (bent - low) * self._settle
                 self._low = low
                 if bent > self.parameters.chair_flexion_rad and self._on_chair(row, bent, raised):
@@ -203,11 +207,12 @@ class BendFinder:
         elif event.kind is FootEventKind.REFUSED and self._swings:
             self._swings.pop()
 
-    def _leave(self, row: int, bent: float) -> None:
+    def _leave(self, row: int, bent: float, raised: float) -> None:
         self._mode = Posture.BENDING
         self._begin = self._near_row
         self._peak = self._drop = bent
         self._peak_row = self._drop_row = row
+        self._peak_thigh = raised
         self._peak_upright = self._upright_row
 
     def _beyond(self, row: int, bent: float, raised: float, bends: list[Bend]) -> None:
@@ -232,6 +237,7 @@ class BendFinder:
         if bent > self._peak:
             self._peak = self._drop = bent
             self._peak_row = self._drop_row = row
+            self._peak_thigh = raised
             self._peak_upright = self._upright_row
         elif bent < self._drop:
             self._drop, self._drop_row = bent, row
@@ -258,7 +264,9 @@ class BendFinder:
         step = self._step_before(self._begin, self._peak_row, self._peak_upright)
         self._near_row = end
         self._low = low
-        if end - self._begin > p.longest_s * self._rate_hz or self._in_swing(self._peak_row):
+        kneels = self._peak_thigh < p.rear_thigh_rad and self._peak_thigh - self._peak < p.rear_shank_rad
+        swings = not kneels and self._in_swing(self._peak_row)
+        if end - self._begin > p.longest_s * self._rate_hz or swings:
             return
         longest = p.longest_s * self._rate_hz
         waits = self._waiting[-1] if self._waiting else None

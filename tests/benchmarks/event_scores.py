@@ -148,8 +148,10 @@ class EpisodeScore:
     def add(
         self, truth: pd.DataFrame, episodes: Sequence[EpisodeRow], steps: int, events: Sequence[RaisedEvent] = ()
     ) -> None:
-        """An episode belongs to the collapse with which it overlaps. steps: found steps and repetitions; events: for the
-        cues that the final activity took back."""
+        """An episode belongs to the collapse with which it overlaps.
+
+        steps: found steps and repetitions; events: for the cues that the final activity took back.
+        """
         used: set[int] = set()
         for row in truth.itertuples():
             own = [k for k, e in enumerate(episodes) if e.start_s < row.end_s and e.end_s > row.start_s]
@@ -184,6 +186,7 @@ class EpisodeScore:
             f" ({100.0 * self.false / max(self.clean_steps, 1):.2f} per 100)",
             f"  driver right {right}/{told} ({100.0 * right / max(told, 1):.1f} %) of hip and foot;"
             f" frontal: { ({f: n for (t, f), n in self.drivers.items() if t == 'frontal'}) }",
-            f"  the activity at the cue differs from the final one in {sum(self.onset_differs.values())} of {self.found}:"
-            f" { ({f'{a} > {b}': n for (a, b), n in self.onset_differs.items()}) }; cues taken back: {self.withdrawn}",
+            f"  the activity at the cue differs from the final one in {sum(self.onset_differs.values())} of"
+            f" {self.found}: { ({f'{a} > {b}': n for (a, b), n in self.onset_differs.items()}) };"
+            f" cues taken back: {self.withdrawn}",
         ]
