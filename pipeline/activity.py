@@ -75,7 +75,7 @@ class ActivityParameters:
     rear_lowest_rad: float = radians(-62.0)
     lunge_lead_s: float = 1.8
     leg_back_rad: float = radians(-4.0)
-    one_leg_lean_rad: float = radians(2.0)
+    one_leg_lean_rad: float = radians(2.5)
     stays_lean_share: float = 0.3
     box_m: float = 0.05
     foot_lift_m: float = 0.08

@@ -101,8 +101,9 @@ def bend_shape(block: LegBlock, flexion: Floats, unit: Unit, before: LegBlock, a
         thigh_before=float(block.thigh_incl[0]),
         shank_before=float(block.shank_incl[0]),
         thigh_change=float(block.thigh_incl[deep] - block.thigh_incl[0]),
-        # On the way down, before a knee that gives way moves the shank.
-        lean=_mean(lean[:deep][(flexion[:deep] > low + 0.2 * depth) & (flexion[:deep] < low + 0.6 * depth)]),
+        # At the beginning of the way down: who stands on one leg leans before the knee bends far, both legs of a squat
+        # may come to lean with depth, and a knee that gives way moves the shank.
+        lean=_mean(lean[:deep][(flexion[:deep] > low + 0.08 * depth) & (flexion[:deep] < low + 0.35 * depth)]),
         lean_before=-_top(-quiet),
         held_s=float(np.count_nonzero(near)) / rate,
         sinks_m=-_height_at(block, deep),

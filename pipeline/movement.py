@@ -5,6 +5,7 @@ events whatever the cutting. `analyse` looks at a whole recording both ways: the
 rates filtered without delay, with phases and activities as they are known in the end.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import inf, isfinite, nan
@@ -151,6 +152,7 @@ class _Stages:
         self.loads = LoadFinder(p.activity)
         self.changes = ActivityChanges(self.side, rate_hz, p.settle_s)
         self.count = 0
+        self.counted: deque[tuple[float, float]] = deque(maxlen=4)
         self.flat_row = 0
         self.stride_end = nan
         self.next_row = 0
@@ -222,11 +224,22 @@ class _Stages:
             if found is None:
                 continue
             activity, unit, climbed = found
+            if self._counted(unit):
+                continue
             block = self.past.span(int(np.ceil(unit.begin)), int(unit.end) + 1)
             row = measure(self.side, self.count, activity, unit, block, climbed)
             self.count += 1
             done.append(_Done(activity, unit, row))
         return done
+
+    def _counted(self, unit: Unit) -> bool:
+        """Whether most of it was counted already: a lunge is seen as a bend, and again when the foot has come back."""
+        for begin, end in self.counted:
+            shared = min(end, unit.end) - max(begin, unit.begin)
+            if shared > 0.5 * min(end - begin, unit.end - unit.begin):
+                return True
+        self.counted.append((unit.begin, unit.end))
+        return False
 
     def _classify(self, unit: Unit, two_sided: bool) -> tuple[Activity, Unit, float] | None:
         p = self.parameters.activity

@@ -22,7 +22,7 @@ class Manner:
     squat_share, single_share, down_share: thigh per knee in squats, single-leg squats and step-downs.
     hinge_knee_deg, hinge_share: the same of a deadlift. seat_knee_deg, seat_lean_deg: knee on the chair, and how far
     the shank leans forward there. lunge_*: knee in the swing forward and back, thigh and knee at contact.
-    box_lean_deg: shank on the box. fidget: how much is moved at rest, sitting or talking.
+    box_lean_deg: shank on the box. one_leg_lean_deg: the whole leg, inward, under a body that stands on it alone. fidget: how much is moved at rest, sitting or talking.
     stairs_*: pace, and waves on the curves. walk_knee, walk_thigh: further waves on the curves of walking.
     uneven: the left knee's range against the right's in walking.
     """
@@ -43,6 +43,7 @@ class Manner:
     lunge_reach_deg: float = 48.0
     lunge_contact_deg: float = 15.0
     box_lean_deg: float = 17.0
+    one_leg_lean_deg: float = 3.0
     fidget: float = 1.0
     stairs_pace: float = 1.0
     stairs_knee: Waves = ()
@@ -81,6 +82,7 @@ def draw_manner(rng: np.random.Generator, variation: float = 1.0) -> Manner:
         lunge_reach_deg=normal(48.0, 4.0),
         lunge_contact_deg=normal(17.0, 4.0),
         box_lean_deg=normal(17.0, 3.0),
+        one_leg_lean_deg=normal(4.0, 0.6),
         fidget=factor(0.4),
         stairs_pace=factor(0.1),
         stairs_knee=waves((2.5, 2.0, 1.0)),

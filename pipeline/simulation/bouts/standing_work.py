@@ -105,8 +105,9 @@ def plan_single_leg_squats(person: Person, bout: Bout, rng: np.random.Generator)
     for joint, angle in ((Joint.FLEXION, hang), (Joint.INCLINATION, 0.15 * hang)):
         plan.move(free, joint, 0.6, 1.4, angle)
         plan.move(free, joint, end + 0.2, end + 1.1, -angle)
-    plan.move(stance, Joint.LEAN, 0.3, 1.1, 3.0)
-    plan.move(stance, Joint.LEAN, end + 0.4, end + 1.3, -3.0)
+    aside = person.manner.one_leg_lean_deg
+    plan.move(stance, Joint.LEAN, 0.3, 1.1, aside)
+    plan.move(stance, Joint.LEAN, end + 0.4, end + 1.3, -aside)
     plan.carry(stance, 0.4, 0.9, end + 0.7, end + 1.2)
     for k, rep in enumerate(reps):
         deep = 70.0 * person.gait.depth * rep.depth

@@ -172,6 +172,7 @@ def plan_step_ups(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:
 def plan_step_downs(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:
     """Heel taps from a box of 16 to 24 cm: the lead leg lowers the body until the other heel touches the floor."""
     reps = _repetitions(person, bout, rng, 2.8, 0.15, 0.5)
+    aside = person.manner.one_leg_lean_deg
     plan = Plan(reps[-1].at(1.0) + 1.0, Activity.STANDING)
     previous = 0.0
     for rep in reps:
@@ -180,7 +181,7 @@ def plan_step_downs(person: Person, bout: Bout, rng: np.random.Generator) -> Pla
         thigh = person.manner.down_share * knee
         visit(lead, _FLEX, at, (0.06, 0.5, 0.54, 0.94), (0, knee, knee, 0))
         visit(lead, _INCL, at, (0.06, 0.5, 0.54, 0.94), (0, thigh, thigh, 0))
-        visit(lead, _LEAN, at, (-0.05, 0.10, 0.90, 1.05), (0, 3, 3, 0))
+        visit(lead, _LEAN, at, (-0.05, 0.10, 0.90, 1.05), (0, aside, aside, 0))
         visit(other, _FLEX, at, (0.0, 0.14, 0.46, 0.56, 0.86, 1.0), (0, 22, 8, 8, 24, 0))
         visit(other, _INCL, at, (0.0, 0.16, 0.48, 0.56, 0.84, 1.0), (0, 26, 24, 24, 25, 0))
         plan.carry(lead, at(-0.12), at(0.02), at(0.98), at(1.10))
