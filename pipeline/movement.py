@@ -54,6 +54,8 @@ from pipeline.valgus import JudgedUnit, ValgusWatch, WatchRows
 
 _WAY_S = 1.5
 """How far the way into and out of gait may reach beyond the strides."""
+_SAID_S = 30.0
+"""How long a word may be asked for after another one has been said: longer than any unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +93,19 @@ class Movement:
     ) -> None:
         self.side = side
         self.parameters = parameters or MovementParameters()
-        self._forced = activity
+        self._word = _Word(activity)
         self._stages: _Stages | None = None
 
-    def set_activity(self, activity: Activity | None) -> None:
-        """What a person says is being done from now on; None: tell it from the motion again."""
-        self._forced = activity
-        if self._stages is not None:
-            self._stages.forced = activity
+    def set_activity(self, activity: Activity | None, row: int | None = None) -> None:
+        """What a person says is being done, from a grid row on or from now on. None: tell it from the motion again."""
+        if row is None:
+            row = 0 if self._stages is None else self._stages.next_row
+        self._word.say(row, activity)
 
     def update(self, block: LegBlock) -> MovementUpdate:
         """The next rows of the leg, without a hole to those before."""
         if self._stages is None:
-            self._stages = _Stages(self.side, block.rate_hz, self.parameters, self._forced)
+            self._stages = _Stages(self.side, block.rate_hz, self.parameters, self._word)
         return self._stages.causal(block)
 
     def finish(self) -> MovementUpdate:
@@ -114,12 +116,22 @@ class Movement:
 
 
 def analyse(
-    side: Side, block: LegBlock, activity: Activity | None = None, parameters: MovementParameters | None = None
+    side: Side,
+    block: LegBlock,
+    activity: Activity | None = None,
+    parameters: MovementParameters | None = None,
+    said: Sequence[tuple[float, Activity | None]] = (),
 ) -> MovementUpdate:
-    """A whole recording, both ways. activity: what a person says was done. The rows' activity is final."""
+    """A whole recording, both ways. The rows' activity is final.
+
+    activity: what a person says was done; said: the same from a time (s) on, in order, None to tell it from the motion.
+    """
     if len(block) == 0:
         return MovementUpdate(np.zeros(0, np.uint8))
-    return _Stages(side, block.rate_hz, parameters or MovementParameters(), activity).whole(block)
+    word = _Word(activity)
+    for time_s, spoken in said:
+        word.say(int(np.ceil(time_s * block.rate_hz)), spoken)
+    return _Stages(side, block.rate_hz, parameters or MovementParameters(), word).whole(block)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +143,38 @@ class _Done:
     row: StepRow
 
 
+class _Word:
+    """What a person says is being done, and since which row."""
+
+    def __init__(self, activity: Activity | None) -> None:
+        self._said: list[tuple[float, Activity | None]] = [(-inf, activity)]
+
+    def say(self, row: int, activity: Activity | None) -> None:
+        """From a row on, later than all before."""
+        self._said.append((row, activity))
+
+    @property
+    def silent(self) -> bool:
+        """Nothing is said, and nothing that was still counts."""
+        return all(activity is None for _, activity in self._said)
+
+    def at(self, row: float) -> Activity | None:
+        """What holds at a row."""
+        return next(activity for since, activity in reversed(self._said) if since <= row)
+
+    def forget(self, row: float) -> None:
+        """No row before this one will be asked for."""
+        while len(self._said) > 1 and self._said[1][0] <= row:
+            del self._said[0]
+
+
 class _Stages:
     """The stages of one leg, strung together."""
 
-    def __init__(self, side: Side, rate_hz: float, parameters: MovementParameters, forced: Activity | None) -> None:
+    def __init__(self, side: Side, rate_hz: float, parameters: MovementParameters, word: _Word) -> None:
         p = parameters
         self.parameters = p
-        self.forced = forced
+        self.word = word
         self.side = side.value
         self.rate_hz = rate_hz
         self.past = Past(rate_hz)
@@ -171,7 +208,7 @@ class _Stages:
         codes = self.provisional.update(
             block.start, rows.bent, rows.thigh, rows.lean, rows.knee_known, phases, postures, feet, finals
         )
-        codes = self._by_hand(codes)
+        codes = self._by_hand(block.start, codes)
         loads = self.loads.update(block.start, rows, phases, postures, feet)
         return self._judge(block, codes, done, loads, two_sided=False)
 
@@ -189,7 +226,7 @@ class _Stages:
         codes = self.provisional.update(
             block.start, rows.bent, rows.thigh, rows.lean, rows.knee_known, live, postures, feet, finals
         )
-        codes = self._by_hand(_settled(block.start, codes, rates.known, done, self.rate_hz))
+        codes = self._by_hand(block.start, _settled(block.start, codes, rates.known, done, self.rate_hz))
         loads = self.loads.update(block.start, rows, phases, postures, [])
         update = self._judge(block, codes, done, loads, two_sided=True)
         last = self.finish(two_sided=True)
@@ -248,7 +285,8 @@ class _Stages:
             rises = climb(block, 0, len(block) - 1, p.ankle_m) if self._quiet_before(unit) else 0.0
             seat = self.step_ups.seat(unit, rises if abs(rises) > p.foot_lift_m else 0.0)
             return None if seat is None else (*seat, nan)
-        forced = self.forced if self.forced is not None and compatible(self.forced, unit) else None
+        word = self.word.at(unit.end)
+        forced = word if word is not None and compatible(word, unit) else None
         flexion = flexion_of(block)
         if unit.kind is UnitKind.BEND:
             before = self.past.span(int(unit.begin - p.before_s * self.rate_hz), int(unit.begin))
@@ -304,11 +342,15 @@ class _Stages:
         drift = vertical_drift(block, before - block.start, begin - block.start, p.ankle_m)
         return climb(block, begin - block.start, len(block) - 1, p.ankle_m, drift)
 
-    def _by_hand(self, codes: list[int]) -> list[int]:
-        if self.forced is None:
+    def _by_hand(self, start: int, codes: list[int]) -> list[int]:
+        if self.word.silent:
             return codes
         rest = {Activity.STANDING, Activity.SITTING}
-        return [c if c in rest else int(self.forced) for c in codes]
+        for k, code in enumerate(codes):
+            word = self.word.at(start + k)
+            if word is not None and code not in rest:
+                codes[k] = int(word)
+        return codes
 
     def _judge(
         self, block: LegBlock, codes: list[int], done: Sequence[_Done], loads: Loaded, two_sided: bool
@@ -335,6 +377,7 @@ class _Stages:
         events += self.changes.update(block.start, codes)
         events += [(d.unit.confirmed, _step_event(d, self.past)) for d in done]
         self.next_row = block.start + len(block)
+        self.word.forget(self.next_row - _SAID_S * self.rate_hz)
         events += self._sets(done, episodes)
         ordered = [event for _, event in sorted(events, key=itemgetter(0))]
         return MovementUpdate(

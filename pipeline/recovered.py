@@ -34,7 +34,7 @@ def recovered_block(rows: LegRows, alignment: Alignment, side: Side, rate_hz: fl
         Oriented(rows.thigh_quat, rows.thigh_gyr, none),
         Oriented(rows.shank_quat, rows.shank_gyr, none),
         rows.shank_acc,
-        RelativeRows(np.zeros((n, STATES)), np.zeros((n, 7))),
+        RelativeRows(np.zeros((STATES, n)), np.zeros((7, n))),
         status,
     )
     unknown = np.full(n, np.nan)

@@ -66,7 +66,7 @@ class BendParameters:
     still_rad: float = radians(2.5)
     lowered_s: float = 0.45
     end_rest_s: float = 0.5
-    rests_s: tuple[float, ...] = (0.0, 0.35, 1.2, 4.0)
+    rests_s: tuple[float, ...] = (0.0, 0.35, 2.0, 4.0)
     rests_lean_rad: tuple[float, ...] = (radians(-6.0), radians(-11.0), radians(-18.0), radians(-36.0))
     rise_rad: float = radians(22.0)
     stood_rad: float = radians(22.0)

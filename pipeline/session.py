@@ -196,7 +196,7 @@ class _Leg:
             if at > begin:
                 self._through(grid.cut(begin, at), update, raise_)
             begin = at
-            self._act(self._actions.pop(0)[1], raise_)
+            self._act(self._actions.pop(0)[1], grid.start + begin, raise_)
         if begin < len(grid):
             self._through(grid.cut(begin, len(grid)), update, raise_)
         self.reached_s = (grid.start + len(grid)) / grid.rate_hz
@@ -251,8 +251,8 @@ class _Leg:
         for event in moved.events:
             raise_(event.time_s, self.side.value, event)
 
-    def _act(self, event: Event, raise_: Raise) -> None:
-        """A recorded setting takes effect. One that cannot be read is said, not fatal."""
+    def _act(self, event: Event, row: int, raise_: Raise) -> None:
+        """A recorded setting takes effect from a grid row on. One that cannot be read is said, not fatal."""
         assert self._engine is not None
         if event.kind == "calibration" and event.fields.get("side") == self.side.value:
             try:
@@ -261,10 +261,18 @@ class _Leg:
                 time_s = event.host_time_ns * 1e-9
                 fields: dict[str, object] = {"side": self.side.value, "error": str(error)}
                 raise_(time_s, self.side.value, RaisedEvent(time_s, "status", fields))
-        activity = event.fields.get("activity")
-        if event.kind in ("activity", "marker") and isinstance(activity, str):
-            known = {a.label: a for a in Activity}
-            self._movement.set_activity(known.get(activity))
+        word = spoken(event)
+        if word is not None:
+            self._movement.set_activity(word[1], row)
+
+
+def spoken(event: Event) -> tuple[float, Activity | None] | None:
+    """The activity that an event sets by hand, and since when (s); None as the activity: tell it from the motion again
+    (an empty name, or one that is not known). None where the event says nothing about it."""
+    name = event.fields.get("activity")
+    if event.kind not in ("activity", "marker") or not isinstance(name, str):
+        return None
+    return event.host_time_ns * 1e-9, {a.label: a for a in Activity}.get(name)
 
 
 def status_events(block: LegBlock, side: Side, before: int | None) -> list[RaisedEvent]:

@@ -22,7 +22,8 @@ class Manner:
     squat_share, single_share, down_share: thigh per knee in squats, single-leg squats and step-downs.
     hinge_knee_deg, hinge_share: the same of a deadlift. seat_knee_deg, seat_lean_deg: knee on the chair, and how far
     the shank leans forward there. lunge_*: knee in the swing forward and back, thigh and knee at contact.
-    box_lean_deg: shank on the box. one_leg_lean_deg: the whole leg, inward, under a body that stands on it alone. fidget: how much is moved at rest, sitting or talking.
+    box_lean_deg: shank on the box. one_leg_lean_deg: the whole leg, inward, under a body that stands on it alone.
+    fidget: how much is moved at rest, sitting or talking.
     stairs_*: pace, and waves on the curves. walk_knee, walk_thigh: further waves on the curves of walking.
     uneven: the left knee's range against the right's in walking.
     """
