@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calibration.profile import Profile, ProfileError, load_profile
+from pipeline.blocks import Activity
 from pipeline.errors import BadInputError
 from pipeline.files.recording import Recorded
 from pipeline.records import SensorInfo, Side
 
+ACTIVITY = "activity"
+"""The meta key of what a person said was done in the session; empty where nothing was said."""
 GIVEN = "given"
 """The value of the meta key `calibration` of a session that was made with a saved profile."""
 
@@ -43,6 +46,11 @@ def recorded_profiles(recording: Recorded, name: str) -> dict[Side, Profile]:
         return {side: Profile.from_json(values, name) for side, values in recording.profiles.items()}
     except ProfileError as error:
         raise BadInputError(str(error)) from error
+
+
+def activity_of(recording: Recorded, asked: str | None) -> Activity | None:
+    """What was said by hand: by the call, else when the session was made."""
+    return {a.label: a for a in Activity}.get(asked or recording.meta.get(ACTIVITY, ""))
 
 
 def filter_of(recording: Recorded, asked: str | None) -> str:

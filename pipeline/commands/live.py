@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.options import (
+    ActivityOption,
     CalibrationOption,
+    Doing,
     Filter,
     Legs,
     OrientationsOption,
@@ -42,6 +44,7 @@ def live(
     calibration: CalibrationOption = None,
     orientations: OrientationsOption = False,
     filter_: Annotated[Filter, typer.Option("--filter", help="Orientation filter.")] = Filter.VQF,
+    activity: ActivityOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The simulated person of --virtual.")] = 1,
 ) -> None:
     """Connect the sensors, calibrate, show and record the session. Ctrl-C ends it and keeps everything.
@@ -63,7 +66,7 @@ def live(
         sides = tuple(dict.fromkeys([*side.sides, *(place[0] for place in named)])) if named else side.sides
         wanted = Wanted(sides, rate, virtual, named, seed)
         profiles = load_profiles(calibration or [])
-        asyncio.run(_live(wanted, folder, seconds, profiles, orientations, filter_.value, stop))
+        asyncio.run(_live(wanted, folder, seconds, profiles, orientations, filter_.value, activity, stop))
 
 
 async def _live(
@@ -73,6 +76,7 @@ async def _live(
     profiles: "dict[Side, Profile]",
     orientations: bool,
     filter_: str,
+    activity: Doing | None,
     stop: Stopping,
 ) -> None:
     import sys
@@ -81,9 +85,10 @@ async def _live(
 
     from rich.console import Console
 
+    from pipeline.blocks import Activity
     from pipeline.commands.asking import asker
     from pipeline.commands.connecting import connected
-    from pipeline.commands.inputs import GIVEN
+    from pipeline.commands.inputs import ACTIVITY, GIVEN
     from pipeline.commands.outcome import complete
     from pipeline.errors import KneetrackError
     from pipeline.files.recording import RecordingWriter
@@ -94,7 +99,8 @@ async def _live(
     from pipeline.summary import Summary
 
     console = Console()
-    settings = Settings(filter=filter_)
+    said = None if activity is None else Activity[activity.name]
+    settings = Settings(filter=filter_, activity=said)
     recording = folder / RECORDING
     print("looking for sensors ...", file=sys.stderr)
     async with connected(wanted, asker()) as radio:
@@ -104,6 +110,7 @@ async def _live(
             "host_clock_anchor_ns": str(radio.anchor_ns),
             "filter": filter_,
             "calibration": GIVEN if profiles else "",
+            ACTIVITY: "" if said is None else said.label,
         }
         session, summary = Session(radio.sensors, settings), Summary()
         with ExitStack() as stack:

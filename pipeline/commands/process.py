@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.options import (
+    ActivityOption,
     CalibrationOption,
+    Doing,
     Files,
     Filter,
     FilterOption,
@@ -32,20 +34,21 @@ def process(
     calibration: CalibrationOption = None,
     orientations: OrientationsOption = False,
     filter_: FilterOption = None,
+    activity: ActivityOption = None,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Files at a time (default: one per core).")] = None,
 ) -> None:
     """Analyse recordings both ways in time, the most exact way: angles, steps, episodes, summary and report."""
     from pipeline.files.opening import grouped
 
     groups = grouped(expanded(files))
-    options = (side, list(calibration or []), orientations, filter_)
+    options = (side, list(calibration or []), orientations, filter_, activity)
     if len(groups) == 1:
         _one(groups[0], out, options)
     else:
         _several(groups, out, options, min(jobs or os.cpu_count() or 1, len(groups)))
 
 
-Options = tuple[Side | None, list[Path], bool, Filter | None]
+Options = tuple[Side | None, list[Path], bool, Filter | None, Doing | None]
 
 
 def analyse(
@@ -55,20 +58,22 @@ def analyse(
     from itertools import chain
 
     from pipeline import offline
-    from pipeline.commands.inputs import filter_of, load_profiles, recorded_profiles, sensors_of
+    from pipeline.commands.inputs import activity_of, filter_of, load_profiles, recorded_profiles, sensors_of
     from pipeline.commands.outcome import complete
     from pipeline.files.opening import open_recording
     from pipeline.files.results import ResultsWriter
     from pipeline.session import Settings
     from pipeline.summary import Summary
 
-    side, calibration, orientations, filter_ = options
+    side, calibration, orientations, filter_, activity = options
     name = str(source[0])
     recording = open_recording(list(source), side)
     try:
         sensors = sensors_of(recording, side, name)
         profiles = load_profiles(calibration) or recorded_profiles(recording, name)
-        settings = Settings(filter=filter_of(recording, filter_), profiles=profiles)
+        settings = Settings(
+            filter=filter_of(recording, filter_), profiles=profiles, activity=activity_of(recording, activity)
+        )
         try:
             found = offline.process(chain.from_iterable(recording.records()), sensors, settings, progress)
         except BadInputError as error:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.options import (
+    ActivityOption,
     CalibrationOption,
+    Doing,
     Files,
     Filter,
     FilterOption,
@@ -44,6 +46,7 @@ def replay(
     calibration: CalibrationOption = None,
     orientations: OrientationsOption = False,
     filter_: FilterOption = None,
+    activity: ActivityOption = None,
 ) -> None:
     """Play recordings through the live engine: the same angles, steps and episodes as in the live session.
 
@@ -56,7 +59,7 @@ def replay(
         groups = grouped(expanded(files))
         for group in groups:
             folder = out if out is None or len(groups) == 1 else out / group[0].stem
-            _replay(group, folder, factor, stop, (side, list(calibration or []), orientations, filter_))
+            _replay(group, folder, factor, stop, (side, list(calibration or []), orientations, filter_, activity))
             if stop.asked:
                 break
 
@@ -79,11 +82,11 @@ def _replay(
     folder: Path | None,
     factor: float,
     stop: Stopping,
-    options: tuple[Side | None, list[Path], bool, Filter | None],
+    options: tuple[Side | None, list[Path], bool, Filter | None, Doing | None],
 ) -> None:
     from rich.console import Console
 
-    from pipeline.commands.inputs import filter_of, load_profiles, recorded_profiles, sensors_of
+    from pipeline.commands.inputs import activity_of, filter_of, load_profiles, recorded_profiles, sensors_of
     from pipeline.commands.outcome import complete
     from pipeline.commands.progress import bar
     from pipeline.files.opening import open_recording
@@ -93,7 +96,7 @@ def _replay(
     from pipeline.session import Session, Settings
     from pipeline.summary import Summary
 
-    side, calibration, orientations, filter_ = options
+    side, calibration, orientations, filter_, activity = options
     name = str(source[0])
     console = Console()
     with ExitStack() as stack:
@@ -103,7 +106,12 @@ def _replay(
         paced = math.isfinite(factor)
         rows_at_once = 1 if paced else _BATCH_ROWS
         given = load_profiles(calibration)
-        settings = Settings(filter=filter_of(recording, filter_), profiles=given, min_rows=rows_at_once)
+        settings = Settings(
+            filter=filter_of(recording, filter_),
+            profiles=given,
+            activity=activity_of(recording, activity),
+            min_rows=rows_at_once,
+        )
         session, summary = Session(sensors, settings), Summary()
         tally = Tally([sensor.side for sensor in sensors])
         results = None
