@@ -291,7 +291,10 @@ class _Stages:
         if unit.kind is UnitKind.BEND:
             before = self.past.span(int(unit.begin - p.before_s * self.rate_hz), int(unit.begin))
             shape = bend_shape(block, flexion, unit, before, p.ankle_m)
-            found = forced or classify_bend(shape, p)
+            found = classify_bend(shape, p)
+            if forced is not None and (found is not None or shape.shank > p.foot_flat_rad):
+                # A knee flexed in the air is no repetition, whatever is said.
+                found = forced
             whole: Unit | None = unit
             if found is Activity.STEP_UP:
                 whole = self.step_ups.half(unit, shape.rises_m)

@@ -185,7 +185,7 @@ class BendFinder:
             return []
         end = max(self._begin + 1, self._still_since)
         self._mode = Posture.SEATED
-        return [Bend(BendKind.SIT_DOWN, self._begin, self._peak_row, end, row - 1)]
+        return [Bend(BendKind.SIT_DOWN, self._begin, min(self._peak_row, end), end, row - 1)]
 
     def _forget(self) -> None:
         self._mode = Posture.UPRIGHT
