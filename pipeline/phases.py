@@ -70,8 +70,8 @@ class PhaseParameters:
     swing_shortest_s: float = 0.12
     swing_longest_s: float = 0.95
     swing_over_share: float = 0.2
-    landing_s: float = 0.18
-    soft_landing_s: float = 0.12
+    landing_s: float = 0.14
+    soft_landing_s: float = 0.11
     soft_fall_rad_s: float = 0.04
     landing_rad_s: float = -0.15
     rise_rad_s: float = 0.1

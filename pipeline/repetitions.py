@@ -66,7 +66,7 @@ class BendParameters:
     still_rad: float = radians(2.5)
     lowered_s: float = 0.45
     end_rest_s: float = 0.5
-    rests_s: tuple[float, ...] = (0.0, 0.35, 2.0, 4.0)
+    rests_s: tuple[float, ...] = (0.0, 0.29, 2.0, 4.0)
     rests_lean_rad: tuple[float, ...] = (radians(-6.0), radians(-11.0), radians(-18.0), radians(-36.0))
     rise_rad: float = radians(22.0)
     stood_rad: float = radians(22.0)
@@ -76,7 +76,7 @@ class BendParameters:
     contact_window_s: float = 0.8
     contact_thigh_rad: float = radians(28.0)
     reaching_on_rad: float = radians(15.0)
-    await_s: float = 0.45
+    await_s: float = 0.28
     longest_s: float = 12.0
 
 
