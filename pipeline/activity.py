@@ -75,7 +75,10 @@ class ActivityParameters:
     rear_lowest_rad: float = radians(-62.0)
     lunge_lead_s: float = 1.8
     leg_back_rad: float = radians(-4.0)
-    one_leg_lean_rad: float = radians(2.5)
+    one_leg_lean_rad: float = radians(2.0)
+    one_leg_lean_scale_rad: float = radians(1.5)
+    one_leg_share: float = 0.655
+    one_leg_share_scale: float = 0.045
     stays_lean_share: float = 0.3
     box_m: float = 0.05
     foot_lift_m: float = 0.08
@@ -142,10 +145,17 @@ def classify_bend(shape: BendShape, p: ActivityParameters) -> Activity | None:
         return None
     if lifted:
         return Activity.STEP_UP
-    if not shape.lean > p.one_leg_lean_rad:
+    if not one_legged(shape.lean, share, p):
         return Activity.SQUAT
     stays = shape.lean_before > p.stays_lean_share * shape.lean
     return Activity.SINGLE_LEG_SQUAT if stays else Activity.STEP_DOWN
+
+
+def one_legged(lean: float, share: float, p: ActivityParameters) -> bool:
+    """Whether a leg that bends carries the body alone: it leans inward under it, and its shank leans forward more, for
+    the same knee, than those of a squat on both legs."""
+    leans = (lean - p.one_leg_lean_rad) / p.one_leg_lean_scale_rad
+    return _limited(leans) + _limited((p.one_leg_share - share) / p.one_leg_share_scale) > 0.0
 
 
 def compatible(activity: Activity, unit: Unit) -> bool:
@@ -295,7 +305,7 @@ class Provisional:
         alike = {Activity.SQUAT, Activity.SINGLE_LEG_SQUAT, Activity.STEP_DOWN, Activity.STEP_UP}
         if self._recently(row) and self._last in alike:
             return self._last
-        return Activity.SINGLE_LEG_SQUAT if leant > p.one_leg_lean_rad else Activity.SQUAT
+        return Activity.SINGLE_LEG_SQUAT if one_legged(leant, share, p) else Activity.SQUAT
 
 
 class ActivityChanges:
