@@ -62,13 +62,13 @@ class PhaseParameters:
     walking and on stairs it is between 20 deg forward and 15 back).
     """
 
-    swing_floor_rad_s: float = 1.2
+    swing_floor_rad_s: float = 0.9
     swing_ceiling_rad_s: float = 2.2
     swing_share: float = 0.4
     memory_s: float = 6.0
     swing_angle_rad: float = 0.32
     swing_shortest_s: float = 0.12
-    swing_longest_s: float = 0.95
+    swing_longest_s: float = 1.1
     swing_over_share: float = 0.2
     landing_s: float = 0.14
     soft_landing_s: float = 0.11

@@ -68,7 +68,7 @@ def draw_manner(rng: np.random.Generator, variation: float = 1.0) -> Manner:
 
     return Manner(
         impact=factor(0.3),
-        tempo=factor(0.18),
+        tempo=factor(0.12),
         skew=normal(0.0, 0.03),
         hold=factor(0.6),
         squat_share=normal(0.725, 0.035),
