@@ -26,9 +26,10 @@ class ActivityParameters:
 
     up_*: knee at contact and climb at which going up and walking are equally likely, and the scale of each; down_*: the
     same with the knee at toe-off and the loss of height. Both knees are means of the angle and its change in stance.
-    gait_thigh_rad: least range of the thigh of a step that goes on; gait_longest_s: longest stride. level_climb_m: a
-    stride that climbs more, without a bent knee, is `other`; a climb beyond most_climb_m is not believed.
-    ankle_m: sensor to ankle. flat_share: of a stride, from contact to when the foot stands flat.
+    gait_thigh_rad, most_thigh_rad: range of the thigh in a step that goes on (stairs take 65 deg); gait_longest_s:
+    longest stride. level_climb_m: a stride that climbs more, without a bent knee, is `other`; a climb beyond
+    most_climb_m is not believed. ankle_m: sensor to ankle. flat_share: of a stride, from contact to when the foot
+    stands flat.
     lunge_*, step_up_*, squat_*, deadlift_*, chair_*, hinge_share, rear_*, one_leg_*: what tells exercises apart.
     kneel_s: a lunge held longer is kneeling. lunge_lead_s, leg_back_rad: a rear leg's lunge begins when the thigh leans
     back by more, at most so long before its knee bends. stays_lean_share: who leans as much before a bend stood on one
@@ -47,6 +48,7 @@ class ActivityParameters:
     level_climb_m: float = 0.22
     most_climb_m: float = 0.6
     gait_thigh_rad: float = radians(17.0)
+    most_thigh_rad: float = radians(92.0)
     gait_swing_knee_rad: float = radians(6.0)
     gait_longest_s: float = 2.6
     ankle_m: float = 0.26
@@ -103,6 +105,8 @@ def classify_stride(shape: StrideShape, p: ActivityParameters) -> Activity | Non
         return Activity.STEP_UP if bent and shape.knee_stance_low < p.step_up_straight_rad else None
     if shape.seconds > p.gait_longest_s:
         return None
+    if shape.thigh_range > p.most_thigh_rad:
+        return Activity.OTHER
     # No stride climbs more than two rises; what seems to was integrated over a foot that did not stand still.
     known = isfinite(shape.climb_m) and abs(shape.climb_m) < p.most_climb_m
     climb, weight = (shape.climb_m, 1.0) if known else (0.0, 0.0)
