@@ -34,8 +34,9 @@ class ActivityParameters:
     kneel_s: a lunge held longer is kneeling. lunge_lead_s, leg_back_rad: a rear leg's lunge begins when the thigh leans
     back by more, at most so long before its knee bends. stays_lean_share: who leans as much before a bend stood on one
     leg already. foot_lift_m: a foot that rose by more before a rest is on a box, not under a chair; quiet_*: how still
-    the shank must be before, for how long, for that to be told. bend_shortest_s: of a repetition; lift_shortest_s: of a
-    foot put up. before_s: how far before a bend the leg's lean is looked at.
+    the shank must be before, for how long, until how long before the bend, for that to be told.
+    bend_shortest_s: of a repetition; lift_shortest_s: of a foot put up. before_s: how far before a bend the leg's lean
+    is looked at.
     gait_gap_s: provisionally in gait so long after a contact; again_s: what was done so recently is guessed again;
     standing_rad: knee and thigh of standing; bend_longest_s: bends that last longer are `other`.
     """
@@ -84,7 +85,8 @@ class ActivityParameters:
     stays_lean_share: float = 0.3
     box_m: float = 0.05
     foot_lift_m: float = 0.08
-    quiet_s: float = 0.2
+    quiet_s: float = 0.1
+    quiet_lead_s: float = 0.25
     quiet_rad_s: float = 0.7
     quiet_m_s2: float = 4.0
     before_s: float = 1.0

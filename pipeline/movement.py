@@ -282,7 +282,7 @@ class _Stages:
         p = self.parameters.activity
         block = self.past.span(int(unit.begin), int(unit.end) + 1)
         if unit.kind in {UnitKind.SIT_DOWN, UnitKind.STAND_UP}:
-            rises = climb(block, 0, len(block) - 1, p.ankle_m) if self._quiet_before(unit) else 0.0
+            rises = self._rises(unit)
             seat = self.step_ups.seat(unit, rises if abs(rises) > p.foot_lift_m else 0.0)
             return None if seat is None else (*seat, nan)
         word = self.word.at(unit.end)
@@ -315,12 +315,21 @@ class _Stages:
             unit = replace(unit, begin=begin)
         return found, unit, climbed
 
-    def _quiet_before(self, unit: Unit) -> bool:
-        """Whether the foot stood still before, so that its rise can be told from the acceleration."""
+    def _rises(self, unit: Unit) -> float:
+        """How much higher the foot is after sitting down or standing up than before; 0 where that cannot be told,
+        because it did not stand still before."""
         p = self.parameters.activity
-        before = self.past.span(int(unit.begin - p.quiet_s * self.rate_hz), int(unit.begin))
-        turns, shakes = np.abs(before.shank_rate), np.abs(before.shank_acc)
-        return bool(np.all(turns < p.quiet_rad_s) and np.all(shakes < p.quiet_m_s2))
+        lead = int(p.quiet_lead_s * self.rate_hz)
+        first, begin = int(unit.begin) - lead, int(unit.begin)
+        end = int(unit.end) + (lead if unit.kind is UnitKind.SIT_DOWN else 0)
+        still = self.past.span(first - int(p.quiet_s * self.rate_hz), first)
+        turning = self.past.span(first, begin)
+        rates = np.abs(np.concatenate([still.shank_rate, turning.shank_rate]))
+        if not (np.all(rates < p.quiet_rad_s) and np.all(np.abs(still.shank_acc) < p.quiet_m_s2)):
+            return 0.0
+        # Nothing after the row at which the unit is known: live it is still to come.
+        block = self.past.span(first, min(end, unit.confirmed) + 1)
+        return climb(block, 0, len(block) - 1, p.ankle_m)
 
     def _from_the_step_back(self, unit: Unit) -> Unit:
         """The rear leg's lunge begins when its thigh goes back, before the knee bends."""
