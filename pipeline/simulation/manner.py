@@ -67,7 +67,7 @@ def draw_manner(rng: np.random.Generator, variation: float = 1.0) -> Manner:
         return tuple((normal(0.0, s), float(rng.uniform())) for s in sizes)
 
     return Manner(
-        impact=factor(0.3),
+        impact=factor(0.12),
         tempo=factor(0.12),
         skew=normal(0.0, 0.03),
         hold=factor(0.6),
