@@ -10,6 +10,7 @@ from rich.console import Console
 from calibration.profile import Profile
 from pipeline.commands.asking import asker
 from pipeline.commands.connecting import Wanted, connected
+from pipeline.commands.corrections import stored_corrections
 from pipeline.commands.stopping import Stopping
 from pipeline.errors import KneetrackError
 from pipeline.files.recording import RecordingWriter
@@ -33,7 +34,8 @@ def guided(wanted: Wanted, filter_: str) -> tuple[Profile, list[SensorInfo]]:
 async def _guided(wanted: Wanted, filter_: str, stop: Stopping) -> tuple[Profile, list[SensorInfo]]:
     side = wanted.sides[0]
     async with connected(wanted, asker()) as radio:
-        session = Session(radio.sensors, Settings(filter=filter_))
+        corrections, _ = stored_corrections(radio.sensors)
+        session = Session(radio.sensors, Settings(filter=filter_, corrections=corrections))
         found: list[Profile] = []
 
         def enough() -> bool:
@@ -52,6 +54,8 @@ async def _guided(wanted: Wanted, filter_: str, stop: Stopping) -> tuple[Profile
         if run.failure is not None:
             raise KneetrackError(str(run.failure)) from run.failure
     if not found:
+        for line in session.complaints():
+            raise KneetrackError(line)
         raise KneetrackError(
             f"ended before the {side} leg was calibrated: stand still, then bend the knee slowly 5 times"
         )

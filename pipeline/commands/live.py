@@ -88,6 +88,7 @@ async def _live(
     from pipeline.blocks import Activity
     from pipeline.commands.asking import asker
     from pipeline.commands.connecting import connected
+    from pipeline.commands.corrections import META, corrections_text, stored_corrections
     from pipeline.commands.inputs import ACTIVITY, GIVEN
     from pipeline.commands.outcome import complete
     from pipeline.errors import KneetrackError
@@ -100,10 +101,13 @@ async def _live(
 
     console = Console()
     said = None if activity is None else Activity[activity.name]
-    settings = Settings(filter=filter_, activity=said)
     recording = folder / RECORDING
     print("looking for sensors ...", file=sys.stderr)
     async with connected(wanted, asker()) as radio:
+        corrections, warnings = stored_corrections(radio.sensors)
+        for line in warnings:
+            print(f"kneetrack: {line}", file=sys.stderr)
+        settings = Settings(filter=filter_, activity=said, corrections=corrections)
         start_utc = datetime.fromtimestamp(time.time() - (time.perf_counter_ns() - radio.anchor_ns) * 1e-9, UTC)
         meta = {
             "start_utc": start_utc.isoformat(),
@@ -111,6 +115,7 @@ async def _live(
             "filter": filter_,
             "calibration": GIVEN if profiles else "",
             ACTIVITY: "" if said is None else said.label,
+            META: corrections_text(corrections),
         }
         session, summary = Session(radio.sensors, settings), Summary()
         with ExitStack() as stack:
@@ -131,6 +136,8 @@ async def _live(
             recorder.close()
             # First of all, and even where the disk refuses the results: what the person has come for.
             console.print(summary_table(summary.rows()))
+            for line in session.complaints():
+                print(f"kneetrack: {line}", file=sys.stderr)
             if recorder.failed:
                 print(f"kneetrack: {recorder.failed}", file=sys.stderr)
             outcome = complete(

@@ -58,6 +58,7 @@ def analyse(
     from itertools import chain
 
     from pipeline import offline
+    from pipeline.commands.corrections import recorded_corrections
     from pipeline.commands.inputs import activity_of, filter_of, load_profiles, recorded_profiles, sensors_of
     from pipeline.commands.outcome import complete
     from pipeline.files.opening import open_recording
@@ -72,7 +73,10 @@ def analyse(
         sensors = sensors_of(recording, side, name)
         profiles = load_profiles(calibration) or recorded_profiles(recording, name)
         settings = Settings(
-            filter=filter_of(recording, filter_), profiles=profiles, activity=activity_of(recording, activity)
+            filter=filter_of(recording, filter_),
+            profiles=profiles,
+            activity=activity_of(recording, activity),
+            corrections=recorded_corrections(recording, name),
         )
         try:
             found = offline.process(chain.from_iterable(recording.records()), sensors, settings, progress)

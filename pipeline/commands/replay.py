@@ -1,6 +1,7 @@
 """`kneetrack replay`: the live session's engine over recordings, at any speed, with the same results."""
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -86,6 +87,7 @@ def _replay(
 ) -> None:
     from rich.console import Console
 
+    from pipeline.commands.corrections import recorded_corrections
     from pipeline.commands.inputs import activity_of, filter_of, load_profiles, recorded_profiles, sensors_of
     from pipeline.commands.outcome import complete
     from pipeline.commands.progress import bar
@@ -110,6 +112,7 @@ def _replay(
             filter=filter_of(recording, filter_),
             profiles=given,
             activity=activity_of(recording, activity),
+            corrections=recorded_corrections(recording, name),
             min_rows=rows_at_once,
         )
         session, summary = Session(sensors, settings), Summary()
@@ -140,6 +143,8 @@ def _replay(
                     results.write(update)
                 if table is not None:
                     table.show(view)
+        for line in session.complaints():
+            print(f"kneetrack: {line}", file=sys.stderr)
         if results is None:
             console.print(summary_table(summary.rows()))
             return

@@ -39,12 +39,12 @@ class Collapse:
 class Bout:
     """One piece of a script.
 
-    what: stand, flex, walk, up, down, lunge, squat, single_leg_squat, deadlift, step_up, step_down, sit (sit to stand
-    and back), sitting, talk (standing at ease), reach, kneel, turn, lift.
+    what: stand, flex, seated_flex, walk, up, down, lunge, squat, single_leg_squat, deadlift, step_up, step_down, sit
+    (sit to stand and back), sitting, talk (standing at ease), reach, kneel, turn, lift.
     amount: seconds for stand, walk, sitting, talk, reach, kneel, turn and lift; steps for up and down; repetitions
     otherwise.
-    lead: the leg that begins (walking, stairs) or does it (lunge, flex, step_up, step_down, single_leg_squat).
-    alternate: repetitions change legs. speed: 1 is the person's own. slope_deg: of walking, + uphill.
+    lead: the leg that begins (walking, stairs) or does it (lunge, flex, seated_flex, step_up, step_down,
+    single_leg_squat). alternate: repetitions change legs. speed: 1 is the person's own. slope_deg: uphill +.
     style: "stiff" walks with stiff knees, "limp" spares the lead leg; "sloppy" repeats carelessly, "shallow" bends half
     as far (squats). turn_deg: heading change spread over a walk.
     """
@@ -66,6 +66,7 @@ FLOWING = frozenset({"walk", "up", "down"})
 TIMED = frozenset({"stand", "walk", "sitting", "talk", "reach", "kneel", "turn", "lift"})
 COUNTED = frozenset(
     {"flex", "up", "down", "lunge", "squat", "single_leg_squat", "deadlift", "step_up", "step_down", "sit"}
+    | {"seated_flex"}
 )
 _LONGEST_S = 4 * 3600.0
 
@@ -212,7 +213,9 @@ def _led(bout: Bout, rng: np.random.Generator, sides: Sequence[Side], rate: floa
     return with_collapses(replace(bout, lead=lead), rng, rate, sides)
 
 
-CLEAN = frozenset({"stand", "flex", "sitting", "sit", "talk", "reach", "kneel", "turn", "lift", "deadlift"})
+CLEAN = frozenset(
+    {"stand", "flex", "seated_flex", "sitting", "sit", "talk", "reach", "kneel", "turn", "lift", "deadlift"}
+)
 """Where no collapse is drawn."""
 DEEP = frozenset({"squat", "single_leg_squat", "step_down"})
 """Where the shank leans far enough for a medial collapse without abduction."""
