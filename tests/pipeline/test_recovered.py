@@ -39,7 +39,7 @@ def found(walk: Simulation) -> dict[str, Update]:
 def test_steps_before_a_live_calibration_are_found_with_it(walk: Simulation, found: dict[str, Update]) -> None:
     truth = walk.truth_steps()
     update = found["causal"]
-    (calibrated_s,) = (e.time_s for e in update.events if e.kind == "calibration")
+    (calibrated_s,) = (e.time_s for e in update.events if e.kind == "calibration" and "method" in e.fields)
     early = truth[truth["end_s"] < calibrated_s - 1.0]
     assert len(early) >= 10
     ends = np.array([s.end_s for s in update.steps])
@@ -49,7 +49,7 @@ def test_steps_before_a_live_calibration_are_found_with_it(walk: Simulation, fou
 
 def test_they_are_raised_when_they_are_known_and_judged_by_nothing(found: dict[str, Update]) -> None:
     update = found["causal"]
-    (calibrated_s,) = (e.time_s for e in update.events if e.kind == "calibration")
+    (calibrated_s,) = (e.time_s for e in update.events if e.kind == "calibration" and "method" in e.fields)
     raised = [e for e in update.events if e.kind == "step"]
     assert all(e.time_s >= calibrated_s for e in raised)
     for step in update.steps:
