@@ -387,12 +387,16 @@ class Calibrating:
         return Calibrated(alignment, span, None, 0, rows)
 
     def _axes(self, rows: LegRows, up_thigh: Floats, up_shank: Floats) -> tuple[Axis, Axis] | None:
-        """Thigh's and shank's flexion axes from movement, signs included."""
+        """Thigh's and shank's flexion axes from movement, signs included.
+
+        What the body turns about the vertical is taken off: in a short recording with turns it outweighs the steps.
+        """
+        p = self._p
         shank = turning_axis(
-            rows.shank_gyr, up_shank, least_rad_s=1.0, prior_sd=self._p.shank_motion_sd, doubt=self._p.motion_doubt
+            _levelled(rows.shank_gyr, rows.shank_quat), up_shank, 1.0, p.shank_motion_sd, p.motion_doubt
         )
         thigh = turning_axis(
-            rows.thigh_gyr, up_thigh, least_rad_s=0.5, prior_sd=self._p.thigh_motion_sd, doubt=self._p.motion_doubt
+            _levelled(rows.thigh_gyr, rows.thigh_quat), up_thigh, 0.5, p.thigh_motion_sd, p.motion_doubt
         )
         if shank is None or thigh is None:
             return None
@@ -443,6 +447,10 @@ def _facing_forward(axes: tuple[Axis, Axis], ups: tuple[Floats, Floats], rows: L
     ways = [(t, s) for t in (1.0, -1.0) for s in (1.0, -1.0)]
     wrong = [hyperextension(t * thigh, s * shank) for t, s in ways]
     likely = [way for way, size in zip(ways, wrong, strict=True) if size < min(wrong) + 1.0 * _DEG]
+    swings = float(np.mean(rows.shank_gyr @ axes[1].direction > SWING_RAD_S)) > _SWING_SHARE
+    if swings and ways[0] in likely:
+        # The signs come from swings, which even a knee that is kept stiff makes.
+        return axes
     t, s = max(likely, key=lambda way: float(np.mean(way[0] * thigh - way[1] * shank)))
     return Axis(t * axes[0].direction, axes[0].sd), Axis(s * axes[1].direction, axes[1].sd)
 
@@ -450,6 +458,13 @@ def _facing_forward(axes: tuple[Axis, Axis], ups: tuple[Floats, Floats], rows: L
 def _angle(a: Floats, b: Floats) -> float:
     """Between two unit vectors, rad."""
     return float(np.arccos(np.clip(a @ b, -1.0, 1.0)))
+
+
+def _levelled(gyr: Floats, quat: Floats) -> Floats:
+    """(n, 3) rates without their part about the vertical."""
+    r = columns(quat)
+    about = gyr[:, 0] * r[6] + gyr[:, 1] * r[7] + gyr[:, 2] * r[8]
+    return gyr - about[:, None] * np.stack([r[6], r[7], r[8]], axis=-1)
 
 
 def _mean_up(quat: Floats) -> Floats:
@@ -461,6 +476,8 @@ def _mean_up(quat: Floats) -> Floats:
 
 SWING_RAD_S = 2.5
 """A shank that turns faster is swinging in a step."""
+_SWING_SHARE = 0.01
+"""Of the moving rows; in walking it is a quarter or so, stiff knees 5 %, in squats and on chairs nothing."""
 _STEP_S = 0.5
 """How long before and after a swing a leg is in gait."""
 

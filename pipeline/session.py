@@ -7,7 +7,7 @@ on how the records were cut.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
@@ -163,6 +163,7 @@ class _Leg:
         self._movement = Movement(side, settings.movement(side), settings.activity)
         self._actions: list[tuple[float, Event]] = []
         self._status: int | None = None
+        self._moving = False
         self.reached_s = -np.inf
 
     @property
@@ -189,6 +190,10 @@ class _Leg:
     def finish(self, update: Update, raise_: Raise) -> None:
         for grid in self._intake.finish():
             self._run(grid, update, raise_)
+        if self._engine is not None and not self._moving:
+            self._engine.finish()
+            self._raise_events(raise_)
+            self._recover(raise_)
         self._hand_on(self._movement.finish(), raise_)
 
     def quality(self) -> dict[str, Any]:
@@ -212,7 +217,7 @@ class _Leg:
             if at > begin:
                 self._through(grid.cut(begin, at), update, raise_)
             begin = at
-            self._act(self._actions.pop(0)[1], raise_)
+            self._act(self._actions.pop(0)[1], grid.start + begin, raise_)
         if begin < len(grid):
             self._through(grid.cut(begin, len(grid)), update, raise_)
         self.reached_s = (grid.start + len(grid)) / grid.rate_hz
@@ -225,15 +230,42 @@ class _Leg:
     def _checked(self, grid: GridBlock, update: Update, raise_: Raise) -> None:
         assert self._engine is not None and self._gravity is not None
         for block in self._engine.update(grid):
-            for event in [*self._gravity.take_events(), *self._engine.take_events()]:
-                fields = {"side": self.side.value, **event.fields}
-                raise_(event.time_s, self.side.value, RaisedEvent(event.time_s, event.kind, fields))
+            self._raise_events(raise_)
             for event in status_events(block, self.side, self._status):
                 raise_(event.time_s, self.side.value, event)
             self._status = int(block.status[-1])
+            if not self._moving and np.isnan(block.thigh_incl).all():
+                # Not calibrated yet: the movement stages take these rows once they can be seen.
+                update.legs.append(LegResult(self.side, block, np.zeros(len(block), np.uint8)))
+                continue
+            if not self._moving:
+                self._recover(raise_, block.start)
             moved = self._movement.update(block)
             update.legs.append(LegResult(self.side, block, moved.activity))
             self._hand_on(moved, raise_)
+
+    def _raise_events(self, raise_: Raise) -> None:
+        assert self._engine is not None and self._gravity is not None
+        for event in [*self._gravity.take_events(), *self._engine.take_events()]:
+            fields = {"side": self.side.value, **event.fields}
+            raise_(event.time_s, self.side.value, RaisedEvent(event.time_s, event.kind, fields))
+
+    def _recover(self, raise_: Raise, until: int | None = None) -> None:
+        """The movement until the calibration, once it is there: raised now, each step with its own time.
+
+        until: the grid row that comes next; None: the recording is over.
+        """
+        assert self._engine is not None
+        self._moving = True
+        block = self._engine.take_recovered()
+        if block is None:
+            return
+        if until is not None:
+            block = block.cut(0, until - block.start)
+        moved = self._movement.update(block)
+        now_s = (block.start + len(block)) / block.rate_hz
+        late = [replace(e, time_s=max(e.time_s, now_s)) for e in moved.events]
+        self._hand_on(replace(moved, events=late), raise_)
 
     def _hand_on(self, moved: MovementUpdate, raise_: Raise) -> None:
         """Steps are raised with the event that tells of them."""
@@ -245,8 +277,8 @@ class _Leg:
         for event in moved.events:
             raise_(event.time_s, self.side.value, event)
 
-    def _act(self, event: Event, raise_: Raise) -> None:
-        """A recorded setting takes effect. One that cannot be read is said, not fatal."""
+    def _act(self, event: Event, row: int, raise_: Raise) -> None:
+        """A recorded setting takes effect from a grid row on. One that cannot be read is said, not fatal."""
         assert self._engine is not None
         if event.kind == "calibration" and event.fields.get("side") == self.side.value:
             try:
@@ -255,10 +287,18 @@ class _Leg:
                 time_s = event.host_time_ns * 1e-9
                 fields: dict[str, object] = {"side": self.side.value, "error": str(error)}
                 raise_(time_s, self.side.value, RaisedEvent(time_s, "status", fields))
-        activity = event.fields.get("activity")
-        if event.kind in ("activity", "marker") and isinstance(activity, str):
-            known = {a.label: a for a in Activity}
-            self._movement.set_activity(known.get(activity))
+        word = spoken(event)
+        if word is not None:
+            self._movement.set_activity(word[1], row)
+
+
+def spoken(event: Event) -> tuple[float, Activity | None] | None:
+    """The activity that an event sets by hand, and since when (s); None as the activity: tell it from the motion again
+    (an empty name, or one that is not known). None where the event says nothing about it."""
+    name = event.fields.get("activity")
+    if event.kind not in ("activity", "marker") or not isinstance(name, str):
+        return None
+    return event.host_time_ns * 1e-9, {a.label: a for a in Activity}.get(name)
 
 
 def status_events(block: LegBlock, side: Side, before: int | None) -> list[RaisedEvent]:

@@ -98,11 +98,15 @@ class StrideFinder:
 
 
 class StepUpFinder:
-    """Pairs the way up onto a box with the way down from it, where neither shows a swing."""
+    """Pairs the way up onto a box with the way down from it, where neither shows a swing.
+
+    rises_m: how much higher the foot ends than it began; 0 where it stays.
+    """
 
     def __init__(self, rate_hz: float, parameters: StepParameters | None = None) -> None:
         self._longest = (parameters or StepParameters()).step_up_s * rate_hz
         self._up: Unit | None = None
+        self._lowers = False
 
     def half(self, unit: Unit, rises_m: float) -> Unit | None:
         """A bend after which the foot stands higher (rises_m above 0) or lower. The step-up that is thereby whole."""
@@ -113,6 +117,23 @@ class StepUpFinder:
         if up is None or unit.end - up.begin > self._longest:
             return None
         return replace(unit, begin=up.begin, deepest=up.deepest)
+
+    def seat(self, unit: Unit, rises_m: float) -> tuple[Activity, Unit] | None:
+        """A sitting down or standing up; or a foot that was put onto a box and rests there, which looks like one."""
+        if unit.kind is UnitKind.SIT_DOWN and rises_m > 0.0:
+            self._up, self._lowers = unit, False
+            return None
+        up = self._up
+        if up is None or unit.end - up.begin > self._longest:
+            self._up = None
+            return Activity.SIT_TO_STAND, unit
+        if unit.kind is UnitKind.SIT_DOWN:
+            self._lowers = True
+        elif rises_m < 0.0 or self._lowers:
+            # The foot comes off the box: it went down, or the body had been lowered to the floor before.
+            self._up = None
+            return Activity.STEP_UP, replace(unit, kind=UnitKind.BEND, begin=up.begin, deepest=up.deepest)
+        return None
 
 
 def unit_of(bend: Bend) -> Unit:

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calibration.profile import Profile, ProfileError, load_profile
+from pipeline.blocks import Activity
 from pipeline.commands.corrections import recorded_corrections
-from pipeline.commands.options import Filter
+from pipeline.commands.options import Doing, Filter
 from pipeline.errors import BadInputError
 from pipeline.files.recording import Recorded
 from pipeline.records import SensorInfo, Side
 from pipeline.session import Settings
 from pipeline.thresholds import Thresholds, load_thresholds, read_thresholds
 
+ACTIVITY = "activity"
+"""The meta key of what a person said was done in the session; empty where nothing was said."""
 THRESHOLDS = "thresholds"
 """The meta key that holds the thresholds profile of a session, as TOML."""
 GIVEN = "given"
@@ -25,6 +28,7 @@ class Asked:
 
     side: the leg of a table, or one of two. calibration: saved profiles. orientations: written too. filter: see
     pipeline/orientation.py. thresholds: the profile of valgus thresholds. person: whose recording it is.
+    activity: what is done, said by hand.
     """
 
     side: Side | None = None
@@ -33,6 +37,7 @@ class Asked:
     filter: Filter | None = None
     thresholds: Path | None = None
     person: str | None = None
+    activity: Doing | None = None
 
     def settings(
         self, recording: Recorded, name: str, profiles: Mapping[Side, Profile] | None = None, min_rows: int = 1
@@ -44,6 +49,7 @@ class Asked:
         return Settings(
             filter=self.filter or recording.meta.get("filter", "vqf"),
             profiles=profiles or {},
+            activity={a.label: a for a in Activity}.get(self.activity or recording.meta.get(ACTIVITY, "")),
             thresholds=self._thresholds(recording, name),
             corrections=recorded_corrections(recording, name),
             min_rows=min_rows,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.options import (
+    ActivityOption,
     CalibrationOption,
     DriverFileOption,
     Filter,
@@ -26,6 +27,7 @@ from pipeline.errors import BadInputError
 
 if TYPE_CHECKING:
     from calibration.profile import Profile
+    from pipeline.blocks import Activity
     from pipeline.commands.connecting import Wanted
     from pipeline.records import Side
     from pipeline.start_check import Check
@@ -52,6 +54,7 @@ def live(
     orientations: OrientationsOption = False,
     filter_: Annotated[Filter, typer.Option("--filter", help="Orientation filter.")] = Filter.VQF,
     thresholds: ThresholdsOption = None,
+    activity: ActivityOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="The simulated person of --virtual.")] = 1,
     driver_file: DriverFileOption = None,
     network: NetworkOption = False,
@@ -66,6 +69,7 @@ def live(
     with Stopping() as stop:
         import asyncio
 
+        from pipeline.blocks import Activity
         from pipeline.commands.assigning import parse_places
         from pipeline.commands.connecting import Wanted
         from pipeline.commands.inputs import load_profiles
@@ -84,6 +88,7 @@ def live(
             orientations,
             filter_.value,
             load_thresholds(thresholds) if thresholds is not None else Thresholds(),
+            Activity[activity.name] if activity is not None else None,
             person,
             ask_check() if check else None,
         )
@@ -100,6 +105,7 @@ class _Plan:
     orientations: bool
     filter: str
     thresholds: "Thresholds"
+    activity: "Activity | None"
     person: str | None
     check: "Check | None"
 
@@ -114,7 +120,7 @@ async def _live(plan: _Plan, folder: Path, stop: Stopping) -> None:
     from pipeline.commands.asking import asker
     from pipeline.commands.connecting import connected
     from pipeline.commands.corrections import META, corrections_text, stored_corrections
-    from pipeline.commands.inputs import GIVEN, THRESHOLDS
+    from pipeline.commands.inputs import ACTIVITY, GIVEN, THRESHOLDS
     from pipeline.commands.outcome import complete
     from pipeline.errors import KneetrackError
     from pipeline.files.recording import RecordingWriter
@@ -133,13 +139,16 @@ async def _live(plan: _Plan, folder: Path, stop: Stopping) -> None:
         corrections, warnings = stored_corrections(radio.sensors)
         for line in warnings:
             print(f"kneetrack: {line}", file=sys.stderr)
-        settings = Settings(filter=plan.filter, thresholds=plan.thresholds, corrections=corrections)
+        settings = Settings(
+            filter=plan.filter, activity=plan.activity, thresholds=plan.thresholds, corrections=corrections
+        )
         start_utc = datetime.fromtimestamp(time.time() - (time.perf_counter_ns() - radio.anchor_ns) * 1e-9, UTC)
         meta = {
             "start_utc": start_utc.isoformat(),
             "host_clock_anchor_ns": str(radio.anchor_ns),
             "filter": plan.filter,
             "calibration": GIVEN if plan.profiles else "",
+            ACTIVITY: "" if plan.activity is None else plan.activity.label,
             META: corrections_text(corrections),
             THRESHOLDS: plan.thresholds.text,
         }

@@ -34,6 +34,22 @@ class Filter(StrEnum):
     EKF = "ekf"
 
 
+class Doing(StrEnum):
+    """What a person can say is being done: the activities that come in steps or repetitions."""
+
+    WALKING = "walking"
+    STAIR_ASCENT = "stair_ascent"
+    STAIR_DESCENT = "stair_descent"
+    LUNGE = "lunge"
+    SQUAT = "squat"
+    SINGLE_LEG_SQUAT = "single_leg_squat"
+    DEADLIFT = "deadlift"
+    STEP_UP = "step_up"
+    STEP_DOWN = "step_down"
+    SIT_TO_STAND = "sit_to_stand"
+    OTHER = "other"
+
+
 Files = Annotated[
     list[Path],
     typer.Argument(help="Recordings (.knee) or tables (.csv, .parquet, the Movella DOT app's CSV).", metavar="FILE..."),
@@ -56,6 +72,10 @@ ThresholdsOption = Annotated[
         metavar="FILE",
         help="Valgus thresholds, clean movement and prescribed sets of a person (TOML).",
     ),
+]
+ActivityOption = Annotated[
+    Doing | None,
+    typer.Option("--activity", help="What is done, said by hand: steps and repetitions that can be it are called so."),
 ]
 FilterOption = Annotated[
     Filter | None, typer.Option("--filter", help="Orientation filter (default: the recording's, else vqf).")

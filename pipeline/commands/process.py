@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.options import (
+    ActivityOption,
     CalibrationOption,
     Files,
     FilterOption,
@@ -37,6 +38,7 @@ def process(
     filter_: FilterOption = None,
     thresholds: ThresholdsOption = None,
     person: PersonOption = None,
+    activity: ActivityOption = None,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Files at a time (default: one per core).")] = None,
 ) -> None:
     """Analyse recordings both ways in time, the most exact way: angles, steps, episodes, summary and report."""
@@ -44,7 +46,7 @@ def process(
     from pipeline.files.opening import grouped
 
     groups = grouped(expanded(files))
-    asked = Asked(side, tuple(calibration or []), orientations, filter_, thresholds, person)
+    asked = Asked(side, tuple(calibration or []), orientations, filter_, thresholds, person, activity)
     if len(groups) == 1:
         _one(groups[0], out, asked)
     else:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.options import (
+    ActivityOption,
     CalibrationOption,
     Files,
     FilterOption,
@@ -49,6 +50,7 @@ def replay(
     filter_: FilterOption = None,
     thresholds: ThresholdsOption = None,
     person: PersonOption = None,
+    activity: ActivityOption = None,
 ) -> None:
     """Play recordings through the live engine: the same angles, steps and episodes as in the live session.
 
@@ -59,7 +61,7 @@ def replay(
         from pipeline.commands.inputs import Asked
         from pipeline.files.opening import grouped
 
-        asked = Asked(side, tuple(calibration or []), orientations, filter_, thresholds, person)
+        asked = Asked(side, tuple(calibration or []), orientations, filter_, thresholds, person, activity)
         groups = grouped(expanded(files))
         for group in groups:
             folder = out if out is None or len(groups) == 1 else out / group[0].stem

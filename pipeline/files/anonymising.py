@@ -123,7 +123,7 @@ def _meta(meta: Mapping[str, str]) -> dict[str, str]:
     }
     if "import" in meta:
         kept["import"] = json.dumps(without_identity(_object(meta["import"])))
-    words = without_identity({key: meta[key] for key in ("filter",) if key in meta})
+    words = without_identity({key: meta[key] for key in ("filter", "activity") if key in meta})
     if "inertial" in meta:
         kept["inertial"] = corrections_without_identity(meta["inertial"])
     if "thresholds" in meta:
