@@ -10,9 +10,10 @@ recording goes on without it.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
-from calibration.profile import Profile
+from calibration.profile import Profile, save_profile
 from firmware_interface.arrivals import Arrival, LinkEvent
 from firmware_interface.drivers.registry import driver
 from firmware_interface.errors import SensorSilentError
@@ -20,6 +21,7 @@ from pipeline.errors import KneetrackError
 from pipeline.files.recorder import RecordingWriter
 from pipeline.files.results import ResultsWriter
 from pipeline.records import Event, Notification, Record, SensorInfo, Side
+from pipeline.screens.cue import Cue, CueMode, Signal
 from pipeline.screens.terminal import Screen
 from pipeline.screens.view import Tally, View, sensor_views
 from pipeline.session import Session
@@ -43,6 +45,18 @@ class Receiver(Protocol):
     async def receive(self, timeout_s: float) -> list[Arrival | LinkEvent]: ...
 
 
+class Board(Protocol):
+    """What the live session tells a dashboard (screens/dashboard/publisher.py); nothing here may wait."""
+
+    def add(self, update: Update) -> None: ...
+
+    def show(self, view: Callable[[], View], cue: Mapping[str, Any]) -> None: ...
+
+    def cue(self, signal: Signal, behind_s: float) -> None: ...
+
+    def commands(self) -> list[dict[str, str]]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sinks:
     """Where a live session goes."""
@@ -51,6 +65,7 @@ class Sinks:
     results: ResultsWriter
     summary: Summary
     screen: Screen
+    board: Board | None = None
 
 
 class LiveRun:
@@ -90,6 +105,17 @@ class LiveRun:
         self._failure: KneetrackError | None = None
         self._silent = ""
         self._kept: set[Side] = set()
+        self._signals: dict[int, float] = {}
+        self._cue = Cue()
+        self._later: list[tuple[str, dict[str, Any], int]] = []
+        self._board = sinks.board
+        self._trouble = ""
+        self._stopped = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody at the dashboard ended it."""
+        return self._stopped
 
     @property
     def started(self) -> bool:
@@ -115,7 +141,7 @@ class LiveRun:
         self._take(given)
         tick_ns = self._now_ns()
         try:
-            while not stop() and not self._over():
+            while not stop() and not self._stopped and not self._over():
                 try:
                     items = await client.receive(_WAIT_S)
                 except SensorSilentError as error:
@@ -124,19 +150,46 @@ class LiveRun:
                     self._silent = str(error)
                     items = []
                 records = [self._record(item) for item in items]
+                records += self._asked()
                 if self._now_ns() - tick_ns >= TICK_S * 1e9:
                     tick_ns = self._now_ns()
                     records.append(self._event("tick", {}))
                 self._take(records)
                 self._sinks.screen.show(self._view)
+                self._tell_board(lambda board: board.show(self._view, self._cue_now()))
         finally:
-            self._take([self._event("stop", {})])
+            self._take([*self._asked(), self._event("stop", {})])
             self._analyse(self._session.finish)
             self._keep_calibrations()
             self._sinks.recorder.flush()
 
     def _now_ns(self) -> int:
         return time.perf_counter_ns() - self._anchor_ns
+
+    def _asked(self) -> list[Event]:
+        """What the cues and the people at the dashboard add to the sequence."""
+        events = [self._event(*later) for later in self._later]
+        self._later = []
+        for command in [] if self._board is None else self._board.commands():
+            kind = command.get("kind")
+            if kind == "stop":
+                self._stopped = True
+            elif kind == "mark":
+                events.append(self._event("marker", {"label": command.get("label") or "mark"}))
+            elif kind == "cue" and command.get("mode") in set(CueMode):
+                self._cue.choose(CueMode(command["mode"]))
+                events.append(self._event("setting", {"cue": self._cue.mode.value}))
+            elif kind == "save":
+                self._save()
+        return events
+
+    def _save(self) -> None:
+        """The calibrations as they stand, into the session's folder."""
+        try:
+            for side, profile in self._session.profiles().items():
+                save_profile(profile, self._sinks.results.folder / f"profile_{side}.json")
+        except OSError as error:
+            self._trouble = f"the calibration could not be saved ({error.strerror})"
 
     def _over(self) -> bool:
         if self._limit_s is None or self._first_ns is None:
@@ -146,6 +199,9 @@ class LiveRun:
     def _record(self, item: Arrival | LinkEvent) -> Record:
         if isinstance(item, LinkEvent):
             self._states[item.sensor] = _STATES.get(item.kind, item.kind)
+            rssi = item.fields.get("rssi_dbm")
+            if isinstance(rssi, int | float):
+                self._signals[item.sensor] = float(rssi)
             return self._event(item.kind, {"sensor": item.sensor, **item.fields}, item.host_time_ns)
         # A battery level that is read at connecting is no sample.
         if self._first_ns is None and item.characteristic == self._streams[item.sensor]:
@@ -181,6 +237,32 @@ class LiveRun:
         self._sinks.results.write(update)
         self._sinks.summary.add(update)
         self._tally.add(update)
+        self._publish(update)
+
+    def _publish(self, update: Update) -> None:
+        """To the dashboard; a cue first of all. That it was given is recorded."""
+        if self._board is None:
+            return
+        for signal in self._cue.update(update):
+            now_ns = self._now_ns()
+            behind_s = now_ns * 1e-9 - signal.time_s
+            self._tell_board(partial(_cue, signal=signal, behind_s=behind_s))
+            fields = {"side": signal.side.value, "severity": signal.severity, "mode": self._cue.mode.value}
+            self._later.append(("cue", fields, now_ns))
+        self._tell_board(lambda board: board.add(update))
+
+    def _tell_board(self, tell: Callable[[Board], None]) -> None:
+        """A dashboard that fails is left out from then on."""
+        if self._board is None:
+            return
+        try:
+            tell(self._board)
+        except Exception as error:  # Whatever it is, a picture is not worth the session.
+            self._board = None
+            self._trouble = f"the dashboard failed ({type(error).__name__}: {error}), the session goes on"
+
+    def _cue_now(self) -> dict[str, Any]:
+        return {"mode": self._cue.mode.value, "share": self._cue.share}
 
     def _keep_calibrations(self) -> None:
         """Into the recording, once each leg is calibrated."""
@@ -193,14 +275,19 @@ class LiveRun:
 
     def _view(self) -> View:
         elapsed_s = 0.0 if self._first_ns is None else (self._now_ns() - self._first_ns) * 1e-9
-        problems = [str(self._failure or ""), self._sinks.recorder.failed, self._sinks.results.failed, self._silent]
+        problems = [str(self._failure or ""), self._sinks.recorder.failed, self._sinks.results.failed]
+        problems += [self._silent, self._trouble]
         return View(
             elapsed_s=elapsed_s,
             limit_s=self._limit_s,
-            legs=[self._tally.leg(side, self._session.phase(side)) for side in self._tally.sides],
-            sensors=sensor_views(self._sensors, self._session.quality(), self._states),
+            legs=[self._tally.leg(side, self._session) for side in self._tally.sides],
+            sensors=sensor_views(self._sensors, self._session.quality(), self._states, self._signals),
             episodes=self._tally.episodes,
             episodes_seen=self._tally.episodes_seen,
             where=self._where,
             problem=next((problem for problem in problems if problem), ""),
         )
+
+
+def _cue(board: Board, signal: Signal, behind_s: float) -> None:
+    board.cue(signal, behind_s)

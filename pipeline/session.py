@@ -16,6 +16,7 @@ import numpy as np
 from calibration.inertial import Inertial
 from calibration.profile import Profile, ProfileError
 from pipeline.blocks import Activity, GridBlock, LegBlock, Status
+from pipeline.calibration_progress import CalibrationProgress
 from pipeline.engine import LegEngine, LegSettings
 from pipeline.errors import BadInputError
 from pipeline.intake import Intake, IntakeParameters
@@ -103,6 +104,10 @@ class Session:
         """What the calibration of a leg waits for, or `done`."""
         return self._legs[side].phase
 
+    def progress(self, side: Side) -> CalibrationProgress | None:
+        """How far the calibration of a leg has come; None before the first sample and when it is done."""
+        return self._legs[side].progress
+
     def profiles(self) -> dict[Side, Profile]:
         """The calibrations as they stand."""
         found = {side: leg.profile() for side, leg in self._legs.items()}
@@ -152,6 +157,10 @@ class _Leg:
     @property
     def phase(self) -> str:
         return "wait for the sensors" if self._engine is None else self._engine.phase
+
+    @property
+    def progress(self) -> CalibrationProgress | None:
+        return None if self._engine is None else self._engine.progress
 
     def profile(self) -> Profile | None:
         return None if self._engine is None else self._engine.profile()

@@ -60,6 +60,12 @@ SensorOption = Annotated[
     list[str] | None,
     typer.Option("--sensor", help="Who sits where, e.g. right-thigh=D4:22:CD:00:11:22.", metavar="PLACE=ADDRESS"),
 ]
+LanOption = Annotated[
+    bool, typer.Option("--lan", help="Open the dashboard to other devices in the network (a tablet), by a secret code.")
+]
+PortOption = Annotated[
+    int, typer.Option("--port", min=0, max=65535, help="The dashboard's port; the next free one; 0: any.")
+]
 OrientationsOption = Annotated[
     bool, typer.Option("--orientations", help="Also write both segments' quaternions (orientations.parquet).")
 ]

@@ -115,7 +115,7 @@ def _replay(
             return View(
                 elapsed_s=tally.time_s or 0.0,
                 limit_s=recording.duration_s,
-                legs=[tally.leg(leg, session.phase(leg)) for leg in tally.sides],
+                legs=[tally.leg(leg, session) for leg in tally.sides],
                 sensors=sensor_views(sensors, session.quality()),
                 episodes=tally.episodes,
                 episodes_seen=tally.episodes_seen,
