@@ -1,4 +1,4 @@
-"""How far the automatic calibration has come, and why a bend of the knee was not taken: plain values for the screens."""
+"""How far the automatic calibration has come, and why a bend of the knee was not taken: plain values for screens."""
 
 from dataclasses import dataclass
 from math import degrees

@@ -10,8 +10,7 @@ recording goes on without it.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from calibration.profile import Profile, save_profile
 from firmware_interface.arrivals import Arrival, LinkEvent
@@ -21,12 +20,14 @@ from pipeline.errors import KneetrackError
 from pipeline.files.recorder import RecordingWriter
 from pipeline.files.results import ResultsWriter
 from pipeline.records import Event, Notification, Record, SensorInfo, Side
-from pipeline.screens.cue import Cue, CueMode, Signal
+from pipeline.screens.dashboard.showing import Board, Showing
 from pipeline.screens.terminal import Screen
 from pipeline.screens.view import Tally, View, sensor_views
 from pipeline.session import Session
 from pipeline.summary import Summary
 from pipeline.update import Update
+
+T = TypeVar("T")
 
 TICK_S = 0.25
 _WAIT_S = 0.05
@@ -43,18 +44,6 @@ class Receiver(Protocol):
     """What the live session needs of the client (firmware_interface/client.py)."""
 
     async def receive(self, timeout_s: float) -> list[Arrival | LinkEvent]: ...
-
-
-class Board(Protocol):
-    """What the live session tells a dashboard (screens/dashboard/publisher.py); nothing here may wait."""
-
-    def add(self, update: Update) -> None: ...
-
-    def show(self, view: Callable[[], View], cue: Mapping[str, Any]) -> None: ...
-
-    def cue(self, signal: Signal, behind_s: float) -> None: ...
-
-    def commands(self) -> list[dict[str, str]]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +95,16 @@ class LiveRun:
         self._silent = ""
         self._kept: set[Side] = set()
         self._signals: dict[int, float] = {}
-        self._cue = Cue()
-        self._later: list[tuple[str, dict[str, Any], int]] = []
-        self._board = sinks.board
+        self._showing: Showing | None = None
+        if sinks.board is not None:
+            self._showing = Showing(sinks.board, self._view, lambda: self._now_ns() * 1e-9)
+        self._cued: list[tuple[dict[str, Any], int]] = []
         self._trouble = ""
-        self._stopped = False
 
     @property
     def stopped(self) -> bool:
         """Whether somebody at the dashboard ended it."""
-        return self._stopped
+        return self._showing is not None and self._showing.stopped
 
     @property
     def started(self) -> bool:
@@ -141,7 +130,7 @@ class LiveRun:
         self._take(given)
         tick_ns = self._now_ns()
         try:
-            while not stop() and not self._stopped and not self._over():
+            while not stop() and not self.stopped and not self._over():
                 try:
                     items = await client.receive(_WAIT_S)
                 except SensorSilentError as error:
@@ -156,7 +145,7 @@ class LiveRun:
                     records.append(self._event("tick", {}))
                 self._take(records)
                 self._sinks.screen.show(self._view)
-                self._tell_board(lambda board: board.show(self._view, self._cue_now()))
+                self._at_board(Showing.show)
         finally:
             self._take([*self._asked(), self._event("stop", {})])
             self._analyse(self._session.finish)
@@ -168,18 +157,14 @@ class LiveRun:
 
     def _asked(self) -> list[Event]:
         """What the cues and the people at the dashboard add to the sequence."""
-        events = [self._event(*later) for later in self._later]
-        self._later = []
-        for command in [] if self._board is None else self._board.commands():
-            kind = command.get("kind")
-            if kind == "stop":
-                self._stopped = True
-            elif kind == "mark":
-                events.append(self._event("marker", {"label": command.get("label") or "mark"}))
-            elif kind == "cue" and command.get("mode") in set(CueMode):
-                self._cue.choose(CueMode(command["mode"]))
-                events.append(self._event("setting", {"cue": self._cue.mode.value}))
-            elif kind == "save":
+        events = [self._event("cue", *cued) for cued in self._cued]
+        self._cued = []
+        for asked in self._at_board(Showing.asked) or ():
+            if asked.kind == "mark":
+                events.append(self._event("marker", asked.fields))
+            elif asked.kind == "cue":
+                events.append(self._event("setting", asked.fields))
+            else:
                 self._save()
         return events
 
@@ -240,29 +225,21 @@ class LiveRun:
         self._publish(update)
 
     def _publish(self, update: Update) -> None:
-        """To the dashboard; a cue first of all. That it was given is recorded."""
-        if self._board is None:
-            return
-        for signal in self._cue.update(update):
-            now_ns = self._now_ns()
-            behind_s = now_ns * 1e-9 - signal.time_s
-            self._tell_board(partial(_cue, signal=signal, behind_s=behind_s))
-            fields = {"side": signal.side.value, "severity": signal.severity, "mode": self._cue.mode.value}
-            self._later.append(("cue", fields, now_ns))
-        self._tell_board(lambda board: board.add(update))
+        """To the dashboard. That a cue was given is recorded."""
+        for signal in self._at_board(lambda showing: showing.take(update)) or ():
+            fields = {"side": signal.side.value, "severity": signal.severity, "time_s": round(signal.time_s, 4)}
+            self._cued.append((fields, self._now_ns()))
 
-    def _tell_board(self, tell: Callable[[Board], None]) -> None:
+    def _at_board(self, do: Callable[[Showing], T]) -> T | None:
         """A dashboard that fails is left out from then on."""
-        if self._board is None:
-            return
+        if self._showing is None:
+            return None
         try:
-            tell(self._board)
+            return do(self._showing)
         except Exception as error:  # Whatever it is, a picture is not worth the session.
-            self._board = None
+            self._showing = None
             self._trouble = f"the dashboard failed ({type(error).__name__}: {error}), the session goes on"
-
-    def _cue_now(self) -> dict[str, Any]:
-        return {"mode": self._cue.mode.value, "share": self._cue.share}
+            return None
 
     def _keep_calibrations(self) -> None:
         """Into the recording, once each leg is calibrated."""
@@ -287,7 +264,3 @@ class LiveRun:
             where=self._where,
             problem=next((problem for problem in problems if problem), ""),
         )
-
-
-def _cue(board: Board, signal: Signal, behind_s: float) -> None:
-    board.cue(signal, behind_s)

@@ -10,7 +10,7 @@ from pipeline.screens.dashboard.publisher import DashboardError, Opened, Publish
 
 
 @contextmanager
-def board(where: Where | None, console: Console) -> Iterator[Publisher | None]:
+def board(where: Where | None) -> Iterator[Publisher | None]:
     """A publisher whose server is being started; None where none is wanted or its process cannot be made."""
     if where is None:
         yield None

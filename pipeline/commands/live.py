@@ -109,7 +109,7 @@ async def _live(plan: _Plan, where: "Where | None", stop: Stopping) -> None:
     from pipeline.commands.boarding import board, opened
 
     console = Console()
-    with board(where, console) as publisher:
+    with board(where) as publisher:
         opening = asyncio.create_task(asyncio.to_thread(opened, publisher, bool(where and where.lan), console))
         number = 1
         while True:

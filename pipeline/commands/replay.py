@@ -14,7 +14,9 @@ from pipeline.commands.options import (
     Files,
     Filter,
     FilterOption,
+    LanOption,
     OrientationsOption,
+    PortOption,
     SideOption,
     expanded,
 )
@@ -24,6 +26,7 @@ from pipeline.records import Event, Record, Side
 if TYPE_CHECKING:
     from calibration.profile import Profile
     from pipeline.files.recording import Recorded
+    from pipeline.screens.dashboard.publisher import Publisher
     from pipeline.session import Session
     from pipeline.update import Update
 
@@ -38,8 +41,16 @@ def replay(
         Path | None, typer.Option("--out", help="The result folder (of several files: DIR/<file stem>).", metavar="DIR")
     ] = None,
     speed: Annotated[
-        str, typer.Option("--speed", help="Times real time (1: as it was), or max.", metavar="1|max")
-    ] = "max",
+        str | None,
+        typer.Option(
+            "--speed", help="Times real time (1: as it was), or max (default; with --dashboard: 1).", metavar="1|max"
+        ),
+    ] = None,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="Show it in a browser as a live session is shown.")
+    ] = False,
+    lan: LanOption = False,
+    port: PortOption = 8077,
     side: SideOption = None,
     calibration: CalibrationOption = None,
     orientations: OrientationsOption = False,
@@ -49,14 +60,21 @@ def replay(
 
     Without --out the session is only shown. Ctrl-C ends it and keeps what there is.
     """
-    factor = _factor(speed)
-    with Stopping() as stop:
+    factor = _factor(speed or ("1" if dashboard or lan else "max"))
+    with Stopping() as stop, ExitStack() as stack:
+        from rich.console import Console
+
+        from pipeline.commands.boarding import board, opened
         from pipeline.files.opening import grouped
+        from pipeline.screens.dashboard.publisher import Where
+
+        where = Where(lan, port) if dashboard or lan else None
+        publisher = opened(stack.enter_context(board(where)), lan, Console())
 
         groups = grouped(expanded(files))
         for group in groups:
             folder = out if out is None or len(groups) == 1 else out / group[0].stem
-            _replay(group, folder, factor, stop, (side, list(calibration or []), orientations, filter_))
+            _replay(group, folder, factor, stop, (side, list(calibration or []), orientations, filter_), publisher)
             if stop.asked:
                 break
 
@@ -80,6 +98,7 @@ def _replay(
     factor: float,
     stop: Stopping,
     options: tuple[Side | None, list[Path], bool, Filter | None],
+    publisher: "Publisher | None",
 ) -> None:
     from rich.console import Console
 
@@ -88,6 +107,7 @@ def _replay(
     from pipeline.commands.progress import bar
     from pipeline.files.opening import open_recording
     from pipeline.files.results import ResultsWriter
+    from pipeline.screens.dashboard.showing import Showing
     from pipeline.screens.terminal import file_list, screen, summary_table
     from pipeline.screens.view import Tally, View, sensor_views
     from pipeline.session import Session, Settings
@@ -122,6 +142,7 @@ def _replay(
                 where=str(folder or ""),
             )
 
+        showing = None if publisher is None else Showing(publisher, view)
         with ExitStack() as shown:
             table = shown.enter_context(screen(console)) if paced else None
             progress = None if paced else shown.enter_context(bar(source[0].name))
@@ -132,8 +153,13 @@ def _replay(
                     results.write(update)
                 if table is not None:
                     table.show(view)
+                if showing is not None:
+                    showing.take(update)
+                    stop.asked = stop.asked or showing.stopped
         if results is None:
             console.print(summary_table(summary.rows()))
+            if publisher is not None:
+                publisher.ended(Path(name), [], again=False)
             return
         outcome = complete(
             results,
@@ -145,6 +171,8 @@ def _replay(
             given=given or recorded_profiles(recording, name),
             recording=recording.meta,
         )
+    if publisher is not None:
+        publisher.ended(results.folder, outcome.files, again=False)
     console.print(summary_table(outcome.rows))
     console.print(file_list(results.folder, outcome.files), soft_wrap=True)
 

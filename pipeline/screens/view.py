@@ -15,6 +15,7 @@ from pipeline.blocks import Activity, LegBlock, Status
 from pipeline.records import SensorInfo, Side
 from pipeline.rows import EpisodeRow
 from pipeline.screens.guide import Guide, GuideView
+from pipeline.screens.step_peak import StepPeak
 from pipeline.session import Session
 from pipeline.update import LegResult, Update
 
@@ -36,6 +37,7 @@ class LegView:
     """One leg now. calibration: what the person should do, "done" where nothing. status: a label of `Status`.
 
     steps: counted steps and repetitions by activity. guide: the guided calibration, where it is followed.
+    step_peak_deg: largest valgus excess of the last step while loaded.
     """
 
     side: Side
@@ -50,6 +52,7 @@ class LegView:
     steps: Mapping[str, int] = field(default_factory=dict)
     in_episode: bool = False
     guide: GuideView | None = None
+    step_peak_deg: float = float("nan")
 
     @property
     def calibrated(self) -> bool:
@@ -108,12 +111,14 @@ class Tally:
         self._episodes: deque[EpisodeRow] = deque(maxlen=_EPISODES_KEPT)
         self._open: set[Side] = set()
         self._guides = {side: Guide(2 if len(self.sides) == 1 else 1) for side in self.sides}
+        self._peaks = {side: StepPeak() for side in self.sides}
         self.episodes_seen = 0
         self.time_s: float | None = None
 
     def add(self, update: Update) -> None:
         """One update, in order."""
         for leg in update.legs:
+            self._peaks[leg.side].add(leg.block)
             if len(leg.block):
                 self._last[leg.side] = LegResult(
                     leg.side, leg.block.cut(-1 + len(leg.block), len(leg.block)), leg.activity[-1:]
@@ -121,6 +126,7 @@ class Tally:
                 self.time_s = max(self.time_s or 0.0, float(leg.block.time_s[-1]))
         for step in update.steps:
             self._steps[Side(step.side)][step.activity] += 1
+            self._peaks[Side(step.side)].step(step)
         for episode in update.episodes:
             self._episodes.append(episode)
             self.episodes_seen += 1
@@ -158,6 +164,7 @@ class Tally:
             steps=steps,
             in_episode=side in self._open,
             guide=guide,
+            step_peak_deg=self._peaks[side].peak_deg,
         )
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from pipeline.blocks import Floats
 from pipeline.rows import EpisodeRow, RaisedEvent
 from pipeline.screens import words
+from pipeline.screens.step_peak import step_words
 from pipeline.screens.view import Angle, LegView, SensorView, View
 from pipeline.update import LegResult
 
@@ -94,6 +95,8 @@ def _leg(leg: LegView) -> dict[str, Any]:
         "calibrated": leg.calibrated,
         "guide": None if leg.guide is None else asdict(leg.guide),
         **{name: _angle(getattr(leg, name)) for name in _ANGLES},
+        "peak": _number(leg.step_peak_deg, 1),
+        "lastStep": step_words(leg.step_peak_deg),
         "status": words.STATUS.get(leg.status, leg.status),
         "ok": leg.status == "ok",
         "activity": words.activity(leg.activity),

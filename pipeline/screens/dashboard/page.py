@@ -60,6 +60,7 @@ def _may_act(request: Request) -> bool:
 def _head(request: Request, name: str, addresses: Addresses) -> None:
     """The bar on top: where one is, how long the session runs, and the way to the other pages."""
     ui.add_head_html(_HEAD)
+    ui.colors(primary="#0b5d7a", positive="#00735a", negative="#b3261e")
     act = _may_act(request)
     with _div("kt-bar").props(f'data-page="{name}"'):
         with _div("kt-brand"):
@@ -102,7 +103,7 @@ def _share(addresses: Addresses) -> None:
 
 
 def _session(act: bool) -> None:
-    with ui.element("main").classes("kt-session"):
+    with ui.element("div").classes("kt-main kt-session"):
         _guide(banner=True)
         _div("kt-legs")
         with _card("kt-traces-card", "The last 10 seconds"):
@@ -157,7 +158,7 @@ def _guide(banner: bool) -> None:
 
 
 def _calibration(act: bool) -> None:
-    with ui.element("main").classes("kt-calibration"):
+    with ui.element("div").classes("kt-main kt-calibration"):
         _guide(banner=False)
         with _card("kt-leg-card", "The leg now"):
             _canvas("kt-leg", "The leg from the front and from the side")
@@ -165,7 +166,8 @@ def _calibration(act: bool) -> None:
             ui.html(
                 "<p>The sensors may sit on the leg any way round. <b>Standing</b> tells which way is up and what is "
                 "straight for you. <b>Bending</b> tells about which axis this knee bends, and how it moves when "
-                "nothing loads it. <b>Walking</b> makes both sharper.</p><p>Do it again after the sensors were taken off.</p>",
+                "nothing loads it. <b>Walking</b> makes both sharper.</p>"
+                "<p>Do it again after the sensors were taken off.</p>",
                 sanitize=False,
             )
     if act:
@@ -175,7 +177,7 @@ def _calibration(act: bool) -> None:
 
 
 def _placement() -> None:
-    with ui.element("main").classes("kt-placement"):
+    with ui.element("div").classes("kt-main kt-placement"):
         with _card("kt-drawing", "Where to strap the sensors"):
             ui.html(placement_svg(), sanitize=False)
         with _card("kt-facts", "What they must be able to do"):

@@ -8,6 +8,9 @@ const THIGH_M = 0.42;
 const SHANK_M = 0.4;
 const HIPS_M = 0.18;
 const TURN_S = 1.5;
+const TALL_M = 0.93;
+const FRONT_M = 0.5;
+const SIDE_M = 0.9;
 const AROUND = 10;
 // Radii along a segment: [share of its length from the upper end, forward, sideways, forward offset], m.
 const THIGH = [[0, 0.085, 0.08, 0], [0.25, 0.08, 0.075, 0.005], [0.6, 0.062, 0.06, 0.005], [0.88, 0.052, 0.052, 0.004], [1, 0.05, 0.05, 0]];
@@ -42,25 +45,28 @@ export class Leg {
   draw() {
     const { context, width, height } = fitted(this.canvas);
     if (width < 50) return;
-    const half = width / 2;
-    this.view(context, 0, half, height, "front");
-    this.view(context, half, half, height, "side");
+    // The side view needs more room: there the leg swings.
+    const narrow = 0.4 * width;
+    const scale = Math.min((height - 56) / TALL_M, narrow / FRONT_M, (width - narrow) / SIDE_M);
+    this.view(context, 0, narrow, height, scale, "front");
+    this.view(context, narrow, width - narrow, height, scale, "side");
+    if (!Object.keys(this.poses).length) context.fillText("It is shown when it is calibrated.", width / 2, height / 2);
     context.strokeStyle = colours().line;
     context.lineWidth = 1;
     context.beginPath();
-    context.moveTo(half, 10);
-    context.lineTo(half, height - 10);
+    context.moveTo(narrow, height - 26);
+    context.lineTo(narrow, height - 4);
     context.stroke();
   }
 
-  view(context, left, width, height, name) {
+  view(context, left, width, height, scale, name) {
     const colour = colours();
     context.fillStyle = colour.dim;
     context.font = "13px system-ui, sans-serif";
     context.textAlign = "center";
     context.fillText(name === "front" ? "from the front" : "from the side", left + width / 2, height - 8);
     const sides = Object.keys(this.poses);
-    if (!sides.length) return context.fillText("shown when calibrated", left + width / 2, height / 2);
+    if (!sides.length) return;
     const both = sides.length > 1;
     const faces = [];
     for (const side of sides) {
@@ -69,8 +75,8 @@ export class Leg {
       faces.push(...solids(pose, side, shift, name, colour, both));
     }
     faces.sort((a, b) => a.depth - b.depth);
-    const scale = Math.min((height - 50) / 1.0, width / (name === "side" ? 1.05 : 0.8));
-    const x0 = left + width * (name === "side" ? 0.5 : 0.5);
+    const x0 = left + width * 0.5;
+    const y0 = 26 + Math.max(0, (height - 56 - TALL_M * scale) / 2);
     context.save();
     context.beginPath();
     context.rect(left, 0, width, height - 24);
@@ -80,7 +86,7 @@ export class Leg {
       context.fillStyle = face.fill;
       context.strokeStyle = face.fill;
       context.beginPath();
-      face.points.forEach(([u, v], i) => context[i ? "lineTo" : "moveTo"](x0 + u * scale, 22 + (0.04 - v) * scale));
+      face.points.forEach(([u, v], i) => context[i ? "lineTo" : "moveTo"](x0 + u * scale, y0 + (0.03 - v) * scale));
       context.closePath();
       context.fill();
       context.stroke();

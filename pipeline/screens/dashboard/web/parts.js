@@ -2,10 +2,12 @@
 
 export const find = (name) => document.querySelector(`.${name}`);
 
+// step: the last step's largest inward angle while loaded; in an episode, the largest so far. The others follow the knee.
 const MEASURES = {
-  excess: { name: "Knee inward", more: "beyond your own straight path" },
-  collapse: { name: "Leg leans inward", more: "medial collapse" },
-  flexion: { name: "Knee bend", more: "flexion" },
+  step: { name: "Knee inward", more: "most in the last step", key: "x", full: 15 },
+  excess: { name: "Knee inward now", more: "beyond your own straight path", key: "x", full: 15 },
+  collapse: { name: "Leg leans inward now", more: "medial collapse", key: "c", full: 20 },
+  flexion: { name: "Knee bend now", more: "flexion", key: "f", full: 120 },
 };
 
 function element(tag, classes, text) {
@@ -29,7 +31,7 @@ export const clock = (seconds) => {
 export class Legs {
   constructor(box) {
     this.box = box;
-    this.measure = localStorage.getItem("kt-measure") in MEASURES ? localStorage.getItem("kt-measure") : "excess";
+    this.measure = localStorage.getItem("kt-measure") in MEASURES ? localStorage.getItem("kt-measure") : "step";
     this.tiles = {};
     this.shown = [];
   }
@@ -44,25 +46,34 @@ export class Legs {
     for (const leg of legs) this.one(this.tiles[leg.side], leg);
   }
 
-  // Between two states the large figure follows the angles themselves.
+  // Between two states the figure and the needle follow the angles themselves.
   angles(leg) {
     const tile = this.tiles[leg.side];
-    const key = { excess: "x", collapse: "c", flexion: "f" }[this.measure];
-    if (tile?.calibrated) this.figure(tile, leg[key].at(-1) ?? null);
+    if (!tile?.calibrated) return;
+    const measure = MEASURES[this.measure];
+    const value = leg[measure.key].at(-1) ?? null;
+    const share = value === null ? 0 : Math.max(-1, Math.min(1, value / measure.full));
+    tile.needle.style.left = `${50 + 49 * share}%`;
+    if (tile.inside && value !== null) tile.most = Math.max(tile.most, value);
+    if (this.measure !== "step") this.figure(tile, value);
+    else if (tile.inside) this.figure(tile, tile.most);
   }
 
   alarm(side, on) {
-    this.tiles[side]?.root.classList.toggle("kt-in", on);
+    const tile = this.tiles[side];
+    if (!tile) return;
+    tile.inside = on;
+    tile.most = -90;
+    tile.root.classList.toggle("kt-in", on);
+    if (on) put(tile.state, "falling inward");
   }
 
   figure(tile, value) {
     const now = performance.now();
-    // Digits that change faster than four times a second cannot be read.
+    // Digits that change faster than five times a second cannot be read.
     if (now - tile.at < 200) return;
     tile.at = now;
     put(tile.value, this.measure === "flexion" ? plain(value) : signed(value, 0));
-    const share = value === null ? 0 : Math.max(-1, Math.min(1, value / (this.measure === "flexion" ? 120 : 15)));
-    tile.needle.style.left = `${50 + 48 * share}%`;
   }
 
   tile(side) {
@@ -78,7 +89,6 @@ export class Legs {
     const figure = big.appendChild(element("span", "kt-figure"));
     const value = figure.appendChild(element("span", "kt-value", "–"));
     figure.append(element("span", "kt-unit", "°"));
-    const spread = figure.appendChild(element("span", "kt-spread"));
     const state = big.appendChild(element("span", "kt-state"));
     const gauge = root.appendChild(element("div", "kt-gauge"));
     gauge.append(element("span", "kt-zero"));
@@ -99,23 +109,26 @@ export class Legs {
       localStorage.setItem("kt-measure", this.measure);
       this.fill(this.shown);
     });
-    return { root, activity, steps, name, value, spread, state, needle, angles, gauge, at: 0 };
+    return { root, activity, steps, name, value, state, needle, angles, gauge, at: 0, inside: false, most: -90 };
   }
 
   one(tile, leg) {
     const measure = MEASURES[this.measure];
     tile.calibrated = leg.calibrated;
-    tile.root.classList.toggle("kt-in", leg.inEpisode);
+    if (leg.inEpisode !== tile.inside) this.alarm(leg.side, leg.inEpisode);
     tile.root.classList.toggle("kt-unsure", !leg.ok);
+    tile.root.classList.toggle("kt-idle", !leg.calibrated);
+    tile.root.dataset.last = leg.lastStep;
     put(tile.activity, leg.calibrated ? leg.activity : "calibrating");
     const all = Object.values(leg.steps).reduce((sum, count) => sum + count, 0);
     put(tile.steps, `${all} ${all === 1 ? "step" : "steps"}`);
     tile.steps.title = Object.entries(leg.steps).map(([name, count]) => `${name} ${count}`).join(", ");
-    put(tile.name, `${measure.name} · ${measure.more}`);
-    tile.at = 0;
-    this.figure(tile, leg.calibrated ? leg[this.measure][0] : null);
-    const sd = leg[this.measure][1];
-    put(tile.spread, leg.calibrated && sd !== null ? `± ${sd.toFixed(1)}°` : "");
+    const sd = this.measure === "step" ? null : leg[this.measure][1];
+    put(tile.name, `${measure.name} · ${measure.more}${leg.calibrated && sd !== null ? `, ± ${sd.toFixed(1)}°` : ""}`);
+    if (!(this.measure === "step" && tile.inside)) {
+      tile.at = 0;
+      this.figure(tile, !leg.calibrated ? null : this.measure === "step" ? leg.peak : leg[this.measure][0]);
+    }
     put(tile.state, this.words(leg));
     for (const key of ["flexion", "abduction", "rotation"]) {
       const [value, spread] = leg[key];
@@ -127,7 +140,7 @@ export class Legs {
   words(leg) {
     if (!leg.calibrated) return "calibrate first";
     if (leg.inEpisode) return "falling inward";
-    return leg.ok ? "in line" : leg.status;
+    return leg.ok ? leg.lastStep : leg.status;
   }
 }
 
@@ -140,10 +153,12 @@ export function fillGuide(root, legs, banner) {
   root.querySelectorAll(".kt-steps li").forEach((item, i) => {
     item.className = i + 1 < step ? "kt-done" : i + 1 === step ? "kt-now" : "";
   });
+  // A leg that is further than the other one waits for it.
+  const shown = guides.filter((leg) => Math.min(leg.guide.step, 4) === step);
   const box = root.querySelector(".kt-guide-legs");
-  while (box.children.length < guides.length) box.append(guideBox());
-  while (box.children.length > guides.length) box.lastChild.remove();
-  guides.forEach((leg, i) => guideLeg(box.children[i], leg, guides.length > 1));
+  while (box.children.length < shown.length) box.append(guideBox());
+  while (box.children.length > shown.length) box.lastChild.remove();
+  shown.forEach((leg, i) => guideLeg(box.children[i], leg, guides.length > 1));
 }
 
 function guideBox() {
@@ -201,24 +216,23 @@ export function fillSensors(box, sensors) {
   while (box.children.length < sensors.length) box.append(element("div", "kt-sensor"));
   while (box.children.length > sensors.length) box.lastChild.remove();
   sensors.forEach((sensor, i) => {
-    const parts = [
-      sensor.rate === null ? "no data yet" : `${sensor.rate} Hz`,
-      sensor.battery === null ? "battery unknown" : `battery ${sensor.battery} %`,
-      `${sensor.loss.toFixed(1)} % lost`,
-      sensor.signal,
-      sensor.calibration,
+    const facts = [
+      [sensor.driver, false],
+      [sensor.rate === null ? "no data yet" : `${sensor.rate} Hz`, sensor.rate !== null && sensor.rate < 57],
+      [sensor.battery === null ? "battery unknown" : `battery ${sensor.battery} %`, sensor.battery !== null && sensor.battery < 20],
+      [`${sensor.loss.toFixed(1)} % lost`, sensor.loss > 3],
+      [sensor.signal, sensor.signal.includes("weak")],
+      [sensor.calibration, false],
     ];
-    const text = [sensor.name, sensor.state, sensor.driver, ...parts].join("|");
+    const text = [sensor.name, sensor.state, ...facts.flat()].join("|");
     const row = box.children[i];
     if (row.dataset.text === text) return;
     row.dataset.text = text;
-    const bad = sensor.state !== "connected";
-    const low = (sensor.battery !== null && sensor.battery < 20) || (sensor.rate !== null && sensor.rate < 57) || sensor.loss > 3;
-    row.className = `kt-sensor${bad ? " kt-bad" : low ? " kt-low" : ""}`;
+    row.className = `kt-sensor${sensor.state === "connected" ? "" : " kt-bad"}`;
     const head = element("div", "kt-sensor-head");
     head.append(element("span", "kt-strong", sensor.name), element("span", "kt-pill", sensor.state));
     const list = element("div", "kt-facts-line");
-    for (const part of [sensor.driver, ...parts]) list.append(element("span", "", part));
+    for (const [words, low] of facts) list.append(element("span", low ? "kt-low" : "", words));
     row.replaceChildren(head, list);
   });
 }

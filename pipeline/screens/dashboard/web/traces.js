@@ -5,9 +5,9 @@ import { colours, fitted } from "./canvas.js";
 export const WINDOW_S = 10;
 const GUTTER = 46;
 const STRIPS = [
-  { key: "f", name: "Bend", clinical: "flexion", low: 0, high: 90, tick: 30 },
-  { key: "a", name: "Inward +", clinical: "abduction, valgus", low: -10, high: 10, tick: 5 },
-  { key: "r", name: "Twist inward +", clinical: "tibial rotation", low: -20, high: 20, tick: 10 },
+  { key: "f", name: "Bend", clinical: "flexion", low: 0, high: 90, tick: 30, grow: 10 },
+  { key: "a", name: "Inward +", clinical: "abduction, valgus", low: -10, high: 10, tick: 5, grow: 5 },
+  { key: "r", name: "Twist inward +", clinical: "tibial rotation", low: -20, high: 20, tick: 10, grow: 10 },
 ];
 
 export class Traces {
@@ -20,7 +20,6 @@ export class Traces {
     this.sides = {};
     this.bands = [];
     this.now = 0;
-    this.scales = STRIPS.map((strip) => [strip.low, strip.high]);
   }
 
   add(leg) {
@@ -56,7 +55,7 @@ export class Traces {
     STRIPS.forEach((strip, number) => {
       const top = number * each;
       const box = { left: GUTTER, right: width - 4, top: top + 20, bottom: top + each - 6 };
-      const [low, high] = (this.scales[number] = this.scale(strip, this.scales[number]));
+      const [low, high] = this.scale(strip);
       const y = (value) => box.bottom - ((value - low) / (high - low)) * (box.bottom - box.top);
       this.band(context, box, x);
       this.frame(context, strip, box, y, low, high, top);
@@ -70,7 +69,7 @@ export class Traces {
   }
 
   // Wide enough for what is seen, in whole ticks; it narrows again when that has passed.
-  scale(strip, before) {
+  scale(strip) {
     let low = strip.low;
     let high = strip.high;
     for (const data of Object.values(this.sides)) {
@@ -81,8 +80,7 @@ export class Traces {
         if (value > high) high = value;
       }
     }
-    const tick = high - low > 8 * strip.tick ? 2 * strip.tick : strip.tick;
-    return [Math.floor(low / tick) * tick, Math.ceil(high / tick) * tick];
+    return [Math.floor(low / strip.grow) * strip.grow, Math.ceil(high / strip.grow) * strip.grow];
   }
 
   band(context, box, x) {
