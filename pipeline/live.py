@@ -22,7 +22,7 @@ from pipeline.files.results import ResultsWriter
 from pipeline.records import Event, Notification, Record, SensorInfo, Side
 from pipeline.screens.dashboard.showing import Board, Showing
 from pipeline.screens.terminal import Screen
-from pipeline.screens.view import Tally, View, sensor_views
+from pipeline.screens.view import LegView, Tally, View, sensor_views
 from pipeline.session import Session
 from pipeline.summary import Summary
 from pipeline.update import Update
@@ -115,6 +115,10 @@ class LiveRun:
     def failure(self) -> KneetrackError | None:
         """Set where the analysis failed and only the recording went on."""
         return self._failure
+
+    def legs(self) -> list[LegView]:
+        """The legs as they are now."""
+        return [self._tally.leg(side, self._session) for side in self._tally.sides]
 
     async def run(self, client: Receiver, stop: Callable[[], bool], profiles: Mapping[Side, Profile]) -> None:
         """Until `stop` says so or the time is over; then everything fed so far is finished and written.
@@ -257,7 +261,7 @@ class LiveRun:
         return View(
             elapsed_s=elapsed_s,
             limit_s=self._limit_s,
-            legs=[self._tally.leg(side, self._session) for side in self._tally.sides],
+            legs=self.legs(),
             sensors=sensor_views(self._sensors, self._session.quality(), self._states, self._signals),
             episodes=self._tally.episodes,
             episodes_seen=self._tally.episodes_seen,

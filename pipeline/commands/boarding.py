@@ -28,8 +28,11 @@ def board(where: Where | None) -> Iterator[Publisher | None]:
         publisher.__exit__(None, None, None)
 
 
-def opened(publisher: Publisher | None, lan: bool, console: Console) -> Publisher | None:
-    """Waits for the server and says its address; None where it did not come up: the work goes on without."""
+def opened(publisher: Publisher | None, lan: bool, console: Console, page: str = "/") -> Publisher | None:
+    """Waits for the server and says its address; None where it did not come up: the work goes on without.
+
+    page : the one to begin with.
+    """
     if publisher is None:
         return None
     try:
@@ -37,8 +40,15 @@ def opened(publisher: Publisher | None, lan: bool, console: Console) -> Publishe
     except DashboardError as error:
         print(f"kneetrack: {error}", file=sys.stderr)
         return None
-    _say(addresses, lan, console)
+    _say(_at(addresses, page), lan, console)
     return publisher
+
+
+def _at(addresses: Opened, page: str) -> Opened:
+    def moved(texts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(text.replace("/?", f"{page}?") for text in texts)
+
+    return Opened(moved(addresses.control), moved(addresses.view))
 
 
 def _say(addresses: Opened, lan: bool, console: Console) -> None:

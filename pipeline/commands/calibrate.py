@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.options import Filter, FilterOption, RateOption, SensorOption, SideOption, VirtualOption
+from pipeline.commands.options import (
+    Filter,
+    FilterOption,
+    LanOption,
+    PortOption,
+    RateOption,
+    SensorOption,
+    SideOption,
+    VirtualOption,
+)
 from pipeline.errors import BadInputError, KneetrackError
 from pipeline.records import SensorInfo, Side
 
@@ -34,8 +43,11 @@ def calibrate(
     virtual: VirtualOption = False,
     rate: RateOption = 100.0,
     sensor: SensorOption = None,
+    dashboard: Annotated[bool, typer.Option("--dashboard", help="Guide the person in a browser, too.")] = False,
+    lan: LanOption = False,
+    port: PortOption = 8077,
 ) -> None:
-    """Write a calibration profile of one leg: stand still for 5 s, then bend the free knee slowly 5 times or more.
+    """Write a calibration profile of one leg: stand still for 5 s, bend the free knee slowly 6 times, walk ten steps.
 
     A profile belongs to one strapping-on of the sensors.
     """
@@ -43,9 +55,10 @@ def calibrate(
         from pipeline.commands.assigning import parse_places
         from pipeline.commands.connecting import Wanted
         from pipeline.commands.guiding import guided
+        from pipeline.screens.dashboard.publisher import Where
 
         wanted = Wanted((side or Side.RIGHT,), rate, virtual, parse_places(sensor or []))
-        profile, sensors = guided(wanted, filter_ or Filter.VQF)
+        profile, sensors = guided(wanted, filter_ or Filter.VQF, Where(lan, port) if dashboard or lan else None)
     else:
         profile, sensors = _recorded(file, side, filter_)
     worn = {sensor.segment.value: sensor.address for sensor in sensors}

@@ -149,7 +149,7 @@ async def _session(
     import time
     from contextlib import ExitStack
 
-    from pipeline.commands.asking import asker
+    from pipeline.commands.asking import asker, mover
     from pipeline.commands.connecting import connected
     from pipeline.commands.inputs import GIVEN
     from pipeline.commands.outcome import complete
@@ -167,7 +167,7 @@ async def _session(
     if publisher is not None:
         publisher.begin()
         publisher.tell("place", {"text": "Looking for the sensors ..."})
-    async with connected(plan.wanted, asker()) as radio:
+    async with connected(plan.wanted, asker(), mover(publisher, lambda: stop.asked)) as radio:
         start_utc = datetime.fromtimestamp(time.time() - (time.perf_counter_ns() - radio.anchor_ns) * 1e-9, UTC)
         meta = {
             "start_utc": start_utc.isoformat(),

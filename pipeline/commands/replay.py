@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pipeline.session import Session
     from pipeline.update import Update
 
-_PIECE = 16
-"""Records handed on at a time where the replay keeps pace with the clock."""
+_PIECE = 4
+"""Records handed on at a time where the replay keeps pace with the clock, for each time of real time."""
 _BATCH_ROWS = 500
 
 
@@ -142,7 +142,10 @@ def _replay(
                 where=str(folder or ""),
             )
 
-        showing = None if publisher is None else Showing(publisher, view)
+        showing = None
+        if publisher is not None:
+            publisher.begin(replay=True)
+            showing = Showing(publisher, view)
         with ExitStack() as shown:
             table = shown.enter_context(screen(console)) if paced else None
             progress = None if paced else shown.enter_context(bar(source[0].name))
@@ -195,8 +198,9 @@ def _pieces(
     first_ns: int | None = None
     begun = time.monotonic()
     for batch in recording.records():
-        for at in range(0, len(batch), _PIECE if math.isfinite(factor) else len(batch)):
-            piece = batch[at : at + _PIECE] if math.isfinite(factor) else batch
+        size = max(1, round(_PIECE * factor)) if math.isfinite(factor) else len(batch)
+        for at in range(0, len(batch), size):
+            piece = batch[at : at + size]
             first_ns = piece[0].host_time_ns if first_ns is None else first_ns
             passed_s = (piece[-1].host_time_ns - first_ns) * 1e-9
             while not stop.asked and time.monotonic() - begun < passed_s / factor:

@@ -56,8 +56,8 @@ class LegView:
 
     @property
     def calibrated(self) -> bool:
-        """Nothing is left for the person to do."""
-        return self.calibration in ("", "done")
+        """There are angles, and nothing has to be done for them."""
+        return self.calibration in ("", "done") and self.status != "calibrating"
 
 
 @dataclass(frozen=True, slots=True)

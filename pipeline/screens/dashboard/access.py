@@ -21,10 +21,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ROLE = "kneetrack_role"
 """Key of the role in the scope of a request."""
+PAGES = ("/", "/calibration", "/placement")
 _BYTES = 16
 _SESSIONS = 256
 _ENTERED = (
-    '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/">'
+    '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={}">'
     "<title>kneetrack</title>"
 )
 _REFUSED = (
@@ -116,7 +117,8 @@ class Gate:
                 await _refuse(scope, receive, send, 403, _NO_TOKEN)
                 return
             cookie = f"{self._access.cookie}={value}; HttpOnly; SameSite=Strict; Path=/"
-            await _answer(send, 200, _ENTERED, [("set-cookie", cookie)])
+            page = scope["path"] if scope["path"] in PAGES else PAGES[0]
+            await _answer(send, 200, _ENTERED.format(page), [("set-cookie", cookie)])
             return
         role = self._access.role(headers.get("cookie", ""))
         if role is None:

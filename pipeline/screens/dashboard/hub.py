@@ -36,6 +36,7 @@ class Hub:
         self._command = command
         self._frames: deque[str] = deque(maxlen=FRAMES)
         self._number = 0
+        self._begin = ""
         self._state = ""
         self._episodes: deque[str] = deque(maxlen=EPISODES)
         self._viewers: set[Viewer] = set()
@@ -52,6 +53,7 @@ class Hub:
         if kind == "begin":
             self._frames.clear()
             self._episodes.clear()
+            self._begin, self._state = line, ""
         elif kind == "state":
             self._state = line
         elif kind == "episode":
@@ -73,8 +75,8 @@ class Hub:
         """What a browser needs to begin with."""
         return [
             json.dumps({"kind": "hello", "role": role.value}),
+            *filter(None, (self._begin, self._state)),
             *self._episodes,
-            *([self._state] if self._state else []),
         ]
 
     async def serve(

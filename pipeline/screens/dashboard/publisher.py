@@ -127,10 +127,10 @@ class Publisher:
         """The server's process."""
         return self._server.pid
 
-    def begin(self) -> None:
-        """A new session: what was shown of another one is forgotten."""
+    def begin(self, *, replay: bool = False) -> None:
+        """A new session: what was shown of another one is forgotten. replay: nothing can be added to it."""
         self._legs = []
-        self.tell("begin", {})
+        self.tell("begin", {"replay": replay})
 
     def add(self, update: Update) -> None:
         """What became known: angles are gathered into frames, the rest goes at once."""

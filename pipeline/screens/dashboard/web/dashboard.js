@@ -37,7 +37,8 @@ function start() {
 
   const takes = {
     hello: (frame) => (page.role = frame.role),
-    begin: () => {
+    begin: (frame) => {
+      document.body.classList.toggle("kt-replay", frame.replay);
       traces?.clear();
       leg?.clear();
       episodes?.clear();

@@ -9,8 +9,8 @@ const SHANK_M = 0.4;
 const HIPS_M = 0.18;
 const TURN_S = 1.5;
 const TALL_M = 0.93;
-const FRONT_M = 0.5;
-const SIDE_M = 0.9;
+const FRONT_M = 0.38;
+const SIDE_M = 0.85;
 const AROUND = 10;
 // Radii along a segment: [share of its length from the upper end, forward, sideways, forward offset], m.
 const THIGH = [[0, 0.085, 0.08, 0], [0.25, 0.08, 0.075, 0.005], [0.6, 0.062, 0.06, 0.005], [0.88, 0.052, 0.052, 0.004], [1, 0.05, 0.05, 0]];
@@ -46,8 +46,9 @@ export class Leg {
     const { context, width, height } = fitted(this.canvas);
     if (width < 50) return;
     // The side view needs more room: there the leg swings.
-    const narrow = 0.4 * width;
-    const scale = Math.min((height - 56) / TALL_M, narrow / FRONT_M, (width - narrow) / SIDE_M);
+    const front = FRONT_M + (Object.keys(this.poses).length > 1 ? HIPS_M : 0);
+    const narrow = (width * front) / (front + SIDE_M);
+    const scale = Math.min((height - 56) / TALL_M, narrow / front);
     this.view(context, 0, narrow, height, scale, "front");
     this.view(context, narrow, width - narrow, height, scale, "side");
     if (!Object.keys(this.poses).length) context.fillText("It is shown when it is calibrated.", width / 2, height / 2);

@@ -21,8 +21,15 @@ function put(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-const signed = (value, decimals) => (value === null ? "–" : (value > 0 ? "+" : "") + value.toFixed(decimals).replace("-", "−"));
-const plain = (value) => (value === null ? "–" : value.toFixed(0).replace("-", "−"));
+// Adding zero to the rounded value turns -0 into 0; the minus is a true one.
+const rounded = (value, decimals) => Number(value.toFixed(decimals)) + 0;
+const minus = (text) => text.replace("-", "\u2212");
+const signed = (value, decimals) => {
+  if (value === null || value === undefined) return "\u2013";
+  const near = rounded(value, decimals);
+  return (near > 0 ? "+" : "") + minus(near.toFixed(decimals));
+};
+const plain = (value) => (value === null || value === undefined ? "\u2013" : minus(rounded(value, 0).toFixed(0)));
 export const clock = (seconds) => {
   const whole = Math.max(0, Math.round(seconds));
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
