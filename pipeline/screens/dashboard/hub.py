@@ -23,6 +23,8 @@ CREDIT = 2
 SILENT_S = 10.0
 """A browser that acknowledges nothing for so long is dropped."""
 _KINDS = frozenset({"start", "stop", "mark", "cue", "save", "place"})
+_PAST = ('{"kind":"rows"', '{"kind":"episode_start"', '{"kind":"episode_end"')
+"""Of the ring, what a page that opens is given: the traces and their bands."""
 _LABEL = 60
 
 
@@ -99,7 +101,8 @@ class Hub:
 
     async def _talk(self, viewer: "Viewer", role: Role, send: Callable[[str], Awaitable[None]]) -> None:
         frames, place = self.since(0)
-        await send(f"[{','.join([*self.greeting(role), *(f for f in frames if _is_rows(f))])}]")
+        past = [frame for frame in frames if frame.startswith(_PAST)]
+        await send(f"[{','.join([*self.greeting(role), *past])}]")
         while True:
             viewer.sent()
             if not await viewer.may_send():
@@ -157,17 +160,14 @@ def command_of(text: str) -> dict[str, Any] | None:
     """A browser's command, with nothing in it but what is known; None for anything else."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict) or found.get("kind") not in _KINDS:
+    kind = found.get("kind") if isinstance(found, dict) else None
+    if not isinstance(kind, str) or kind not in _KINDS:
         return None
-    command = {"kind": found["kind"]}
+    command = {"kind": kind}
     for name in ("label", "mode"):
         value = found.get(name)
         if isinstance(value, str):
             command[name] = "".join(c for c in value if c.isprintable())[:_LABEL]
     return command
-
-
-def _is_rows(line: str) -> bool:
-    return line.startswith('{"kind":"rows"')

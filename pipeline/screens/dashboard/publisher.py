@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pipeline.errors import KneetrackError
-from pipeline.screens.cue import CueMode, Signal
+from pipeline.screens.cue import Signal
 from pipeline.screens.dashboard import messages
 from pipeline.screens.view import View
 from pipeline.update import LegResult, Update
@@ -215,24 +215,24 @@ class Publisher:
     def _read(self) -> None:
         pipe = self._server.stdout
         assert pipe is not None
-        for text in pipe:
-            found = json.loads(text)
-            if found["kind"] == "up":
-                self._opened = Opened(tuple(found["control"]), tuple(found["view"]))
-                self._ready.set()
-            elif found["kind"] == "failed":
-                self._why = found["why"]
-            else:
-                self._commands.append(found)
+        try:
+            for text in pipe:
+                self._hear(json.loads(text))
+        except (ValueError, KeyError, TypeError) as error:
+            self._why = self._why or f"its process said something else ({type(error).__name__})"
         if not self._closing:
             self._why = self._why or "its process has ended"
         self._ready.set()
 
-
-def mode_of(command: Mapping[str, str]) -> CueMode | None:
-    """The cue that a command asks for."""
-    text = command.get("mode", "")
-    return CueMode(text) if text in set(CueMode) else None
+    def _hear(self, message: dict[str, Any]) -> None:
+        """One message of the server."""
+        if message["kind"] == "up":
+            self._opened = Opened(tuple(message["control"]), tuple(message["view"]))
+            self._ready.set()
+        elif message["kind"] == "failed":
+            self._why = str(message["why"])
+        else:
+            self._commands.append(message)
 
 
 def _environment() -> dict[str, str]:
