@@ -68,10 +68,9 @@ def _say_network(addresses: Opened, console: Console) -> None:
         return
     for words, address in (("control", addresses.control[0]), ("watch only", addresses.view[0])):
         console.print(f"in the network, {words}: {address}", soft_wrap=True, highlight=False, markup=False)
-    console.print(
-        "Whoever has the first address can stop the session; the network itself is not encrypted.", highlight=False
-    )
-    if console.is_terminal and not console.legacy_windows:
+    text = "Whoever has the first address can stop the session; what goes over the network is not encrypted."
+    console.print(text, soft_wrap=True, highlight=False)
+    if console.encoding.lower().startswith("utf") and not console.legacy_windows:
         print(code_text(addresses.control[0]), file=console.file)
 
 

@@ -43,7 +43,7 @@ def code_text(address: str) -> str:
 
 def code_svg(address: str) -> str:
     """A QR code for the page."""
-    svg = segno.make(address, error="m").svg_inline(scale=5, border=3, dark="#000", light="#fff")
+    svg = segno.make(address, error="m").svg_inline(border=3, dark="#000", light="#fff", omitsize=True)
     return str(svg)
 
 

@@ -13,6 +13,7 @@ from pipeline.screens.cue import CueMode
 from pipeline.screens.dashboard.access import ROLE, Role
 from pipeline.screens.dashboard.addresses import code_svg
 from pipeline.screens.dashboard.placement import placement_svg
+from pipeline.screens.dashboard.poses import poses_svg
 from pipeline.screens.guide import STEP_NAMES
 
 Addresses = Callable[[Role], list[str]]
@@ -154,7 +155,10 @@ def _guide(banner: bool) -> None:
             for name in STEP_NAMES:
                 with ui.element("li"):
                     ui.label(name)
-        _div("kt-guide-legs")
+        with _div("kt-guide-body"):
+            if not banner:
+                ui.html(poses_svg(), sanitize=False).classes("kt-poses")
+            _div("kt-guide-legs")
 
 
 def _calibration(act: bool) -> None:

@@ -123,6 +123,11 @@ class Publisher:
         return self._opened is not None and not self._why
 
     @property
+    def trouble(self) -> str:
+        """One line where the server has ended by itself; else empty."""
+        return f"the dashboard has ended ({self._why}), the session goes on" if self._opened and self._why else ""
+
+    @property
     def pid(self) -> int:
         """The server's process."""
         return self._server.pid

@@ -23,6 +23,9 @@ class Board(Protocol):
 
     def commands(self) -> list[dict[str, str]]: ...
 
+    @property
+    def trouble(self) -> str: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -77,6 +80,6 @@ class Showing:
         return found
 
     @property
-    def mode(self) -> CueMode:
-        """Which episodes are told."""
-        return self._cue.mode
+    def trouble(self) -> str:
+        """Why nobody sees it any more; empty where all is well."""
+        return self._board.trouble

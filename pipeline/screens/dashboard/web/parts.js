@@ -157,6 +157,7 @@ export function fillGuide(root, legs, banner) {
   root.hidden = banner && open.length === 0;
   if (root.hidden) return;
   const step = Math.min(...(open.length ? open : guides).map((leg) => leg.guide.step), 4);
+  root.dataset.step = step;
   root.querySelectorAll(".kt-steps li").forEach((item, i) => {
     item.className = i + 1 < step ? "kt-done" : i + 1 === step ? "kt-now" : "";
   });
