@@ -46,9 +46,11 @@ class CalibratingParameters:
     begins and ends a flexion, rad. flexions: how many are wanted; few: how many will do where the person goes on.
     shortest_s, longest_s: a flexion's duration. impact_m_s2: what no slow flexion reaches. thigh_share: most the
     thigh moves, relative to the shank. motion_blocks: moving blocks after which the motion itself is used, after a
-    standing or without one. buffer_blocks: what is kept. *_prior_sd: what soft tissue alone makes of an axis, rad;
-    upright_sd, upright_motion_sd: of the long axes with and without a standing; upright_lean: most that a segment may
-    lean in a rest that counts as standing, rad; straightest: a walking knee's least flexion, rad.
+    standing or without one. buffer_blocks: what is kept. moving_rows, moving_enough: rows of movement after the
+    flexions, from which the axis of the thigh is taken, at least and at most. *_prior_sd: what soft tissue alone
+    makes of an axis, rad; upright_sd, upright_motion_sd: of the long axes with and without a standing;
+    upright_lean: most that a segment may lean in a rest that counts as standing, rad; straightest: a walking knee's
+    least flexion, rad.
     """
 
     rest_gyr_rad_s: float = 0.08
@@ -73,6 +75,7 @@ class CalibratingParameters:
     shank_motion_sd: float = 4.0 * _DEG
     motion_doubt: float = 0.1
     moving_rows: int = 300
+    moving_enough: int = 6000
     upright_sd: float = 0.5 * _DEG
     upright_motion_sd: float = 4.0 * _DEG
     upright_lean: float = 20.0 * _DEG
@@ -110,8 +113,8 @@ def resting(rows: LegRows, length: int, p: CalibratingParameters) -> Bools:
             (blocks(gyr), p.rest_gyr_rad_s, _TURNING),
             (blocks(acc), p.rest_acc_m_s2, np.inf),
         ):
-            mean = values.mean(axis=1)
-            square = ((values - mean[:, None]) ** 2).mean(axis=1)
+            mean = np.einsum("bkc->bc", values) / values.shape[1]
+            square = np.einsum("bkc,bkc->bc", values, values) / values.shape[1] - mean * mean
             still &= (square.max(axis=1) <= scatter**2) & (np.abs(mean).max(axis=1) <= most)
     return still
 
@@ -163,6 +166,11 @@ class Calibrating:
     def parameters(self) -> CalibratingParameters:
         """As given."""
         return self._p
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing that follows can change what `finish` gives: the flexions are over."""
+        return self._whole and self._walking and self._count >= self._p.few
 
     @property
     def phase(self) -> str:
@@ -301,6 +309,7 @@ class Calibrating:
         in them; None where that has no clear axis (then the person has to walk some steps first)."""
         p = self._p
         after = rows.cut(flexing.start + len(flexing) - rows.start, len(rows))
+        after = picked_rows(after, slice(None, None, 1 + len(after) // p.moving_enough))
         if int((np.linalg.norm(after.thigh_gyr, axis=1) > 0.5).sum()) >= p.moving_rows:
             moving = turning_axis(after.thigh_gyr, up, 0.5, p.thigh_motion_sd, p.motion_doubt)
             if moving is not None:

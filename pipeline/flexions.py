@@ -29,7 +29,7 @@ def settled(found: Calibrated, side: Side, rate_hz: float) -> Calibrated:
     standing = found.rows.cut(*_span(found, found.standing))
     states = np.zeros(STATES)
     states[DELTA] = neutral_turn(standing, alignment)
-    block = flexion_angles(found, alignment, side, rate_hz, RelativeRows(states[None], np.zeros((1, 7))))
+    block = flexion_angles(found, alignment, side, rate_hz, RelativeRows(states[:, None], np.zeros((7, 1))))
     turn, left = azimuth_from_path(block.flexion, block.abduction, side.sign, alignment.shank_axis_sd)
     return replace(found, alignment=replace(alignment.turned(0.0, turn), shank_axis_sd=left))
 
@@ -41,7 +41,7 @@ def flexion_angles(
     assert found.flexing is not None
     rows = found.rows.cut(*_span(found, found.flexing))
     n = len(rows)
-    held = RelativeRows(np.repeat(relative.states, n, axis=0), np.repeat(relative.cov, n, axis=0))
+    held = RelativeRows(np.repeat(relative.states, n, axis=1), np.repeat(relative.cov, n, axis=1))
     knee = Knee(side, rate_hz)
     knee.align(alignment)
     none = np.zeros(n, bool)
@@ -57,11 +57,11 @@ def tied_path(found: Calibrated, alignment: Alignment, side: Side, rate_hz: floa
         return TiedPath()
 
     def fitted(states: Floats) -> UnloadedPath:
-        held = RelativeRows(states[None], now.cov)
+        held = RelativeRows(states[:, None], now.cov)
         block = flexion_angles(found, alignment, side, rate_hz, held)
         return fit_unloaded_path(block.flexion, block.abduction)
 
-    states = now.states[0]
+    states = now.states[:, 0]
     path = fitted(states)
     change = np.zeros((2, 3))
     for column, turned in enumerate((DELTA, THIGH, SHANK)):

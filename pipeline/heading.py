@@ -148,15 +148,15 @@ class Heading:
         assert self._number is not None
         since = (start - self._number * self.block + np.arange(n)) / self.block
         old, new = self._before, self.state
-        states = [old.mean[k] + (new.mean[k] - old.mean[k]) * since for k in range(STATES)]
-        states[DELTA] = states[DELTA] + (self.p.block_s * new.mean[DRIFT]) * (since - 1.0)
-        old_cov, new_cov = covariances(old.cov), covariances(new.cov)
-        cov = [old_cov[k] + (new_cov[k] - old_cov[k]) * since for k in range(len(old_cov))]
-        return RelativeRows(np.stack(states, axis=-1), np.stack(cov, axis=-1))
+        first, last = old.mean[:STATES, None], new.mean[:STATES, None]
+        states = first + (last - first) * since
+        states[DELTA] += (self.p.block_s * new.mean[DRIFT]) * (since - 1.0)
+        first_cov, last_cov = covariances(old.cov)[:, None], covariances(new.cov)[:, None]
+        return RelativeRows(states, first_cov + (last_cov - first_cov) * since)
 
     def now(self) -> RelativeRows:
         """What is known now, one row."""
-        return RelativeRows(self.state.mean[None, :STATES].copy(), covariances(self.state.cov)[None])
+        return RelativeRows(self.state.mean[:STATES, None].copy(), covariances(self.state.cov)[:, None])
 
     def _measure(self, signals: JointSignals) -> None:
         moving = float(np.median(activity(signals))) > self.p.moving

@@ -96,7 +96,7 @@ class Neutral:
 
 @dataclass(frozen=True, slots=True)
 class RelativeRows:
-    """states (n, 8): tilt_x, tilt_y, delta, drift, thigh, shank, tissue, flexed. cov (n, 7), rad2: variances of a tilt,
+    """states (8, n): tilt_x, tilt_y, delta, drift, thigh, shank, tissue, flexed. cov (7, n), rad2: variances of a tilt,
     delta, thigh, shank, and the covariances delta-thigh, delta-shank, thigh-shank."""
 
     states: Floats
@@ -114,10 +114,13 @@ NEUTRAL[DELTA], NEUTRAL[SHANK], NEUTRAL[THIGH] = 1.0, 1.0, -1.0
 
 
 def covariances(c: Floats) -> Floats:
-    """(..., 7) as RelativeRows holds them, of covariances (..., k, k) with the same first states."""
-    pairs = ((TILT_X, TILT_X), (DELTA, DELTA), (THIGH, THIGH), (SHANK, SHANK))
-    crossed = ((DELTA, THIGH), (DELTA, SHANK), (THIGH, SHANK))
-    return np.stack([c[..., i, j] for i, j in pairs + crossed], axis=-1)
+    """(..., 7) what RelativeRows holds, of covariances (..., k, k) with the same first states."""
+    chosen: Floats = c[..., _ROW, _COLUMN]
+    return chosen
+
+
+_ROW = np.array([TILT_X, DELTA, THIGH, SHANK, DELTA, DELTA, THIGH])
+_COLUMN = np.array([TILT_X, DELTA, THIGH, SHANK, THIGH, SHANK, SHANK])
 
 
 def start_state(p: HeadingParameters, prior: LeverPrior) -> RelativeState:

@@ -7,7 +7,7 @@ is enough to turn the heading by two degrees where it is left out, since it swin
 and r1 enter linearly.
 
 Rates and accelerations are low-passed both ways, above the movement and under soft tissue's wobble, and kept at about
-20 rows a second. Live, that is done for each block once the next one is complete.
+12 rows a second. Live, that is done for each block once the next one is complete.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class JointSignalParameters:
     kept_hz: rows kept a second. settle_s: how far around a hole the filter is not used."""
 
     cutoff_hz: float = 8.0
-    kept_hz: float = 20.0
+    kept_hz: float = 12.5
     settle_s: float = 0.4
 
 

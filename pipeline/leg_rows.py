@@ -39,8 +39,8 @@ class LegRows:
         )
 
 
-def picked_rows(rows: LegRows, mask: Bools) -> LegRows:
-    """The rows where mask is True; they need not follow each other."""
+def picked_rows(rows: LegRows, mask: Bools | slice) -> LegRows:
+    """The rows where mask is True, or of a slice; they need not follow each other."""
     names = ("thigh_acc", "thigh_gyr", "thigh_quat", "shank_acc", "shank_gyr", "shank_quat", "ok")
     return LegRows(rows.start, *(getattr(rows, n)[mask] for n in names))
 

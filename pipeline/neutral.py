@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from calibration.alignment import Alignment
-from pipeline.blocks import Floats
+from pipeline.blocks import Bools, Floats
 from pipeline.calibrating import CalibratingParameters, at_rest
 from pipeline.heading_model import wrapped
 from pipeline.leg_rows import LegRows
@@ -37,12 +37,17 @@ def is_neutral(rows: LegRows, alignment: Alignment, p: NeutralParameters) -> boo
 
 def is_upright(rows: LegRows, alignment: Alignment, p: NeutralParameters) -> bool:
     """Whether both segments stand as upright as in the calibration, in rows that are at rest."""
-    up = np.array([0.0, 1.0, 0.0])
+    return bool(upright_blocks(rows, len(rows), alignment, p)[0])
+
+
+def upright_blocks(rows: LegRows, length: int, alignment: Alignment, p: NeutralParameters) -> Bools:
+    """(b,) the same of each whole block of `length` rows."""
+    count = len(rows) // length
+    upright = np.ones(count, bool)
     for matrix, acc in ((alignment.thigh_from_sensor, rows.thigh_acc), (alignment.shank_from_sensor, rows.shank_acc)):
-        mean = matrix @ acc.mean(axis=0)
-        if float(mean @ up) < np.cos(p.upright) * float(np.linalg.norm(mean)):
-            return False
-    return True
+        mean = acc[: count * length].reshape(count, length, 3).mean(axis=1)
+        upright &= mean @ matrix[1] >= np.cos(p.upright) * np.linalg.norm(mean, axis=1)
+    return upright
 
 
 def neutral_turn(rows: LegRows, alignment: Alignment) -> float:

@@ -45,7 +45,7 @@ MOVING = np.array([TILT_X, TILT_Y, DELTA, DRIFT, TISSUE])
 FIXED = np.array([THIGH, SHANK, *range(ARMS.start, ARMS.stop)])
 """States that change from block to block, and those that are constant."""
 _WIDTH = len(MOVING)
-_ENOUGH = 4000
+_ENOUGH = 2000
 """Rows to which the arms are first fitted."""
 
 
@@ -63,9 +63,13 @@ class Smoothed:
     def rows(self, start: int, n: int) -> RelativeRows:
         """What is known at grid rows start to start + n, linear between the blocks."""
         t = start + np.arange(n)
-        states = [np.interp(t, self.centre, column) for column in self.mean.T]
-        cov = [np.interp(t, self.centre, column) for column in self.cov.T]
-        return RelativeRows(np.stack(states, axis=-1), np.stack(cov, axis=-1))
+        if len(self.centre) == 1:
+            return RelativeRows(np.repeat(self.mean.T, n, axis=1), np.repeat(self.cov.T, n, axis=1))
+        block = np.clip(np.searchsorted(self.centre, t, "right") - 1, 0, len(self.centre) - 2)
+        share = np.clip((t - self.centre[block]) / (self.centre[block + 1] - self.centre[block]), 0.0, 1.0)
+        table = np.concatenate([self.mean, self.cov], axis=1).T
+        rows = table[:, block] + np.diff(table, axis=1)[:, block] * share
+        return RelativeRows(rows[: len(self.mean.T)], rows[len(self.mean.T) :])
 
 
 @dataclass(slots=True)
@@ -76,7 +80,7 @@ class HeadingSmoother:
     rate_hz: float
     parameters: HeadingParameters = field(default_factory=HeadingParameters)
     prior: LeverPrior = field(default_factory=lambda: LeverPrior(LeverArms.zero()))
-    rounds: int = 4
+    rounds: int = 2
     neutrals: dict[int, Neutral] = field(default_factory=dict)
     lost: frozenset[int] = frozenset()
     thigh_sd: float = 0.0
@@ -94,7 +98,7 @@ class HeadingSmoother:
         moving = signals.good & (activity(signals) > p.moving)
         chosen = np.flatnonzero(moving if int(moving.sum()) > 100 else signals.good)
         used = signals.picked(chosen[:: 1 + len(chosen) // _ENOUGH])
-        arms = fit_by_norm(used.force1, used.lever1[:, :, :3], used.force2, used.lever2[:, :, :3], self.prior)
+        arms = fit_by_norm(used.force1, used.lever1[:, :, :3], used.force2, used.lever2[:, :, :3], self.prior, 6)
         mean = np.zeros((count, SIZE))
         mean[:, ARMS] = arms.vector
         guess = self._first_heading(signals, arms, block, count)

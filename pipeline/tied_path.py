@@ -24,9 +24,9 @@ class TiedPath:
     change: Floats = field(default_factory=lambda: np.zeros((2, 3)))
 
     def at(self, flexion: Floats, states: Floats) -> Floats:
-        """(n,) rad, for flexion (n,) and states (n, 8), element by element."""
+        """(n,) rad, for flexion (n,) and states (8, n), element by element."""
         bent = self.path.held(flexion)
-        moved = [states[:, k] - self.states[k] for k in TIED]
+        moved = [states[k] - self.states[k] for k in TIED]
         slope, bend = (
             start + c[0] * moved[0] + c[1] * moved[1] + c[2] * moved[2]
             for start, c in zip((self.path.slope, self.path.bend), self.change, strict=True)

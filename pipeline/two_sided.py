@@ -15,13 +15,14 @@ from calibration.profile import Profile
 from calibration.unloaded_path import UnloadedPath, fit_unloaded_path
 from pipeline.blocks import GridBlock, LegBlock, Status, join
 from pipeline.calibrating import Calibrated, Calibrating, resting
+from pipeline.deviations import TWO_SIDED
 from pipeline.engine import LegSettings, calibration_event, calibration_quality, lever_prior
 from pipeline.flexions import settled
 from pipeline.heading_model import Neutral
 from pipeline.joint_signals import joint_signals
-from pipeline.knee import TWO_SIDED, Knee, no_angles
+from pipeline.knee import Knee, KneeParameters, no_angles
 from pipeline.leg_rows import LegRows
-from pipeline.neutral import is_upright, neutral_turn
+from pipeline.neutral import neutral_turn, upright_blocks
 from pipeline.orientation import Oriented, orient_offline
 from pipeline.records import Side
 from pipeline.rows import RaisedEvent
@@ -90,7 +91,7 @@ def analyse_oriented(
     smoothed = smooth(grid, rows, one, two, alignment, settings)
 
     def angles(begin: int, end: int, path: UnloadedPath) -> LegBlock:
-        knee = Knee(side, rate, TWO_SIDED)
+        knee = Knee(side, rate, KneeParameters(TWO_SIDED))
         knee.align(alignment, TiedPath(path))
         # Pieces that fit the processor's cache: several times as fast as one array through all the formulas.
         pieces = [slice(i, min(i + _PIECE, end)) for i in range(begin, end, _PIECE)]
@@ -134,6 +135,8 @@ def find_calibration(rows: LegRows, rate_hz: float, side: Side) -> Calibrated | 
         found = calibrating.update(rows.cut(number * length, (number + 1) * length), rests)
         if found is not None:
             return found
+        if calibrating.settled:
+            break
     return calibrating.finish()
 
 
@@ -161,12 +164,10 @@ def neutrals(rows: LegRows, alignment: Alignment, settings: LegSettings, length:
     rested = 0
     first = -(-rows.start // length)
     whole = rows.cut(first * length - rows.start, len(rows))
-    for number, rests in enumerate(resting(whole, length, p.rest).tolist(), first):
-        block = whole.cut((number - first) * length, (number - first + 1) * length) if rests else whole
-        if not rests or not is_upright(block, alignment, p):
-            rested = 0
-            continue
-        rested += 1
-        if rested % p.every_blocks == p.first_block:
-            found[number] = Neutral(neutral_turn(block, alignment), p.sd)
+    neutral = resting(whole, length, p.rest) & upright_blocks(whole, length, alignment, p)
+    for number, yes in enumerate(neutral.tolist()):
+        rested = rested + 1 if yes else 0
+        if yes and rested % p.every_blocks == p.first_block:
+            block = whole.cut(number * length, (number + 1) * length)
+            found[first + number] = Neutral(neutral_turn(block, alignment), p.sd)
     return found

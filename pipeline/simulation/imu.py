@@ -17,7 +17,7 @@ from pipeline.blocks import Floats
 from pipeline.records import Side
 from pipeline.simulation.body import LegMotion
 from pipeline.simulation.plan import Contact
-from pipeline.simulation.rotations import conjugate, continuous, exponential, multiply, normalise, rotate
+from pipeline.simulation.rotations import conjugate, continuous, exponential, inclination, multiply, normalise, rotate
 from pipeline.simulation.shapes import GRID_HZ, smoothstep
 from pipeline.simulation.wearing import MIRROR, ImuErrors, Wearing
 
@@ -47,7 +47,7 @@ def track(
     n = len(leg.flexion)
     times = (start + np.arange(n)) / GRID_HZ
     own = [c for c in contacts if c.side is side]
-    turn, shift = _tissue(worn, leg, times, own)
+    turn, shift = _tissue(worn, leg, leg.thigh if thigh else leg.shank, times, own)
     pseudo = np.array([1.0, 1.0, 1.0]) if side is Side.RIGHT else np.array([-1.0, -1.0, 1.0])
     segment = leg.thigh if thigh else leg.shank
     moved = multiply(segment, exponential(turn * pseudo))
@@ -58,16 +58,18 @@ def track(
     return Track(start, leg.knee + rotate(segment, arm), attitude, segment, own, worn)
 
 
-def _tissue(worn: Wearing, leg: LegMotion, times: Floats, contacts: Sequence[Contact]) -> tuple[Floats, Floats]:
+def _tissue(
+    worn: Wearing, leg: LegMotion, segment: Floats, times: Floats, contacts: Sequence[Contact]
+) -> tuple[Floats, Floats]:
     """Rotation vectors (n, 3) rad and shifts (n, 3) m of the sensor against the bone, as on a right leg."""
     tissue = worn.tissue
     bent = np.sin(0.5 * leg.flexion) / np.sin(np.pi / 4.0)
     half = leg.flexion / (np.pi / 4.0)
     bulge = half * np.exp(1.0 - np.maximum(half, -1.0))
     loaded = bent * leg.effort
-    turn = np.deg2rad(
-        bent[:, None] * tissue.flexion_deg + bulge[:, None] * tissue.bulge_deg + loaded[:, None] * tissue.loaded_deg
-    )
+    leaning = np.sin(0.5 * inclination(segment)) / np.sin(np.pi / 4.0)
+    shapes = np.stack([bent, bulge, loaded, leaning], axis=-1)
+    turn = np.deg2rad(shapes @ np.array([tissue.flexion_deg, tissue.bulge_deg, tissue.loaded_deg, tissue.hip_deg]))
     shift = bent[:, None] * np.array(tissue.shift_m)
     for contact in contacts:
         rows = slice(*np.searchsorted(times, [contact.start_s, contact.start_s + 12.0 * tissue.decay_s]))

@@ -194,7 +194,7 @@ def _draw_gait(rng: np.random.Generator, cadence_spm: float | None, variation: f
         pelvis_list_deg=normal(3.0, 1.0),
         jolt_deg=1.0 + variation * 0.3 * float(rng.uniform(-1.0, 1.0)),
         sway=tuple(float(v) for v in rng.uniform(size=24)),
-        sway_deg=0.25 * posture,
+        sway_deg=float(rng.uniform(0.2, 0.5)) * posture,
         posture_deg=1.2 * posture,
     )
 
@@ -209,8 +209,8 @@ def _draw_legs(rng: np.random.Generator, variation: float) -> dict[Side, Leg]:
         return left, right
 
     drawn = [
-        pair(0.8, 0.6),
-        pair(0.9, 0.35),
+        pair(0.8, 0.8),
+        pair(0.8, 0.45),
         pair(0.8, 1.2),
         pair(0.0, 1.5),
         pair(1.6, 0.6),

@@ -104,3 +104,11 @@ def medial_tilt(segment: Floats, sign: float) -> Floats:
     upward = w * w - x * x - y * y + z * z
     tilt: Floats = sign * np.arcsin(np.clip(upward, -1.0, 1.0))
     return tilt
+
+
+def inclination(segment: Floats) -> Floats:
+    """(n,) rad: sagittal inclination of a segment (n, 4), + distal end forward, -pi to pi."""
+    w, x, y, z = np.moveaxis(segment, -1, 0)
+    anterior_up, proximal_up = 2.0 * (x * z - w * y), 2.0 * (y * z + w * x)
+    angle: Floats = np.arctan2(anterior_up, proximal_up)
+    return angle

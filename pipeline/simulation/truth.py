@@ -13,7 +13,7 @@ from pipeline.records import Segment, Side
 from pipeline.simulation.body import Episode, LegMotion
 from pipeline.simulation.imu import Track, attitudes, ideal
 from pipeline.simulation.plan import Contact, Repetition
-from pipeline.simulation.rotations import conjugate, medial_tilt, multiply, rotate
+from pipeline.simulation.rotations import conjugate, inclination, medial_tilt, multiply, rotate
 from pipeline.simulation.shapes import GRID_HZ
 
 BARE_ANGLES = {
@@ -88,14 +88,6 @@ def leg_block(
         valid=np.ones(n, bool),
         status=np.full(n, Status.OK, np.uint8),
     )
-
-
-def inclination(segment: Floats) -> Floats:
-    """(n,) rad: sagittal inclination of a segment (n, 4), + distal end forward, -pi to pi."""
-    w, x, y, z = np.moveaxis(segment, -1, 0)
-    anterior_up, proximal_up = 2.0 * (x * z - w * y), 2.0 * (y * z + w * x)
-    angle: Floats = np.arctan2(anterior_up, proximal_up)
-    return angle
 
 
 def _swing_rate(segment: Floats, times: Floats) -> Floats:

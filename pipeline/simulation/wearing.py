@@ -30,6 +30,7 @@ class SoftTissue:
     flexion_deg: at 90 deg of knee flexion, growing as the sine of the flexion's half.
     bulge_deg: a second repeatable shape, largest at 45 deg.
     loaded_deg: while the leg carries the body and flexes (muscles bulge): not seen in unloaded flexion.
+    hip_deg: at 90 deg of the segment's inclination: skin and muscle of a thigh follow the hip as well as the knee.
     wobble_deg: first swing of the wobble after a contact of strength 1; wobble_hz, decay_s: its rate and time constant.
     shift_m: movement along the skin at 90 deg flexion; wobble_m: in the wobble.
     """
@@ -37,6 +38,7 @@ class SoftTissue:
     flexion_deg: Vector
     bulge_deg: Vector
     loaded_deg: Vector
+    hip_deg: Vector
     wobble_deg: Vector
     wobble_hz: float
     decay_s: float
@@ -143,7 +145,8 @@ def draw_tissue(rng: np.random.Generator, segment: Segment, factor: float = 1.0)
     return SoftTissue(
         flexion_deg=vector(factor * (floor + spread * rng.standard_normal(3))),
         bulge_deg=vector(factor * 0.4 * spread * rng.standard_normal(3)),
-        loaded_deg=vector(factor * 0.25 * spread * rng.standard_normal(3)),
+        loaded_deg=vector(factor * 0.35 * spread * rng.standard_normal(3)),
+        hip_deg=vector(factor * (0.35 if thigh else 0.1) * spread * rng.standard_normal(3)),
         wobble_deg=vector(factor * spread * rng.uniform(0.4, 0.9, 3) * np.sign(rng.standard_normal(3))),
         wobble_hz=float(rng.uniform(8.0, 15.0)),
         decay_s=float(rng.uniform(0.035, 0.07)),

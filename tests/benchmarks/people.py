@@ -3,6 +3,7 @@
 Seeds below 100 were used to choose parameters; benchmarks and tests report seeds from 100 on.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,11 +19,12 @@ from pipeline.leg_rows import LegRows
 from pipeline.orientation import Oriented
 from pipeline.quaternions import conjugate, rotate
 from pipeline.records import Side
-from pipeline.simulation.person import draw_person
-from pipeline.simulation.script import Bout, everyday_script
+from pipeline.simulation.person import Person, draw_person, restrap
+from pipeline.simulation.script import Bout
 from pipeline.simulation.simulate import simulate
 from pipeline.smoothing import Smoothed
 from pipeline.two_sided import analyse_leg, analyse_oriented, neutrals
+from tests.benchmarks.angles.sessions import MakeScript, everyday
 
 FIRST_UNSEEN = 100
 RATE_HZ = 100.0
@@ -35,33 +37,53 @@ TRUTH = {
     "shank_tilt": "shank_medial_tilt_deg",
     "thigh_tilt": "thigh_medial_tilt_deg",
 }
-GROUPS = {
+_STAIRS = ("stair_ascent", "stair_descent")
+_EXERCISES = ("lunge", "squat", "single_leg_squat", "step_up", "step_down", "deadlift", "sit_to_stand")
+GROUPS: dict[str, tuple[str, ...] | None] = {
+    "any": None,
     "walking": ("walking",),
-    "stairs": ("stair_ascent", "stair_descent"),
-    "exercises": ("lunge", "squat", "single_leg_squat", "step_up", "step_down", "deadlift", "sit_to_stand"),
+    "other": _STAIRS + _EXERCISES,
+    "stairs": _STAIRS,
+    "exercises": _EXERCISES,
     "standing": ("standing",),
 }
+"""Activities that are reported together; None: no matter what. `other` is all that moves and is not level walking."""
 
 
 @dataclass(frozen=True)
 class SimulatedLeg:
-    """One leg of a simulated person. grid: what an intake would give. truth, steps: tables in degrees.
-    orientations: (n, 4) of thigh and shank sensor, true."""
+    """One leg of a simulated person. script: what was done. grid: what an intake would give. truth, steps: tables in
+    degrees. orientations: (n, 4) of thigh and shank sensor, true."""
 
     seed: int
     side: Side
+    script: list[Bout]
     grid: GridBlock
     truth: pd.DataFrame
     steps: pd.DataFrame
     orientations: tuple[Floats, Floats]
 
 
-def simulated_leg(seed: int, script: list[Bout] | None = None) -> SimulatedLeg:
-    """A person of that seed in an everyday session (or the script given), right leg for odd seeds, else left."""
+Change = Callable[[Person], Person]
+"""Takes a drawn person and gives another one: a cause of error switched off, say."""
+
+
+def simulated_leg(
+    seed: int, make: MakeScript = everyday, *, change: Change | None = None, strapping: int = 0
+) -> SimulatedLeg:
+    """A person of that seed in a session, right leg for odd seeds, else left.
+
+    strapping: the same person and movement with the sensors put on anew, differently for each number above 0.
+    """
     rng = np.random.default_rng(seed)
     side = Side.RIGHT if seed % 2 else Side.LEFT
     person = draw_person(rng)
-    result = simulate(person, script or everyday_script(rng, sides=(side,)), rng, sides=(side,), rate_hz=RATE_HZ)
+    if strapping:
+        person = restrap(person, np.random.default_rng([seed, strapping]))
+    if change is not None:
+        person = change(person)
+    script = make(rng, side)
+    result = simulate(person, script, rng, sides=(side,), rate_hz=RATE_HZ)
     table = result.table(side)
     time = table["time_s"].to_numpy()
     index = np.arange(int(np.ceil(time[0] * RATE_HZ)), int(np.floor(time[-1] * RATE_HZ)))
@@ -76,7 +98,7 @@ def simulated_leg(seed: int, script: list[Bout] | None = None) -> SimulatedLeg:
     quats = [true[[f"{s}_sensor_{a}" for a in "wxyz"]].to_numpy() for s in ("thigh", "shank")]
     rows = np.clip(index, 0, len(true) - 1)
     orientations = (np.ascontiguousarray(quats[0][rows]), np.ascontiguousarray(quats[1][rows]))
-    return SimulatedLeg(seed, side, grid, result.truth_angles(side), result.truth_steps(), orientations)
+    return SimulatedLeg(seed, side, script, grid, result.truth_angles(side), result.truth_steps(), orientations)
 
 
 def offline(leg: SimulatedLeg, settings: LegSettings | None = None) -> LegBlock:
@@ -131,12 +153,15 @@ def errors(leg: SimulatedLeg, block: LegBlock) -> dict[str, Floats]:
 
 
 def rows_of(leg: SimulatedLeg, block: LegBlock, group: str, after_s: float = 0.0) -> Bools:
-    """(n,) rows in which the person truly did one of a group's activities ("any": no matter what)."""
+    """(n,) rows with an angle in which the person truly did one of a group's activities."""
+    rows = np.isfinite(block.flexion) & (block.time_s >= after_s)
+    activities = GROUPS[group]
+    if activities is None:
+        return rows
     t = leg.truth["time_s"].to_numpy()
     codes = np.array(leg.truth["activity"].tolist(), dtype="U20")
     now = codes[np.clip(np.searchsorted(t, block.time_s), 0, len(t) - 1)]
-    wanted = np.ones(len(block), bool) if group == "any" else np.isin(now, GROUPS[group])
-    return wanted & (block.time_s >= after_s) & np.isfinite(block.flexion)
+    return rows & np.isin(now, activities)
 
 
 def rmse(values: Floats) -> float:

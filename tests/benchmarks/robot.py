@@ -6,6 +6,7 @@ optical reference jumps (it implies a rate far above the gyroscope's) are left o
 """
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def offline(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: flo
     one, two = orient_offline(acc1, gyr1, ok, rate_hz), orient_offline(acc2, gyr2, ok, rate_hz)
     rows = LegRows(0, acc1, one.gyr, one.quat, acc2, two.gyr, two.quat, ok)
     signals = joint_signals(rows, rate_hz, None, SIGNALS)
-    states = HeadingSmoother(rate_hz, HEADING).smooth(signals).rows(0, len(acc1)).states
+    states = HeadingSmoother(rate_hz, HEADING).smooth(signals).rows(0, len(acc1)).states.T
     return relative(one, two, states)
 
 
@@ -50,7 +51,7 @@ def causal(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: floa
         begin, end = number * heading.block, min((number + 1) * heading.block, len(acc1))
         signals = window.update(rows.cut(begin - heading.block, begin), None) if number else None
         heading.advance(number, signals)
-        states.append(heading.rows(begin, end - begin).states)
+        states.append(heading.rows(begin, end - begin).states.T)
     return relative(one, two, np.concatenate(states))
 
 
@@ -82,31 +83,56 @@ def rmse_deg(estimate: Floats, truth: Floats, use: Bools) -> float:
     return float(np.rad2deg(np.sqrt(np.mean(angle[use] ** 2))))
 
 
+@dataclass(frozen=True)
+class RobotFile:
+    """One recording: signals (acc1, gyr1, acc2, gyr2), each (n, 3); arms: vectors (3,) m from each sensor to the joint,
+    true; truth (n, 4) and fine (n,): the reference and where it can be trusted."""
+
+    name: str
+    rate_hz: float
+    signals: tuple[Floats, Floats, Floats, Floats]
+    arms: tuple[Floats, Floats]
+    truth: Floats
+    fine: Bools
+
+    def errors(self, two_sided: Floats, live: Floats) -> tuple[float, float]:
+        """RMSE in deg of an offline estimate over the whole file, and of a causal one from 20 s on."""
+        late = np.arange(len(self.truth)) >= 20.0 * self.rate_hz
+        return rmse_deg(two_sided, self.truth, self.fine), rmse_deg(live, self.truth, self.fine & late)
+
+
+def robot_files(folder: Path) -> list[RobotFile]:
+    """The recordings in a folder, by name."""
+    found = []
+    for file in sorted(folder.glob("*.mat")):
+        data = loadmat(file, squeeze_me=True, struct_as_record=False)["data"]
+        s = np.asarray(data.sensorData, float)
+        one, two, three, four = (np.ascontiguousarray(s[:, 3 * k : 3 * k + 3]) for k in range(4))
+        arms = -np.asarray(data.r_12, float), -np.asarray(data.r_21, float)
+        found.append(RobotFile(file.stem, float(data.rate), (one, two, three, four), arms, *reference(data)))
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
-    files = sorted(arguments.folder.glob("*.mat"))
+    files = robot_files(arguments.folder)
     if not files:
         raise SystemExit(f"{arguments.folder} holds no .mat file")
     rows = []
     print(f"{'file':<16}{'offline deg':>12}{'causal deg':>12}{'masked rows':>12}")
     for file in files:
-        data = loadmat(file, squeeze_me=True, struct_as_record=False)["data"]
-        s, rate = np.ascontiguousarray(data.sensorData, float), float(data.rate)
-        four = [np.ascontiguousarray(s[:, 3 * k : 3 * k + 3]) for k in range(4)]
-        two_sided, live = offline(*four, rate), causal(*four, rate)
-        truth, fine = reference(data)
-        late = np.arange(len(s)) >= 20.0 * rate
-        row = rmse_deg(two_sided, truth, fine), rmse_deg(live, truth, fine & late)
+        two_sided, live = offline(*file.signals, file.rate_hz), causal(*file.signals, file.rate_hz)
+        row = file.errors(two_sided, live)
         rows.append(row)
-        print(f"{file.stem:<16}{row[0]:>12.2f}{row[1]:>12.2f}{int((~fine).sum()):>12}")
+        print(f"{file.name:<16}{row[0]:>12.2f}{row[1]:>12.2f}{int((~file.fine).sum()):>12}")
         if arguments.out:
             arguments.out.mkdir(parents=True, exist_ok=True)
             names = [f"{kind}_{axis}" for kind in ("offline", "causal") for axis in "wxyz"]
             pd.DataFrame(np.hstack([two_sided, live]), columns=names).to_parquet(
-                arguments.out / f"{file.stem}.parquet", index=False
+                arguments.out / f"{file.name}.parquet", index=False
             )
     mean = np.mean(rows, axis=0)
     print(f"{'mean':<16}{mean[0]:>12.2f}{mean[1]:>12.2f}")

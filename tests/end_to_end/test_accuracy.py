@@ -34,7 +34,7 @@ def test_stated_deviations_are_honest():
     """Over several people and activities, most errors lie within two of the stated standard deviations."""
     within = {"offline": [], "causal": []}
     for seed in range(FIRST_UNSEEN + 10, FIRST_UNSEEN + 13):
-        leg = simulated_leg(seed, None)
+        leg = simulated_leg(seed)
         for name, block in (("offline", offline(leg)), ("causal", causal(leg))):
             rows = rows_of(leg, block, "any")
             found = errors(leg, block)

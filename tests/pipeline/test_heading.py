@@ -48,7 +48,7 @@ def drifting(seed: int, seconds: float = 60.0, drift_deg_s: float = 0.1, first_d
 def test_offline_heading_and_lever_arms(seed):
     acc, one, two, away, arms = drifting(seed)
     smoothed = HeadingSmoother(RATE).smooth(joint_signals(leg_rows(acc, one, two), RATE, None))
-    error = np.rad2deg(smoothed.rows(0, len(away)).states[:, DELTA] - away)
+    error = np.rad2deg(smoothed.rows(0, len(away)).states[DELTA] - away)
     assert np.sqrt(np.mean(error**2)) < 0.5
     assert np.linalg.norm(smoothed.arms.first - arms[0]) < 0.01
 
@@ -77,8 +77,8 @@ def run_live(live: Heading, acc, one: Oriented, two: Oriented, cuts: list[int]):
             signals = window.update(rows.cut(a - live.block, a), None) if a else None
             live.advance(a // live.block, signals)
         told = live.rows(a, b - a)
-        states.append(told.states)
-        variances.append(told.cov)
+        states.append(told.states.T)
+        variances.append(told.cov.T)
     return np.concatenate(states), np.concatenate(variances)
 
 

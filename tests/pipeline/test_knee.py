@@ -30,11 +30,11 @@ def poses(side: Side, flexion, abduction, rotation, thigh_lean=None, heading=0.7
     away = Rotation.from_euler("z", [[-heading]])
     two = Oriented(scalar_first(away * shank * mounts[1]), np.zeros((n, 3)), none)
     alignment = Alignment(mounts[0].as_matrix(), mounts[1].as_matrix(), 0.05, 0.05, 0.01, STANDING_AND_FLEXIONS)
-    states = np.zeros((n, STATES))
-    states[:, DELTA] = heading
+    states = np.zeros((STATES, n))
+    states[DELTA] = heading
     knee = Knee(side, 100.0)
     knee.align(alignment)
-    return knee, one, two, RelativeRows(states, np.full((n, 7), 1e-4))
+    return knee, one, two, RelativeRows(states, np.full((7, n), 1e-4))
 
 
 def update(knee, one, two, relative, status=None):
@@ -66,7 +66,7 @@ def test_a_knee_that_moves_inward_has_positive_tilts(side):
     one, two = (Oriented(scalar_first(Rotation.concatenate([f])), np.zeros((1, 3)), none) for f in frames)
     stage = Knee(side, 100.0)
     stage.align(Alignment(np.eye(3), np.eye(3), 0.0, 0.0, 0.0, STANDING_AND_FLEXIONS))
-    leg = update(stage, one, two, RelativeRows(np.zeros((1, STATES)), np.zeros((1, 7))))
+    leg = update(stage, one, two, RelativeRows(np.zeros((STATES, 1)), np.zeros((7, 1))))
     expected = np.arcsin(0.05 / np.hypot(0.05, 0.4))
     assert leg.thigh_tilt[0] == pytest.approx(expected) and leg.shank_tilt[0] == pytest.approx(expected)
     assert leg.collapse[0] == pytest.approx(2 * expected)
@@ -96,7 +96,7 @@ def test_a_doubtful_heading_widens_rotation_and_takes_validity():
     knee, one, two, relative = poses(Side.RIGHT, f, 0 * f, 0 * f)
     sure = update(knee, one, two, relative)
     cov = relative.cov.copy()
-    cov[:, 1] = np.deg2rad(30.0) ** 2
+    cov[1] = np.deg2rad(30.0) ** 2
     doubtful = update(knee, one, two, RelativeRows(relative.states, cov))
     assert np.all(doubtful.rotation_sd > np.deg2rad(25.0)) and np.all(sure.rotation_sd < np.deg2rad(5.0))
     assert sure.valid.all() and not doubtful.valid.any()
@@ -108,5 +108,5 @@ def test_turning_round_and_round_keeps_counting():
     o = Oriented(scalar_first(thigh), np.zeros((200, 3)), np.zeros(200, bool))
     stage = Knee(Side.RIGHT, 100.0)
     stage.align(Alignment(np.eye(3), np.eye(3), 0.0, 0.0, 0.0, STANDING_AND_FLEXIONS))
-    leg = update(stage, o, o, RelativeRows(np.zeros((200, STATES)), np.zeros((200, 7))))
+    leg = update(stage, o, o, RelativeRows(np.zeros((STATES, 200)), np.zeros((7, 200))))
     assert leg.thigh_yaw[-1] - leg.thigh_yaw[0] == pytest.approx(4 * np.pi)
