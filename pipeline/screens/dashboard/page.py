@@ -85,7 +85,7 @@ def _head(request: Request, name: str, addresses: Addresses) -> None:
 
 
 def _tool(kind: str, words: str, icon: str) -> ui.button:
-    return ui.button(icon=icon).props(f'flat round dense aria-label="{words}" title="{words}"').classes(kind)
+    return ui.button(icon=icon, color=None).props(f'flat round dense aria-label="{words}" title="{words}"').classes(kind)
 
 
 def _share(addresses: Addresses) -> None:
@@ -136,7 +136,7 @@ def _cue(act: bool) -> None:
     else:
         ui.label().classes("kt-cue-now")
     _div("kt-cue-share kt-dim")
-    ui.button("Try it", icon="notifications_active").props("flat dense no-caps").classes("kt-try")
+    ui.button("Try it", icon="notifications_active", color=None).props("flat dense no-caps").classes("kt-try")
 
 
 def _saved() -> None:

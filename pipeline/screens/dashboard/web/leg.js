@@ -10,7 +10,7 @@ const HIPS_M = 0.18;
 const TURN_S = 1.5;
 const TALL_M = 0.93;
 const FRONT_M = 0.38;
-const SIDE_M = 0.85;
+const SIDE_M = 0.95;
 const AROUND = 10;
 // Radii along a segment: [share of its length from the upper end, forward, sideways, forward offset], m.
 const THIGH = [[0, 0.085, 0.08, 0], [0.25, 0.08, 0.075, 0.005], [0.6, 0.062, 0.06, 0.005], [0.88, 0.052, 0.052, 0.004], [1, 0.05, 0.05, 0]];
