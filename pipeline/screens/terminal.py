@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from textwrap import wrap
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -287,11 +288,11 @@ def _guide(guide: GuideView | None, blocks: bool) -> list[RenderableType]:
         for number, name in enumerate(STEP_NAMES, start=1)
     )
     parts: list[RenderableType] = [Text(full * filled + empty * (40 - filled), style="green"), Text(steps, style="dim")]
+    if guide.repeat:
+        return [*parts, *(Text(line, style="bold red") for line in wrap(guide.repeat, WIDTH)[:2])]
     how = Text(guide.how)
     how.truncate(WIDTH, overflow="ellipsis")
     parts.append(how)
-    if guide.repeat:
-        parts.append(Text(guide.repeat, style="bold red", no_wrap=True, overflow="ellipsis"))
     return parts
 
 

@@ -85,7 +85,9 @@ def _head(request: Request, name: str, addresses: Addresses) -> None:
 
 
 def _tool(kind: str, words: str, icon: str) -> ui.button:
-    return ui.button(icon=icon, color=None).props(f'flat round dense aria-label="{words}" title="{words}"').classes(kind)
+    return (
+        ui.button(icon=icon, color=None).props(f'flat round dense aria-label="{words}" title="{words}"').classes(kind)
+    )
 
 
 def _share(addresses: Addresses) -> None:

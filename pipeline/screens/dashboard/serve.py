@@ -159,14 +159,16 @@ def main() -> None:
         with said:
             print(json.dumps(message), file=out, flush=True)
 
+    code = 0
     try:
         server = Server(options.port, options.lan, say)
         addresses = {role.value: server.addresses(role) for role in Role}
-        with sys.stdin as lines:
-            asyncio.run(server.run(lines, lambda: say({"kind": "up", **addresses})))
+        asyncio.run(server.run(sys.stdin, lambda: say({"kind": "up", **addresses})))
     except Exception as error:  # Said to the session in one line, whatever it is.
         say({"kind": "failed", "why": " ".join(str(error).split()) or type(error).__name__})
-        raise SystemExit(1) from error
+        code = 1
+    # A thread may still wait for input, and would hold up an orderly end.
+    os._exit(code)
 
 
 if __name__ == "__main__":
