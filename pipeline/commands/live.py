@@ -69,7 +69,7 @@ def live(
         from pipeline.screens.dashboard.publisher import Where
 
         if no_dashboard and lan:
-            raise BadInputError("--lan opens the dashboard to the network, --no-dashboard leaves it out: choose one")
+            raise typer.BadParameter("it opens the dashboard that --no-dashboard leaves out", param_hint="--lan")
         folder = _folder(out, 1)
         if (folder / RECORDING).exists():
             raise BadInputError(f"{folder / RECORDING} exists already and is not overwritten: choose another --out")
