@@ -8,6 +8,7 @@ import { clock, Episodes, fillGuide, fillSensors, find, Legs } from "./parts.js"
 import { Stream } from "./stream.js";
 import { Traces } from "./traces.js";
 
+const FRAME_MS = 20;
 const page = { redraws: 0, frames: 0, rows: 0, cues: [], role: "", linked: false };
 window.kneetrack = page;
 
@@ -21,17 +22,23 @@ function start() {
   page.cues = cue.told;
   page.traces = traces;
   page.leg = leg;
-  let due = false;
+  let asked = false;
+  let drawn = 0;
 
+  // Draws while something moves, some thirty times a second, and rests when nothing does.
   function redraw() {
-    if (due) return;
-    due = true;
-    requestAnimationFrame(() => {
-      due = false;
-      if (!traces && !leg) return;
+    if (asked || !(traces || leg)) return;
+    asked = true;
+    requestAnimationFrame(function picture(now) {
+      if (now - drawn < FRAME_MS) return requestAnimationFrame(picture);
+      const seconds = Math.min(0.5, (now - drawn) / 1000);
+      drawn = now;
+      const moved = [traces?.advance(seconds), leg?.advance(seconds)];
       traces?.draw();
       leg?.draw();
       page.redraws++;
+      if (moved.some(Boolean)) requestAnimationFrame(picture);
+      else asked = false;
     });
   }
 
@@ -47,7 +54,7 @@ function start() {
     rows: (frame) => {
       for (const one of frame.legs) {
         traces?.add(one);
-        leg?.add(one, one.step * one.f.length);
+        leg?.add(one);
         legs?.angles(one);
         page.rows += one.f.length;
       }

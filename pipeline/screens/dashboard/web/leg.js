@@ -8,6 +8,7 @@ const THIGH_M = 0.42;
 const SHANK_M = 0.4;
 const HIPS_M = 0.18;
 const TURN_S = 1.5;
+const FOLLOW_S = 0.04;
 const TALL_M = 0.93;
 const FRONT_M = 0.38;
 const SIDE_M = 0.95;
@@ -26,20 +27,34 @@ export class Leg {
     this.poses = {};
   }
 
-  add(leg, seconds) {
-    if (!leg.q || leg.q.some((value) => value === null)) {
-      if (this.poses[leg.side]) this.poses[leg.side].stale = true;
+  add(leg) {
+    const known = leg.q && !leg.q.includes(null);
+    const pose = this.poses[leg.side];
+    if (!known) {
+      if (pose) pose.stale = true;
       return;
     }
-    const thigh = matrix(leg.q.slice(0, 4));
-    const shank = matrix(leg.q.slice(4, 8));
-    // Where the thigh's axis to the right points on the ground tells the heading.
-    const heading = Math.atan2(thigh[1][2], thigh[0][2]) + Math.PI / 2;
-    const before = this.poses[leg.side];
-    const share = before ? 1 - Math.exp(-seconds / TURN_S) : 1;
-    const from = before ? before.heading : heading;
-    const turned = from + share * wrapped(heading - from);
-    this.poses[leg.side] = { thigh, shank, heading: turned, stale: false };
+    const goal = [leg.q.slice(0, 4), leg.q.slice(4, 8)];
+    if (pose) Object.assign(pose, { goal, stale: false });
+    else this.poses[leg.side] = { goal, now: goal, heading: null, stale: false };
+  }
+
+  // Towards where the leg is known to be, evenly; returns whether anything moves.
+  advance(seconds) {
+    let moves = false;
+    for (const pose of Object.values(this.poses)) {
+      const share = 1 - Math.exp(-seconds / FOLLOW_S);
+      const before = pose.now;
+      pose.now = before.map((q, i) => mixed(q, pose.goal[i], share));
+      moves ||= pose.now.some((q, i) => Math.abs(dot(q, pose.goal[i])) < 1 - 1e-7);
+      pose.thigh = matrix(pose.now[0]);
+      pose.shank = matrix(pose.now[1]);
+      // Where the thigh's axis to the right points on the ground tells the heading.
+      const heading = Math.atan2(pose.thigh[1][2], pose.thigh[0][2]) + Math.PI / 2;
+      const turn = pose.heading === null ? 0 : (1 - Math.exp(-seconds / TURN_S)) * wrapped(heading - pose.heading);
+      pose.heading = pose.heading === null ? heading : pose.heading + turn;
+    }
+    return moves;
   }
 
   draw() {
@@ -66,7 +81,7 @@ export class Leg {
     context.font = "13px system-ui, sans-serif";
     context.textAlign = "center";
     context.fillText(name === "front" ? "from the front" : "from the side", left + width / 2, height - 8);
-    const sides = Object.keys(this.poses);
+    const sides = Object.keys(this.poses).filter((side) => this.poses[side].thigh);
     if (!sides.length) return;
     const both = sides.length > 1;
     const faces = [];
@@ -204,6 +219,15 @@ function matrix([w, x, y, z]) {
   ];
 }
 
+// Between two orientations, the short way round.
+function mixed(a, b, share) {
+  const sign = dot(a, b) < 0 ? -1 : 1;
+  const q = a.map((value, i) => (1 - share) * value + share * sign * b[i]);
+  const size = Math.hypot(...q) || 1;
+  return q.map((value) => value / size);
+}
+
+const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
 const times = (m, v) => m.map((row) => row[0] * v[0] + row[1] * v[1] + row[2] * v[2]);
 const added = (a, b) => [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
 const less = (a, b) => [a[0] - b[0], a[1] - b[1], a[2] - b[2]];

@@ -4,6 +4,9 @@ import { colours, fitted } from "./canvas.js";
 
 export const WINDOW_S = 10;
 const GUTTER = 46;
+const BEHIND_S = 0.08;
+const JUMP_S = 1.5;
+const PULL = 5;
 const STRIPS = [
   { key: "f", name: "Bend", clinical: "flexion", low: 0, high: 90, tick: 30, grow: 10 },
   { key: "a", name: "Inward +", clinical: "abduction, valgus", low: -10, high: 10, tick: 5, grow: 5 },
@@ -19,7 +22,19 @@ export class Traces {
   clear() {
     this.sides = {};
     this.bands = [];
+    this.latest = 0;
     this.now = 0;
+  }
+
+  // Sensors send several samples at a time; the picture moves evenly all the same, a little behind them.
+  // Returns whether anything moves.
+  advance(seconds) {
+    const behind = this.latest - this.now;
+    if (behind <= 0) return false;
+    if (behind > JUMP_S) this.now = this.latest - BEHIND_S;
+    const pace = Math.max(0, 1 + PULL * (behind - BEHIND_S));
+    this.now = Math.min(this.latest, this.now + seconds * pace);
+    return true;
   }
 
   add(leg) {
@@ -28,8 +43,8 @@ export class Traces {
     // A hole in time breaks the line.
     if (last !== undefined && leg.start - last > 3 * leg.step) push(side, last + leg.step, null, null, null);
     for (let i = 0; i < leg.f.length; i++) push(side, leg.start + i * leg.step, leg.f[i], leg.a[i], leg.r[i]);
-    this.now = Math.max(this.now, side.t.at(-1) ?? 0);
-    const old = side.t.findIndex((t) => t > this.now - WINDOW_S - 0.5);
+    this.latest = Math.max(this.latest, side.t.at(-1) ?? 0);
+    const old = side.t.findIndex((t) => t > this.latest - WINDOW_S - 2 * JUMP_S);
     if (old > 200) for (const name of ["t", "f", "a", "r"]) side[name].splice(0, old);
   }
 
@@ -137,6 +152,7 @@ export class Traces {
     let pen = false;
     for (let i = 0; i < values.length; i += every) {
       if (data.t[i] < this.now - WINDOW_S - 0.2) continue;
+      if (data.t[i] > this.now) break;
       if (values[i] === null) {
         pen = false;
       } else if (pen) {
