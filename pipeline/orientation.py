@@ -2,15 +2,16 @@
 
 A 6-axis filter (accelerometer and gyroscope, no magnetometer) runs over the grid. The default is VQF (Laidig and Seel,
 "VQF: Highly accurate IMU orientation estimation with bias estimation and magnetic disturbance rejection", Information
-Fusion 91, 2023), which finds the gyroscope's bias at rest and, slowly, in motion. The filters of the ahrs package
-(Madgwick 2010, Mahony 2008, EKF) are there to compare with; they get the bias of the first rest and nothing later.
+Fusion 91, 2023), which learns the gyroscope's bias slowly in motion and is told it at rests (pipeline/rest_bias.py).
+The filters of the ahrs package (Madgwick 2010, Mahony 2008, EKF) are there to compare with; they get the bias of the
+first rest and nothing later.
 
 World frame: z up, heading arbitrary at the start. Where the sensor delivered nothing the filter stands still; after a
 hole the inclination is found anew and the heading is unknown, which later stages are told by `restarted`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ import numpy as np
 import vqf
 
 from pipeline.blocks import Bools, Floats
+from pipeline.rest_bias import RestBias, RestBiasParameters, bias_of_recording
 
 FILTERS = ("vqf", "madgwick", "mahony", "ekf")
 
@@ -26,15 +28,14 @@ FILTERS = ("vqf", "madgwick", "mahony", "ekf")
 @dataclass(frozen=True, slots=True)
 class OrientationParameters:
     """filter: one of FILTERS. tau_acc_s: VQF's accelerometer time constant (its authors' default, 3 s).
-    rest_still_deg_s: rates about their own mean below which VQF takes a sensor to be at rest and learns the gyroscope's
-    bias. A strap on a standing person sways by 1 to 2 deg/s; its authors' 2 deg/s, meant for a table, misses that.
+    rest: how VQF is told the gyroscope's bias at rests (pipeline/rest_bias.py) instead of learning it from each.
 
     bias_rest_s: how long a first rest the ahrs filters take their bias from. rest_gyr_rad_s: what counts as rest there.
     """
 
     filter: str = "vqf"
     tau_acc_s: float = 3.0
-    rest_still_deg_s: float = 4.0
+    rest: RestBiasParameters = field(default_factory=RestBiasParameters)
     bias_rest_s: float = 1.5
     rest_gyr_rad_s: float = 0.15
 
@@ -58,12 +59,21 @@ class _Filter(Protocol):
         """Forget the orientation, keep the bias."""
         ...
 
+    def set_bias(self, bias: Floats, sd: float) -> None:
+        """The gyroscope's bias (3,) rad/s is known to within sd, rad/s."""
+        ...
+
 
 class Orientation:
     """The causal filter of one sensor; `update` gives the same bits however the rows are cut into blocks."""
 
     def __init__(self, rate_hz: float, parameters: OrientationParameters | None = None) -> None:
-        self._filter = _make(rate_hz, parameters or OrientationParameters())
+        p = parameters or OrientationParameters()
+        self._filter = _make(rate_hz, p)
+        self._rest = RestBias(p.rest) if p.filter == "vqf" else None
+        self._block = max(2, round(p.rest.block_s * rate_hz))
+        self._kept: list[tuple[Floats, Floats]] = []
+        self._in_block = 0
         self._last: Floats = np.array([1.0, 0.0, 0.0, 0.0])
         self._was_ok = True
         self._begun = False
@@ -74,11 +84,13 @@ class Orientation:
         quat = np.empty((n, 4))
         rate = np.array(gyr)
         restarted = np.zeros(n, bool)
-        for begin, end in _runs(ok):
+        for begin, end in self._pieces(ok):
+            self._in_block += end - begin
             if not ok[begin]:
                 quat[begin:end] = self._last
                 rate[begin:end] = 0.0
                 self._was_ok = False
+                self._look_at_rest(None)
                 continue
             if not self._was_ok and self._begun:
                 self._filter.restart()
@@ -89,7 +101,37 @@ class Orientation:
             )
             rate[begin:end] -= bias
             self._last = quat[end - 1].copy()
+            self._look_at_rest((acc[begin:end], gyr[begin:end]))
         return Oriented(quat, rate, restarted)
+
+    def _pieces(self, ok: Bools) -> list[tuple[int, int]]:
+        """Begin and end of stretches of equal `ok`, cut where a block of rest ends."""
+        whole = bool(ok.all())
+        if whole and self._in_block + len(ok) <= self._block:
+            return [(0, len(ok))] if len(ok) else []
+        runs = [(0, len(ok))] if whole else _runs(ok)
+        edges = range(self._block - self._in_block, len(ok), self._block)
+        bounds = sorted({0, len(ok), *edges, *(begin for begin, _ in runs)})
+        return list(pairwise(bounds))
+
+    def _look_at_rest(self, rows: tuple[Floats, Floats] | None) -> None:
+        """Gather a block; tell the filter the bias where the block says so. rows: acc, gyr, or None in a hole."""
+        if self._rest is not None:
+            if rows is None:
+                self._rest.lost()
+                self._kept = []
+            else:
+                self._kept.append(rows)
+        if self._in_block < self._block:
+            return
+        self._in_block = 0
+        kept, self._kept = self._kept, []
+        if self._rest is None or sum(len(gyr) for _, gyr in kept) < self._block:
+            return
+        acc, gyr = (np.concatenate([part[k] for part in kept]) for k in range(2))
+        found = self._rest.update(acc, gyr)
+        if found is not None:
+            self._filter.set_bias(*found)
 
 
 def orient_offline(
@@ -104,17 +146,18 @@ def orient_offline(
     rate = np.zeros_like(gyr)
     restarted = np.zeros(len(acc), bool)
     begun = False
+    options: dict[str, Any] = {"tauAcc": p.tau_acc_s}
+    known = bias_of_recording(acc, gyr, ok, rate_hz, p.rest)
+    if known is not None:
+        gyr = gyr - known[0]
+        options |= {"restBiasEstEnabled": False, "biasSigmaInit": float(np.rad2deg(known[1]))}
     for begin, end in _runs(ok):
         if not ok[begin]:
             if begin > 0:
                 quat[begin:end] = quat[begin - 1]
             continue
         result = vqf.offlineVQF(
-            np.ascontiguousarray(gyr[begin:end]),
-            np.ascontiguousarray(acc[begin:end]),
-            None,
-            1.0 / rate_hz,
-            {"tauAcc": p.tau_acc_s, "restThGyr": p.rest_still_deg_s},
+            np.ascontiguousarray(gyr[begin:end]), np.ascontiguousarray(acc[begin:end]), None, 1.0 / rate_hz, options
         )
         quat[begin:end] = result["quat6D"]
         rate[begin:end] = gyr[begin:end] - result["bias"]
@@ -133,7 +176,7 @@ def _make(rate_hz: float, p: OrientationParameters) -> _Filter:
 
 class _Vqf:
     def __init__(self, rate_hz: float, p: OrientationParameters) -> None:
-        self._vqf = vqf.VQF(1.0 / rate_hz, tauAcc=p.tau_acc_s, restThGyr=p.rest_still_deg_s)
+        self._vqf = vqf.VQF(1.0 / rate_hz, tauAcc=p.tau_acc_s, restBiasEstEnabled=False)
 
     def run(self, gyr: Floats, acc: Floats) -> tuple[Floats, Floats]:
         state: Mapping[str, Any] = self._vqf.updateBatch(gyr, acc)
@@ -143,6 +186,9 @@ class _Vqf:
         bias, sigma = self._vqf.getBiasEstimate()
         self._vqf.resetState()
         self._vqf.setBiasEstimate(bias, sigma)
+
+    def set_bias(self, bias: Floats, sd: float) -> None:
+        self._vqf.setBiasEstimate(np.ascontiguousarray(bias), sd)
 
 
 class _Ahrs:
@@ -195,6 +241,9 @@ class _Ahrs:
     def restart(self) -> None:
         self._quat = None
         self._build()
+
+    def set_bias(self, bias: Floats, sd: float) -> None:
+        """They learn it from the first rest only."""
 
 
 def _level(acc: Floats) -> Floats:
