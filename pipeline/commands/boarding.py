@@ -38,7 +38,10 @@ def opened(publisher: Publisher | None, lan: bool, console: Console, page: str =
     try:
         addresses = publisher.wait()
     except DashboardError as error:
-        print(f"kneetrack: {error}", file=sys.stderr)
+        if not publisher.closing:
+            print(f"kneetrack: {error}", file=sys.stderr)
+        return None
+    if publisher.closing:
         return None
     _say(_at(addresses, page), lan, console)
     return publisher

@@ -101,6 +101,10 @@ class Publisher:
         with self._filled:
             self._closing = True
             self._filled.notify()
+        self._ready.set()
+        if self._opened is None:
+            # It is still starting: nobody has seen it.
+            self._server.kill()
         self._threads[0].join(_CLOSE_S)
         try:
             self._server.wait(_CLOSE_S)
@@ -121,6 +125,11 @@ class Publisher:
     def up(self) -> bool:
         """Whether the server runs."""
         return self._opened is not None and not self._why
+
+    @property
+    def closing(self) -> bool:
+        """Whether it has been left."""
+        return self._closing
 
     @property
     def trouble(self) -> str:
