@@ -37,7 +37,7 @@ class LegView:
     """One leg now. calibration: what the person should do, "done" where nothing. status: a label of `Status`.
 
     steps: counted steps and repetitions by activity. guide: the guided calibration, where it is followed.
-    step_peak_deg: largest valgus excess of the last step while loaded.
+    step_peak_deg: largest valgus excess of the last step while loaded. trusted: the angles' own spread is small enough.
     """
 
     side: Side
@@ -53,6 +53,7 @@ class LegView:
     in_episode: bool = False
     guide: GuideView | None = None
     step_peak_deg: float = float("nan")
+    trusted: bool = True
 
     @property
     def calibrated(self) -> bool:
@@ -165,6 +166,7 @@ class Tally:
             in_episode=side in self._open,
             guide=guide,
             step_peak_deg=self._peaks[side].peak_deg,
+            trusted=bool(block.valid[-1]),
         )
 
 

@@ -32,6 +32,11 @@ def activity(name: str) -> str:
     return ACTIVITIES.get(name, name.replace("_", " "))
 
 
+def status(name: str, trusted: bool) -> str:
+    """How a leg's angles are. trusted: their own spread is small enough."""
+    return "not sure of it" if name == "ok" and not trusted else STATUS.get(name, name)
+
+
 def signal(rssi_dbm: float | None) -> str:
     """How well a sensor is heard. The limits are those at which Bluetooth links at 100 Hz begin to lose packets."""
     if rssi_dbm is None:

@@ -86,6 +86,12 @@ def test_a_state_in_a_persons_words() -> None:
     assert sensor["driver"] == "movella dot"
 
 
+def test_angles_that_are_not_trusted_are_said_to_be_unsure() -> None:
+    view = View(1.0, None, [LegView(Side.RIGHT, "done", status="ok", trusted=False)], [], [], 0)
+    told = messages.state(view, {})["legs"][0]
+    assert not told["ok"] and told["status"] == "not sure of it"
+
+
 def test_an_episode_and_its_band() -> None:
     told = _told("episode", messages.episode(episode("left", "single_leg_squat", 12.0, 9.3, float("nan"))))
     assert told["activity"] == "single-leg squat" and told["driver"] == "from the hip" and told["excess"] == 9.3

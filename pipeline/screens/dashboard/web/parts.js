@@ -124,6 +124,7 @@ export class Legs {
     tile.calibrated = leg.calibrated;
     if (leg.inEpisode !== tile.inside) this.alarm(leg.side, leg.inEpisode);
     tile.root.classList.toggle("kt-unsure", !leg.ok);
+    tile.root.classList.toggle("kt-doubt", leg.calibrated && !leg.ok);
     tile.root.classList.toggle("kt-idle", !leg.calibrated);
     tile.root.dataset.last = leg.lastStep;
     put(tile.activity, leg.calibrated ? leg.activity : "calibrating");
