@@ -24,11 +24,13 @@ STANDING_AND_FLEXIONS = "standing + flexions"
 STANDING_AND_MOTION = "standing + motion"
 MOTION = "motion"
 
-INWARD_IN_FLEXIONS = np.deg2rad(8.3)
-INWARD_IN_MOTION = np.deg2rad(6.0)
+INWARD_IN_FLEXIONS = np.deg2rad(7.0)
+INWARD_IN_MOTION = np.deg2rad(5.0)
 """How far the tibia is turned inward, on average over the flexing, when a free knee bends to 90 deg or a leg walks and
-squats: the knee's passive coupling (3 deg at 10, 8 at 40, 11 at 90 deg of flexion; OpenSim's Rajagopal model). The axis
-that the shank's gyroscope shows is the thigh's axis seen from a tibia turned by as much, so it is turned back."""
+squats: the knee's passive coupling is 3 deg at 10, 8 at 40, 11 at 90 deg of flexion (OpenSim's Rajagopal model), and
+0.6 of that, give or take half, in living knees (step-downs of Kefala et al. 2017: 6.5 +- 3.1); something between is
+taken. The axis that the shank's gyroscope shows is the thigh's axis seen from a tibia turned by as much, so it is
+turned back, and is uncertain by what people differ."""
 
 WALKING_THIGH_LEAN = np.deg2rad(5.7)
 WALKING_SHANK_LEAN = np.deg2rad(-14.6)

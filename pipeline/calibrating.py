@@ -68,10 +68,11 @@ class CalibratingParameters:
     motion_blocks_standing: int = 10
     motion_blocks_alone: int = 40
     buffer_blocks: int = 160
-    thigh_prior_sd: float = 9.0 * _DEG
-    thigh_unclear_sd: float = 11.0 * _DEG
-    shank_prior_sd: float = 4.0 * _DEG
-    thigh_motion_sd: float = 3.0 * _DEG
+    thigh_tissue: float = 5.0 * _DEG
+    thigh_prior_sd: float = 10.0 * _DEG
+    shank_prior_sd: float = 4.6 * _DEG
+    thigh_gait_sd: float = 3.0 * _DEG
+    thigh_motion_sd: float = 6.0 * _DEG
     shank_motion_sd: float = 4.0 * _DEG
     motion_doubt: float = 0.1
     moving_rows: int = 300
@@ -295,8 +296,6 @@ class Calibrating:
         shank = signed_by_flexion(shank, up_shank, flexing.shank_acc)
         shank_frame = frame(up_shank, shank.direction)
         thigh = self._thigh_axis(rows, flexing, shank_frame, up_thigh)
-        if thigh is None:
-            return None
         self.done = True
         alignment = Alignment(
             frame(up_thigh, thigh.direction), shank_frame, thigh.sd, shank.sd, p.upright_sd, STANDING_AND_FLEXIONS
@@ -304,22 +303,31 @@ class Calibrating:
         standing = (self._standing.start, self._standing.start + len(self._standing))
         return Calibrated(alignment, standing, self._span, self._count, rows)
 
-    def _thigh_axis(self, rows: LegRows, flexing: LegRows, shank_frame: Floats, up: Floats) -> Axis | None:
-        """The thigh's axis: from its movement after the flexions, where there is enough; else from the little it turns
-        in them; None where that has no clear axis (then the person has to walk some steps first)."""
+    def _thigh_axis(self, rows: LegRows, flexing: LegRows, shank_frame: Floats, up: Floats) -> Axis:
+        """The thigh's axis: from its movement after the flexions, steps before anything else, where there is enough;
+        else from the little it turns in them, with the uncertainty that it deserves."""
         p = self._p
         after = rows.cut(flexing.start + len(flexing) - rows.start, len(rows))
-        after = picked_rows(after, slice(None, None, 1 + len(after) // p.moving_enough))
-        if int((np.linalg.norm(after.thigh_gyr, axis=1) > 0.5).sum()) >= p.moving_rows:
-            moving = turning_axis(after.thigh_gyr, up, 0.5, p.thigh_motion_sd, p.motion_doubt)
+        step = 1 + len(after) // p.moving_enough
+        after = picked_rows(after, slice(None, None, step))
+        stepping = in_gait(after.shank_gyr @ shank_frame[2], self._rate / step)
+        fast = np.linalg.norm(after.thigh_gyr, axis=1) > 0.5
+        for used, sd in ((fast & stepping, p.thigh_gait_sd), (fast, p.thigh_motion_sd)):
+            if int(used.sum()) * step < p.moving_rows:
+                continue
+            moving = turning_axis(after.thigh_gyr[used], up, 0.5, sd, p.motion_doubt)
             if moving is not None:
                 lean = sagittal(after.thigh_quat, frame(up, moving.direction))
                 shank = sagittal(after.shank_quat, shank_frame)
                 backwards = hyperextension(-lean, shank) < hyperextension(lean, shank)
                 return Axis(-moving.direction, moving.sd) if backwards else moving
         thigh = turning_axis(flexing.thigh_gyr, up, least_rad_s=0.1, prior_sd=p.thigh_prior_sd)
-        if thigh is None or thigh.sd > p.thigh_unclear_sd:
-            return None
+        leaned_most = float(np.percentile(inclination_from(up, flexing.thigh_quat), 95.0))
+        unsure = float(np.arctan2(p.thigh_tissue, leaned_most))
+        if thigh is None:
+            # It did not move at all: any direction, which the first movement turns right.
+            return Axis(np.cross(up, np.eye(3)[int(np.argmin(np.abs(up)))]), unsure)
+        thigh = Axis(thigh.direction, max(thigh.sd, unsure))
         forward = np.cross(up, thigh.direction)
         lean = flexing.thigh_acc @ forward
         bend = -(flexing.shank_acc @ shank_frame[0])
@@ -429,6 +437,15 @@ def _mean_up(quat: Floats) -> Floats:
 
 SWING_RAD_S = 2.5
 """A shank that turns faster is swinging in a step."""
+_STEP_S = 0.5
+"""How long before and after a swing a leg is in gait."""
+
+
+def in_gait(shank_rate: Floats, rate_hz: float) -> Bools:
+    """(n,) rows near a swing; shank_rate (n,) rad/s about its flexion axis, forwards +."""
+    reach = round(_STEP_S * rate_hz)
+    swings = np.convolve(shank_rate > SWING_RAD_S, np.ones(2 * reach + 1), "full")[reach : reach + len(shank_rate)]
+    return np.asarray(swings > 0.5)
 
 
 def _sign_of_thigh(thigh: Axis, shank: Axis, rows: LegRows, rate_hz: float) -> Axis:

@@ -34,6 +34,11 @@ SHANK_LENGTH_PRIOR_M = 0.15
 """Usual distances along the segment from a sensor at mid-thigh or below the tibial tuberosity to the knee centre."""
 
 
+_TOLD_AT = np.deg2rad(60.0)
+_TOLD_CHANGE = np.deg2rad(2.0)
+"""The unloaded path is told again where it changed by so much at this flexion."""
+
+
 @dataclass(frozen=True, slots=True)
 class LegSettings:
     """How a leg is analysed. profile: a saved calibration, used as given. activity: set by hand. wrong_axis: a thigh
@@ -75,6 +80,7 @@ class LegEngine:
         self._axis: AxisWatch | None = None
         self.alignment: Alignment | None = None
         self._path = TiedPath()
+        self._told_path = UnloadedPath()
         self.calibrated: Calibrated | None = None
         self._events: list[RaisedEvent] = []
         if settings.profile is not None:
@@ -185,14 +191,32 @@ class LegEngine:
             return
         if self.alignment.standing:
             self._look_for_neutral(rows)
-        seen = None if self._axis is None else self._axis.update(rows)
+        self._follow_path(time_s)
+        believed = float(self._heading.state.mean[THIGH])
+        seen = None if self._axis is None else self._axis.update(rows, believed)
         if seen is not None:
             self._see_axis(*seen, time_s)
+
+    def _follow_path(self, time_s: float) -> None:
+        """The unloaded path as movement teaches it: fitted anew where the frames turned far, told where it matters."""
+        assert self.alignment is not None
+        if self.calibrated is not None and self._path.far(self._heading.state.mean[:STATES]):
+            self._path = tied_path(self.calibrated, self.alignment, self._side, self._rate, self._heading.now())
+            self._knee.align(self.alignment, self._path)
+        flexion = np.array([_TOLD_AT])
+        if self._path.known and abs(float((self.path.at(flexion) - self._told_path.at(flexion))[0])) > _TOLD_CHANGE:
+            self._told_path = self.path
+            fields: dict[str, object] = {
+                "method": self.alignment.method,
+                "corrected": "unloaded path",
+                "unloaded_path": self.path.to_json(),
+            }
+            self._events.append(RaisedEvent(time_s, "calibration", fields))
 
     def _see_axis(self, turn: float, sd: float, time_s: float) -> None:
         """The thigh's axis was seen: a correction, or, where the frame was altogether wrong, a new one."""
         assert self.alignment is not None
-        if abs(turn) < self._settings.wrong_axis:
+        if abs(turn - float(self._heading.state.mean[THIGH])) < self._settings.wrong_axis:
             self._heading.observe(THIGH, turn, sd)
             return
         alignment = replace(self.alignment.turned(turn, 0.0), thigh_axis_sd=sd)
@@ -232,6 +256,7 @@ class LegEngine:
         if found is not None:
             self._heading.mark_flexions()
             self._path = tied_path(found, alignment, self._side, self._rate, self._heading.now())
+        self._told_path = self.path
         self._knee.align(alignment, self._path)
 
     def use_profile(self, profile: Profile) -> None:

@@ -13,12 +13,12 @@ from calibration.alignment import Alignment
 from calibration.unloaded_path import UnloadedPath, azimuth_from_path, fit_unloaded_path
 from pipeline.blocks import Floats, LegBlock
 from pipeline.calibrating import Calibrated
-from pipeline.heading_model import DELTA, SHANK, STATES, THIGH, RelativeRows
+from pipeline.heading_model import DELTA, FLEXED, STATES, RelativeRows
 from pipeline.knee import Knee
 from pipeline.neutral import neutral_turn
 from pipeline.orientation import Oriented
 from pipeline.records import Side
-from pipeline.tied_path import TiedPath
+from pipeline.tied_path import TIED, TiedPath
 
 
 def settled(found: Calibrated, side: Side, rate_hz: float) -> Calibrated:
@@ -51,20 +51,22 @@ def flexion_angles(
 
 
 def tied_path(found: Calibrated, alignment: Alignment, side: Side, rate_hz: float, now: RelativeRows) -> TiedPath:
-    """The unloaded path of a calibration's flexions; now: one row, as believed at their end. A zero curve without
-    flexions."""
+    """The unloaded path of a calibration's flexions; now: one row, as the heading filter believes it (its `flexed` is
+    the heading that they had). A zero curve without flexions."""
     if found.flexing is None:
         return TiedPath()
 
     def fitted(states: Floats) -> UnloadedPath:
-        held = RelativeRows(states[:, None], now.cov)
+        heading = states.copy()
+        heading[DELTA] = states[FLEXED]
+        held = RelativeRows(heading[:, None], now.cov)
         block = flexion_angles(found, alignment, side, rate_hz, held)
         return fit_unloaded_path(block.flexion, block.abduction)
 
     states = now.states[:, 0]
     path = fitted(states)
     change = np.zeros((2, 3))
-    for column, turned in enumerate((DELTA, THIGH, SHANK)):
+    for column, turned in enumerate(TIED):
         moved = states.copy()
         moved[turned] += _STEP
         other = fitted(moved)

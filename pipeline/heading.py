@@ -22,6 +22,7 @@ from pipeline.heading_model import (
     DELTA,
     DRIFT,
     FLEXED,
+    NEUTRAL,
     SEEN,
     SHANK,
     SIZE,
@@ -34,6 +35,7 @@ from pipeline.heading_model import (
     HeadingParameters,
     Neutral,
     RelativeRows,
+    RelativeState,
     activity,
     coarse_heading,
     covariances,
@@ -192,9 +194,15 @@ class Heading:
         found = float(np.angle(self._coarse))
         rate = len(signals) / self.p.block_s
         information = abs(self._coarse) * self.p.independent / rate / self.residual_sd**2
-        if information < 1.0 / (0.5 * self.p.known_sd) ** 2:
+        tied = float(NEUTRAL @ self.state.cov @ NEUTRAL) < self.p.tied_sd**2
+        unclear = tied and self.state.cov[THIGH, THIGH] > self.p.unclear_sd**2
+        if information < 1.0 / (self.p.known_sd if unclear else 0.5 * self.p.known_sd) ** 2:
             return
-        if self.known and abs(wrapped(found - self.state.mean[DELTA])) < self.p.far_apart:
+        miss = wrapped(found - self.state.mean[DELTA] - self.state.mean[TISSUE])
+        if self.known and abs(miss) < self.p.far_apart:
+            return
+        if unclear:
+            self._turn_thigh(miss, float(np.hypot(self.p.found_sd, information**-0.5)))
             return
         self.lost()
         self.state.mean[DELTA] = found - self.state.mean[TISSUE]
@@ -203,6 +211,20 @@ class Heading:
         self.state.cov[DELTA, DELTA] = (0.75 * self.p.known_sd) ** 2 + tissue
         self.state.cov[DELTA, TISSUE] = self.state.cov[TISSUE, DELTA] = -tissue
         self.state.cov[DRIFT, DRIFT] = self.p.drift_sd**2
+        self._before = self.state.copy()
+
+    def _turn_thigh(self, miss: float, sd: float) -> None:
+        """The heading is `miss` (rad) from what was believed. The standing ties heading and frames together, so what is
+        far off is the thigh's frame, of which little was known: it turns along."""
+        together = np.zeros(SIZE)
+        together[[DELTA, THIGH, FLEXED]] = 1.0
+        row = np.zeros(SIZE)
+        row[[DELTA, TISSUE]] = 1.0
+        spread = float(row @ self.state.cov @ row) + sd**2
+        wider = RelativeState(
+            self.state.mean, self.state.cov + max(0.0, miss**2 - spread) * np.outer(together, together)
+        )
+        self.state = with_value(wider, row, float(row @ self.state.mean) + miss, sd, gate=np.inf)
         self._before = self.state.copy()
 
     def _fit_arms(self, signals: JointSignals, moving: bool) -> None:

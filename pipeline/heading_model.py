@@ -38,7 +38,9 @@ class HeadingParameters:
     the arms, m per sqrt(s).
     unknown_sd: heading's standard deviation before anything is known, rad; known_sd: below it the linear filter works.
     coarse_tau_s: memory of the closed form that starts the filter, and starts it anew where it disagrees by far_apart
-    (rad) and is coherent (length of its sum over the sum of its lengths).
+    (rad) and is coherent (length of its sum over the sum of its lengths). found_sd: its standard deviation (rad) at
+    best, where it corrects a thigh's frame that is less sure than unclear_sd while heading and frames are tied by a
+    standing to within tied_sd.
     refit_blocks: blocks between two fits of the arms while the heading is unknown; kept_blocks: what is fitted to.
     moving: rms of the lever matrix, 1/s2, above which a block tells about the arms.
     """
@@ -61,6 +63,9 @@ class HeadingParameters:
     coarse_tau_s: float = 15.0
     coherent: float = 0.5
     far_apart: float = 40.0 * _DEG
+    found_sd: float = 8.0 * _DEG
+    unclear_sd: float = 8.0 * _DEG
+    tied_sd: float = 6.0 * _DEG
     refit_blocks: int = 10
     kept_blocks: int = 120
     moving: float = 2.0

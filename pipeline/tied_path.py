@@ -39,11 +39,16 @@ class TiedPath:
         """Whether flexions were seen."""
         return self.path.known
 
+    def far(self, states: Floats) -> bool:
+        """Whether the states (8,) have gone too far for a straight line: the path should be fitted anew."""
+        return self.known and bool(np.abs((states - self.states)[list(TIED)]).max() > _FAR)
+
     def now(self, states: Floats) -> UnloadedPath:
         """The curve under these states (8,)."""
         slope, bend = self.change @ (states - self.states)[list(TIED)]
         return replace(self.path, slope=self.path.slope + float(slope), bend=self.path.bend + float(bend))
 
 
+_FAR = np.deg2rad(8.0)
 TIED = (FLEXED, THIGH, SHANK)
 """States that change what the calibration's flexions looked like."""
