@@ -53,13 +53,16 @@ class Guide:
         """Now. progress, profile: of the session; rows: of the step table, in gait."""
         if progress is None and profile is None:
             return GuideView(0, "Waiting for the sensors", "Switch them on and keep them near.")
+        steps = self._per_row * rows
+        if progress is not None and profile is not None and steps >= STEPS:
+            # The person went on without the bends: the motion itself has given a calibration, and is not nagged about.
+            return _finished(profile)
         if progress is not None:
             self._asked = True
             if not progress.stood:
                 return self._stand(progress)
             if progress.bends < BENDS and not progress.axes_unclear:
                 return _bend(progress)
-        steps = self._per_row * rows
         if self._asked and not self._finished and steps < STEPS:
             return _walk(steps, profile)
         self._finished = True

@@ -67,6 +67,13 @@ def test_steps_of_two_legs_count_once_each() -> None:
     assert Guide(1).view(_progress(bends=6), None, 7).count == "7 of 10"
 
 
+def test_who_walks_on_without_the_bends_is_left_in_peace() -> None:
+    guide, without = Guide(), _profile(3.0, 3.0, path=UnloadedPath())
+    assert guide.view(_progress(bends=0), without, 2).step == 2
+    view = guide.view(_progress(bends=0), without, 5)
+    assert view.step == 4 and "Bend the free knee" in view.repeat
+
+
 def test_a_given_profile_asks_for_nothing() -> None:
     assert Guide().view(None, _profile(3.0, 3.0), 0).step == 4
 
