@@ -143,6 +143,28 @@ async def test_who_comes_late_sees_the_traces_the_list_and_the_state() -> None:
     assert FRAMES - 10 < len(browser.rows()) <= FRAMES
 
 
+async def test_who_comes_after_the_end_can_start_anew() -> None:
+    hub = Hub(lambda command: None)
+    for line in ('{"kind":"begin"}', '{"kind":"state","elapsed":9}', '{"kind":"saved","again":true}'):
+        hub.take(line)
+    browser = _Browser()
+    served = asyncio.create_task(hub.serve(Role.CONTROL, browser.send, browser.receive))
+    await _turns()
+    served.cancel()
+    assert [frame["kind"] for frame in browser.frames] == ["hello", "begin", "state", "saved"]
+
+
+async def test_who_comes_while_a_knee_is_to_be_lifted_is_told() -> None:
+    hub = Hub(lambda command: None)
+    for line in ('{"kind":"begin"}', '{"kind":"place","text":"Looking"}', '{"kind":"place","text":"Lift"}'):
+        hub.take(line)
+    browser = _Browser()
+    served = asyncio.create_task(hub.serve(Role.VIEW, browser.send, browser.receive))
+    await _turns()
+    served.cancel()
+    assert [frame.get("text") for frame in browser.frames if frame["kind"] == "place"] == ["Lift"]
+
+
 async def test_a_new_session_forgets_the_old_one() -> None:
     hub = Hub(lambda command: None)
     for line in (_rows(1), '{"kind":"episode","start":1}', '{"kind":"state","elapsed":9}', '{"kind":"begin"}'):

@@ -40,6 +40,7 @@ class Hub:
         self._number = 0
         self._begin = ""
         self._state = ""
+        self._saved = ""
         self._episodes: deque[str] = deque(maxlen=EPISODES)
         self._viewers: set[Viewer] = set()
         self.report: str = ""
@@ -55,9 +56,11 @@ class Hub:
         if kind == "begin":
             self._frames.clear()
             self._episodes.clear()
-            self._begin, self._state = line, ""
-        elif kind == "state":
+            self._begin, self._state, self._saved = line, "", ""
+        elif kind in ("state", "place"):
             self._state = line
+        elif kind == "saved":
+            self._saved = line
         elif kind == "episode":
             self._episodes.append(line)
         elif kind == "report":
@@ -79,6 +82,7 @@ class Hub:
             json.dumps({"kind": "hello", "role": role.value}),
             *filter(None, (self._begin, self._state)),
             *self._episodes,
+            *filter(None, (self._saved,)),
         ]
 
     async def serve(

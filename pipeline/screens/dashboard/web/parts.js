@@ -44,7 +44,8 @@ export class Legs {
   }
 
   fill(legs) {
-    if (legs.map((leg) => leg.side).join() !== Object.keys(this.tiles).join()) {
+    const sides = legs.map((leg) => leg.side).join();
+    if (sides !== Object.keys(this.tiles).join() || !this.box.querySelector(".kt-tile")) {
       this.box.replaceChildren();
       this.tiles = Object.fromEntries(legs.map((leg) => [leg.side, this.tile(leg.side)]));
       this.box.dataset.legs = legs.length;
