@@ -70,7 +70,7 @@ class PlayedSession:
         self._ended = threading.Event()
         self._left = False
         self._failure: BaseException | None = None
-        self._board = Publisher(Where(lan, port=0))
+        self.board = Publisher(Where(lan, port=0))
         simulation = simulated(5, SCRIPT)
         rng = np.random.default_rng(5)
         encoders = {key: driver("open_format").encoder(100.0) for key in simulation.sensors}
@@ -85,8 +85,8 @@ class PlayedSession:
                 self._items.append(LinkEvent(int(record.fields["sensor"]), record.host_time_ns, record.kind, fields))
 
     def __enter__(self) -> Self:
-        self._board.__enter__()
-        self.opened: Opened = self._board.wait()
+        self.board.__enter__()
+        self.opened: Opened = self.board.wait()
         return self
 
     def start(self) -> None:
@@ -97,7 +97,7 @@ class PlayedSession:
     def __exit__(self, kind: type[BaseException] | None, value: object, trace: TracebackType | None) -> None:
         self._left = True
         self._thread.join(30.0)
-        self._board.__exit__(None, None, None)
+        self.board.__exit__(None, None, None)
         if self._failure is not None:
             raise self._failure
 
@@ -115,13 +115,13 @@ class PlayedSession:
     async def _session(self) -> None:
         # Rows are handed on five at a time: less work for a machine that has to keep up with several times real time.
         session, summary = Session(self._sensors, Settings(min_rows=5)), Summary()
-        self._board.begin()
+        self.board.begin()
         with ExitStack() as stack:
             recorder = stack.enter_context(RecordingWriter(self.folder / "recording.knee", self._sensors, {}))
             results = stack.enter_context(ResultsWriter(self.folder))
-            sinks = Sinks(recorder, results, summary, _Silent(), self._board)
+            sinks = Sinks(recorder, results, summary, _Silent(), self.board)
             run = LiveRun(self._sensors, session, sinks, anchor_ns=time.perf_counter_ns(), where=str(self.folder))
             await run.run(_Player(self._items, self._speed), lambda: self._left, {})
             files = results.finish(summary.rows(), {"mode": "live"})
         files.append(write_report(self.folder))
-        self._board.ended(self.folder, files, again=False)
+        self.board.ended(self.folder, files, again=False)

@@ -255,6 +255,20 @@ def test_stop_writes_the_files(watched: _Watched, session: PlayedSession) -> Non
     assert report.url.endswith("/report") and "kneetrack" in report.content()
 
 
+def test_another_session_is_shown_anew(watched: _Watched, session: PlayedSession) -> None:
+    page = watched.page
+    page.reload()
+    page.wait_for_selector(".kt-saved", state="visible", timeout=_LONG_MS)
+    state = {key: value for key, value in page.evaluate("kneetrack.state").items() if key != "kind"}
+    session.board.begin()
+    session.board.tell("place", {"text": "Lift your right knee.", "repeat": ""})
+    page.wait_for_selector(".kt-waiting", timeout=_LONG_MS)
+    assert not page.locator(".kt-saved").is_visible() and page.locator(".kt-episode").count() == 0
+    session.board.tell("state", state)
+    page.wait_for_selector(".kt-tile", timeout=_LONG_MS)
+    assert page.locator(".kt-waiting").count() == 0
+
+
 def test_nothing_from_outside_and_no_complaints(watched: _Watched, session: PlayedSession) -> None:
     """Last, over all that the page has done. Only the refused sockets of the other page are not ours to answer for."""
     host = urlsplit(_base(session)).netloc
