@@ -4,6 +4,7 @@
 |---|---|
 | stands still, feet forward, some seconds | the long axis Y of both segments: upwards (angles zero by definition) |
 | bends the free knee slowly, five times or more | the shank's flexion axis Z: the axis its gyroscope turns about |
+| sits still, then stretches and bends the knee | the thigh's axis, level in standing and in sitting; the shank's |
 | walks, or squats | the thigh's axis, the same way; and, with the relative heading, that of both |
 
 Frames as ISB, for both legs: X anterior, Y proximal, Z to the person's right, so Z is the flexion axis made orthogonal
@@ -21,8 +22,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 STANDING_AND_FLEXIONS = "standing + flexions"
+STANDING_AND_SEATED = "standing + seated flexions"
 STANDING_AND_MOTION = "standing + motion"
 MOTION = "motion"
+
+METHODS = (STANDING_AND_FLEXIONS, STANDING_AND_SEATED, STANDING_AND_MOTION, MOTION)
 
 INWARD_IN_FLEXIONS = np.deg2rad(7.0)
 INWARD_IN_MOTION = np.deg2rad(5.0)
@@ -58,6 +62,12 @@ class Alignment:
         """True where zero means the person's own standing."""
         return self.method != MOTION
 
+    @property
+    def sd(self) -> float:
+        """How well the frames are known altogether, rad: both axes and the long axes, root mean square."""
+        squares = self.thigh_axis_sd**2 + self.shank_axis_sd**2, 2.0 * self.upright_sd**2
+        return float(np.sqrt(sum(squares) / 2.0))
+
     def turned(self, thigh: float, shank: float) -> "Alignment":
         """With the frames turned about their own long axes by these angles (rad)."""
         return replace(
@@ -74,6 +84,7 @@ class Alignment:
             "thigh_axis_sd_deg": float(np.rad2deg(self.thigh_axis_sd)),
             "shank_axis_sd_deg": float(np.rad2deg(self.shank_axis_sd)),
             "upright_sd_deg": float(np.rad2deg(self.upright_sd)),
+            "sd_deg": float(np.rad2deg(self.sd)),
             "method": self.method,
         }
 
@@ -84,7 +95,7 @@ class Alignment:
         for m in matrices:
             if m.shape != (3, 3) or not np.allclose(m @ m.T, np.eye(3), atol=1e-3) or np.linalg.det(m) < 0:
                 raise ValueError("thigh_from_sensor and shank_from_sensor must be rotation matrices")
-        if values["method"] not in (STANDING_AND_FLEXIONS, STANDING_AND_MOTION, MOTION):
+        if values["method"] not in METHODS:
             raise ValueError(f"unknown alignment method {values['method']!r}")
         sds = [float(np.deg2rad(values[n])) for n in ("thigh_axis_sd_deg", "shank_axis_sd_deg", "upright_sd_deg")]
         if not all(np.isfinite(sds)) or min(sds) < 0:

@@ -293,7 +293,13 @@ def fit_accelerometer(rests: list[Rest], parameters: AccelerometerParameters | N
     )
 
 
-def calibrate(rests: list[Rest], address: str = "", day: str = "", temperature_c: float | None = None) -> Inertial:
+def calibrate(
+    rests: list[Rest],
+    address: str = "",
+    day: str = "",
+    temperature_c: float | None = None,
+    parameters: AccelerometerParameters | None = None,
+) -> Inertial:
     """The calibration that these rests support: gyroscope bias from any, accelerometer where they are spread enough.
 
     Raises CalibrationError where there is no rest at all, or what comes out is implausible.
@@ -301,7 +307,7 @@ def calibrate(rests: list[Rest], address: str = "", day: str = "", temperature_c
     bias = gyroscope_bias(rests)
     if bias is None:
         raise CalibrationError("no rest of a second or more was found; lay the sensor down and try again")
-    fit = fit_accelerometer(rests)
+    fit = fit_accelerometer(rests, parameters)
     result = Inertial(
         acc_bias=fit.bias if fit else np.zeros(3),
         acc_matrix=fit.matrix if fit else np.eye(3),

@@ -23,7 +23,8 @@ _DEG = np.pi / 180.0
 class AxisWatchParameters:
     """least_rad_s: slower rows tell nothing. rows: numbers of moving rows after which the axis is told. gait_sd,
     other_sd: of the axis from steps and from other movement: soft tissue and the thigh's own turning, rad; doubt: see
-    `main_axis`. impossible: mean hyperextension above which the axis must point the wrong way, rad."""
+    `main_axis`. impossible: mean hyperextension above which the axis must point the wrong way, rad, over all blocks;
+    impossible_now: over one block."""
 
     least_rad_s: float = 0.5
     rows: tuple[int, ...] = (400, 4000)
@@ -31,6 +32,7 @@ class AxisWatchParameters:
     other_sd: float = 6.5 * _DEG
     doubt: float = 0.1
     impossible: float = 3.0 * _DEG
+    impossible_now: float = 8.0 * _DEG
 
 
 class AxisWatch:
@@ -66,7 +68,10 @@ class AxisWatch:
         frame = self._alignment.turned(believed, 0.0)
         thigh = sagittal(rows.thigh_quat[rows.ok], frame.thigh_from_sensor)
         shank = sagittal(rows.shank_quat[rows.ok], frame.shank_from_sensor)
-        self._wrong += [hyperextension(thigh, shank), hyperextension(-thigh, shank)]
+        wrong = np.array([hyperextension(thigh, shank), hyperextension(-thigh, shank)])
+        if wrong[0] > p.impossible_now and wrong[1] < 0.1 * wrong[0]:
+            return believed + np.pi, sd
+        self._wrong += wrong
         self._blocks += 1
         if seen.told >= len(p.rows) or seen.rows < p.rows[seen.told] or (not stepping and self._gait.told > 0):
             return None

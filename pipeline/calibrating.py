@@ -34,6 +34,7 @@ from pipeline.blocks import Bools, Floats
 from pipeline.calibration_progress import Bend, BendLimits, CalibrationProgress, refusal
 from pipeline.leg_rows import LegRows, join_rows, picked_rows, sagittal
 from pipeline.quaternions import columns
+from pipeline.seated import Seated, SeatedFound
 
 _DEG = np.pi / 180.0
 
@@ -47,7 +48,8 @@ class CalibratingParameters:
     shortest_s, longest_s: a flexion's duration. impact_m_s2: what no slow flexion reaches. thigh_share: most the
     thigh moves, relative to the shank. motion_blocks: moving blocks after which the motion itself is used, after a
     standing or without one. buffer_blocks: what is kept. moving_rows, moving_enough: rows of movement after the
-    flexions, from which the axis of the thigh is taken, at least and at most. *_prior_sd: what soft tissue alone
+    flexions, from which the axis of the thigh is taken, at least and at most. rising_s: how soon after seated
+    flexions a person rises, where that is still looked for. *_prior_sd: what soft tissue alone
     makes of an axis, rad; upright_sd, upright_motion_sd: of the long axes with and without a standing;
     upright_lean: most that a segment may lean in a rest that counts as standing, rad; straightest: a walking knee's
     least flexion, rad.
@@ -77,6 +79,7 @@ class CalibratingParameters:
     motion_doubt: float = 0.1
     moving_rows: int = 300
     moving_enough: int = 6000
+    rising_s: float = 30.0
     upright_sd: float = 0.5 * _DEG
     upright_motion_sd: float = 4.0 * _DEG
     upright_lean: float = 20.0 * _DEG
@@ -133,7 +136,7 @@ def inclination_from(up: Floats, quat: Floats) -> Floats:
 class Calibrating:
     """Feed complete blocks in order; `update` returns a Calibrated when there is enough: perhaps one from motion first,
     and a better one when the flexions come; `done` after that. With a whole recording it waits for flexions until
-    `finish` and forgets nothing."""
+    `finish` and forgets nothing. anew: there is a calibration already, and only standing and flexions replace it."""
 
     def __init__(
         self,
@@ -141,12 +144,14 @@ class Calibrating:
         side_sign: float,
         parameters: CalibratingParameters | None = None,
         recording: LegRows | None = None,
+        anew: bool = False,
     ) -> None:
         self._sign = side_sign
         self._p = parameters or CalibratingParameters()
         self._rate = rate_hz
         self._recording = recording
         self._whole = recording is not None
+        self._anew = anew
         self._blocks: deque[LegRows] = deque(maxlen=None if self._whole else self._p.buffer_blocks)
         self._resting: list[LegRows] = []
         self._standing: LegRows | None = None
@@ -157,11 +162,13 @@ class Calibrating:
         self._bent_at: int | None = None
         self._span: tuple[int, int] | None = None
         self._count = 0
-        self._moving = 0
+        self._moving = self._latest = 0
         self._fallback = ""
         self._walking = False
         self._refused = ""
-        self.done = False
+        self._seated = Seated(rate_hz, side_sign)
+        self._sat: SeatedFound | None = None
+        self.done = self.over = False
 
     @property
     def parameters(self) -> CalibratingParameters:
@@ -170,8 +177,11 @@ class Calibrating:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing that follows can change what `finish` gives: the flexions are over."""
-        return self._whole and self._walking and self._count >= self._p.few
+        """Whether nothing that follows can change what `finish` gives: the flexions are over, and nobody rose soon
+        after them, to show that it was sitting."""
+        if not (self._whole and self._walking and self._count >= self._p.few) or self._span is None:
+            return False
+        return self._latest - self._span[1] > self._p.rising_s * self._rate
 
     @property
     def phase(self) -> str:
@@ -198,7 +208,14 @@ class Calibrating:
     def update(self, rows: LegRows, rests: bool | None = None) -> Calibrated | None:
         """rows: one complete block; rests: whether it is at rest, where that is known already."""
         self._blocks.append(rows)
-        if at_rest(rows, self._p) if rests is None else rests:
+        self._latest = rows.start
+        resting = at_rest(rows, self._p) if rests is None else rests
+        self._sat = self._seated.update(rows, resting) or self._sat
+        if self._sat is not None and not self._whole:
+            return self._from_seated(self._sat)
+        if self._seated.sitting:
+            return None
+        if resting:
             return self._rest(rows)
         self._resting = []
         if bool(rows.ok.mean() > 0.5):
@@ -212,6 +229,8 @@ class Calibrating:
 
     def _fall_back(self) -> Calibrated | None:
         """Once from motion alone, once from standing and motion."""
+        if self._anew:
+            return None
         standing = self._standing is not None
         method = STANDING_AND_MOTION if standing else MOTION
         enough = self._p.motion_blocks_standing if standing else self._p.motion_blocks_alone
@@ -222,11 +241,34 @@ class Calibrating:
 
     def finish(self) -> Calibrated | None:
         """The best that can be had of what was seen, at the end of a recording."""
+        sat, span = self._sat, self._span
+        if sat is not None and span is not None and span[0] < sat.flexing[1] and span[1] > sat.flexing[0]:
+            # What looked like standing was sitting: the person rose after these flexions.
+            return self._from_seated(sat)
         if self._standing is not None and self._count >= self._p.few:
             found = self._from_flexions()
             if found is not None:
                 return found
+        if sat is not None:
+            return self._from_seated(sat)
         return self.from_motion()
+
+    def after(self, rows: LegRows) -> Calibrated | None:
+        """The blocks after it was done: a calibration where it turns out, on rising, that the person sat. Live, sitting
+        still with flexions cannot be told from standing until then. `over` when nothing can come any more."""
+        self._blocks.append(rows)
+        self.over = rows.start > (self._span or (0, 0))[1] + self._p.buffer_blocks * len(rows)
+        sat = self._seated.update(rows, at_rest(rows, self._p))
+        if sat is None or self._span is None or sat.flexing[0] > self._span[1] or sat.flexing[1] < self._span[0]:
+            return None
+        self.over = True
+        return self._from_seated(sat)
+
+    def _from_seated(self, sat: SeatedFound) -> Calibrated:
+        self.done = True
+        rows = self._recording or join_rows(list(self._blocks))
+        seen = sat.standing[0] >= rows.start and sat.flexing[0] >= rows.start
+        return Calibrated(sat.alignment, sat.standing if seen else None, sat.flexing, sat.flexions, rows)
 
     def _rest(self, rows: LegRows) -> Calibrated | None:
         if self._standing is not None and self._count >= self._p.few:

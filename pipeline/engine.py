@@ -15,18 +15,20 @@ from calibration.profile import Profile
 from calibration.unloaded_path import UnloadedPath
 from pipeline.axis_watch import AxisWatch, AxisWatchParameters
 from pipeline.blocks import Activity, Bytes, GridBlock, LegBlock, Status
-from pipeline.calibrating import Calibrated, Calibrating
+from pipeline.calibrating import Calibrated, Calibrating, CalibratingParameters, at_rest
 from pipeline.calibration_progress import CalibrationProgress
 from pipeline.flexions import settled, tied_path
 from pipeline.heading import Heading
-from pipeline.heading_model import SHANK, STATES, THIGH, HeadingParameters, Neutral
+from pipeline.heading_model import NEUTRAL, SHANK, STATES, THIGH, HeadingParameters, Neutral
 from pipeline.joint_signals import JointSignalWindow
 from pipeline.knee import Knee, no_angles
 from pipeline.leg_rows import LegRows, join_rows
 from pipeline.neutral import NeutralParameters, is_neutral, neutral_turn
 from pipeline.orientation import Orientation, OrientationParameters, Oriented
+from pipeline.quick_check import QuickCheck, profile_quality
 from pipeline.records import Side
 from pipeline.rows import RaisedEvent
+from pipeline.slip import Slip, SlipParameters, SlipWatch, rereferenced
 from pipeline.tied_path import TiedPath
 
 THIGH_LENGTH_PRIOR_M = 0.20
@@ -48,6 +50,7 @@ class LegSettings:
     heading: HeadingParameters = field(default_factory=HeadingParameters)
     neutral: NeutralParameters = field(default_factory=NeutralParameters)
     axis_watch: AxisWatchParameters = field(default_factory=AxisWatchParameters)
+    slip: SlipParameters = field(default_factory=SlipParameters)
     profile: Profile | None = None
     activity: Activity | None = None
     wrong_axis: float = np.deg2rad(35.0)
@@ -72,12 +75,16 @@ class LegEngine:
         self._heading = Heading(rate_hz, settings.heading)
         self._signals = JointSignalWindow(rate_hz)
         self._calibrating: Calibrating | None = Calibrating(rate_hz, side.sign)
+        self._calibrated_by: Calibrating | None = None
+        self._quick: QuickCheck | None = None
         self._knee = Knee(side, rate_hz)
         self._block = self._heading.block
         self._number: int | None = None
         self._parts: list[LegRows] = []
         self._resting = 0
         self._axis: AxisWatch | None = None
+        self._slips: SlipWatch | None = None
+        self._slipped = False
         self.alignment: Alignment | None = None
         self._path = TiedPath()
         self._told_path = UnloadedPath()
@@ -106,7 +113,8 @@ class LegEngine:
             thigh_axis_sd=float(np.sqrt(cov[THIGH, THIGH])),
             shank_axis_sd=float(np.sqrt(cov[SHANK, SHANK])),
         )
-        return Profile(self._side.value, alignment, self.path, self._heading.arms)
+        quality = profile_quality(alignment, self.calibrated)
+        return Profile(self._side.value, alignment, self.path, self._heading.arms, quality=quality)
 
     @property
     def path(self) -> UnloadedPath:
@@ -120,7 +128,8 @@ class LegEngine:
 
     def quality(self) -> dict[str, object]:
         """Plain values about the calibration and the heading."""
-        return calibration_quality(self.alignment, self.path, self._heading.arms, self._heading.residual_sd)
+        told = calibration_quality(self.alignment, self.path, self._heading.arms, self._heading.residual_sd)
+        return told if self._quick is None else {**told, "quick_check": self._quick.told()}
 
     def update(self, grid: GridBlock) -> list[LegBlock]:
         """Angles of these rows, in order, in one or more blocks."""
@@ -166,6 +175,8 @@ class LegEngine:
     def _status(self, grid: GridBlock) -> Bytes:
         status = np.full(len(grid), Status.OK if self.alignment is not None else Status.CALIBRATING, np.uint8)
         status[grid.clipped & (status == Status.OK)] = Status.CLIPPED
+        if self._slipped:
+            status[status <= Status.SLIPPED] = Status.SLIPPED
         status[grid.thigh_ok != grid.shank_ok] = Status.SINGLE_SENSOR
         status[~grid.thigh_ok & ~grid.shank_ok] = Status.GAP
         return status
@@ -183,13 +194,25 @@ class LegEngine:
         if self._calibrating is not None:
             found = self._calibrating.update(rows)
             if self._calibrating.done:
-                self._calibrating = None
+                self._calibrated_by, self._calibrating = self._calibrating, None
             if found is not None:
                 self._use(found, time_s)
                 return
-        if self.alignment is None:
+        elif self._calibrated_by is not None:
+            found = self._calibrated_by.after(rows)
+            if self._calibrated_by.over:
+                self._calibrated_by = None
+            if found is not None:
+                self._use(found, time_s)
+                return
+        if self.alignment is None or self._slips is None:
             return
-        if self.alignment.standing:
+        if self._quick is not None and not self._quick.done:
+            self._check(self._quick, rows, time_s)
+        slip = self._slips.update(rows, self.alignment, self._expected_turn)
+        if slip is not None:
+            self._slip(slip, time_s)
+        if self.alignment.standing and not self._slips.suspect:
             self._look_for_neutral(rows)
         self._follow_path(time_s)
         believed = float(self._heading.state.mean[THIGH])
@@ -212,6 +235,28 @@ class LegEngine:
                 "unloaded_path": self.path.to_json(),
             }
             self._events.append(RaisedEvent(time_s, "calibration", fields))
+
+    def _expected_turn(self, row: int) -> tuple[float, float]:
+        """What a neutral standing should show now, rad, and its standard deviation."""
+        state = self._heading.state
+        return float(NEUTRAL @ state.mean), float(np.sqrt(NEUTRAL @ state.cov @ NEUTRAL))
+
+    def _check(self, quick: QuickCheck, rows: LegRows, time_s: float) -> None:
+        """The saved calibration against a standing and a flexion."""
+        if quick.update(rows, at_rest(rows, CalibratingParameters())):
+            self._events.append(RaisedEvent(time_s, "calibration", {"quick_check": quick.told()}))
+
+    def _slip(self, slip: Slip, time_s: float) -> None:
+        """A sensor moved on the leg: the angles go on from the new standing, marked, and a new standing with flexions
+        is waited for."""
+        assert self.alignment is not None
+        self._slipped = True
+        self.alignment = rereferenced(self.alignment, slip)
+        self._knee.align(self.alignment, self._path)
+        if self._axis is not None:
+            self._axis = AxisWatch(self.alignment, self._settings.axis_watch)
+        self._calibrating = Calibrating(self._rate, self._side.sign, anew=True)
+        self._events.append(RaisedEvent(time_s, "status", slip.fields(self._rate)))
 
     def _see_axis(self, turn: float, sd: float, time_s: float) -> None:
         """The thigh's axis was seen: a correction, or, where the frame was altogether wrong, a new one."""
@@ -239,6 +284,9 @@ class LegEngine:
         """A calibration from now on: frames, neutral heading, unloaded path."""
         found = settled(found, self._side, self._rate)
         self.calibrated = found
+        self._slipped = False
+        good = (self._number or 0) * self._block
+        self._slips = SlipWatch(found.alignment.standing, good, self._settings.slip)
         self._apply(found.alignment, found)
         self._axis = AxisWatch(found.alignment, self._settings.axis_watch)
         self._events.append(calibration_event(found, self.path, time_s))
@@ -262,11 +310,14 @@ class LegEngine:
     def use_profile(self, profile: Profile) -> None:
         """A saved calibration, from now on."""
         self.alignment, self._path = profile.alignment, TiedPath(profile.path)
+        self._quick = QuickCheck(profile)
         self._heading.align(self.alignment.thigh_axis_sd, self.alignment.shank_axis_sd)
         prior = lever_prior(self.alignment)
         self._heading.set_prior(prior if profile.arms is None else LeverPrior(profile.arms, 0.05))
         self._knee.align(self.alignment, self._path)
-        self._calibrating = None
+        self._calibrating = self._calibrated_by = None
+        self._slipped = False
+        self._slips = SlipWatch(False, parameters=self._settings.slip)
 
 
 def calibration_quality(
@@ -281,6 +332,7 @@ def calibration_quality(
         "thigh_axis_sd_deg": values["thigh_axis_sd_deg"],
         "shank_axis_sd_deg": values["shank_axis_sd_deg"],
         "upright_sd_deg": values["upright_sd_deg"],
+        "sd_deg": values["sd_deg"],
         "unloaded_path": path.to_json() if path.known else None,
         "thigh_to_knee_m": float(np.linalg.norm(arms.first)),
         "shank_to_knee_m": float(np.linalg.norm(arms.second)),
@@ -296,6 +348,7 @@ def calibration_event(found: Calibrated, path: UnloadedPath, time_s: float) -> R
         "flexions": found.flexions,
         "thigh_axis_sd_deg": round(float(np.rad2deg(alignment.thigh_axis_sd)), 2),
         "shank_axis_sd_deg": round(float(np.rad2deg(alignment.shank_axis_sd)), 2),
+        "sd_deg": round(float(np.rad2deg(alignment.sd)), 2),
         "unloaded_path": path.to_json() if path.known else None,
     }
     return RaisedEvent(time_s, "calibration", fields)

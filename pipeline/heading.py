@@ -196,9 +196,10 @@ class Heading:
         information = abs(self._coarse) * self.p.independent / rate / self.residual_sd**2
         tied = float(NEUTRAL @ self.state.cov @ NEUTRAL) < self.p.tied_sd**2
         unclear = tied and self.state.cov[THIGH, THIGH] > self.p.unclear_sd**2
-        if information < 1.0 / (self.p.known_sd if unclear else 0.5 * self.p.known_sd) ** 2:
-            return
         miss = wrapped(found - self.state.mean[DELTA] - self.state.mean[TISSUE])
+        quick = unclear and abs(miss) < 0.5 * np.pi
+        if information < 1.0 / (self.p.known_sd if quick else 0.5 * self.p.known_sd) ** 2:
+            return
         if self.known and abs(miss) < self.p.far_apart:
             return
         if unclear:

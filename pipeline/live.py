@@ -258,6 +258,7 @@ class LiveRun:
         elapsed_s = 0.0 if self._first_ns is None else (self._now_ns() - self._first_ns) * 1e-9
         problems = [str(self._failure or ""), self._sinks.recorder.failed, self._sinks.results.failed]
         problems += [self._silent, self._trouble, "" if self._showing is None else self._showing.trouble]
+        problems += self._session.complaints()
         return View(
             elapsed_s=elapsed_s,
             limit_s=self._limit_s,

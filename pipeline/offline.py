@@ -7,6 +7,7 @@ from typing import Any
 from calibration.profile import Profile
 from pipeline.blocks import GridBlock, join
 from pipeline.errors import BadInputError
+from pipeline.gravity_check import checked
 from pipeline.intake import Intake, IntakeParameters
 from pipeline.movement import analyse
 from pipeline.records import Event, Record, SensorInfo, Side
@@ -57,12 +58,15 @@ def process(
         grids[side].extend(intake.finish())
         if sum(len(g) for g in grids[side]) < LEAST_S * (intake.rate_hz or 100.0):
             raise BadInputError(f"the {side} leg has less than {LEAST_S:g} s of data: too short to analyse")
-        leg = analyse_leg(join(grids[side]), side, settings.leg(side))
+        grid, found = checked(join(grids[side]), side, mine)
+        leg = analyse_leg(grid, side, settings.leg(side))
         moved = analyse(side, leg.block, settings.activity)
         update.legs.append(LegResult(side, leg.block, moved.activity))
         update.steps.extend(moved.steps)
         update.episodes.extend(moved.episodes)
-        update.events.extend(RaisedEvent(e.time_s, e.kind, {"side": side.value, **e.fields}) for e in leg.events)
+        update.events.extend(
+            RaisedEvent(e.time_s, e.kind, {"side": side.value, **e.fields}) for e in [*found, *leg.events]
+        )
         update.events.extend(status_events(leg.block, side, None))
         update.events.extend(moved.events)
         counts = intake.counts()

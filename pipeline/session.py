@@ -19,6 +19,7 @@ from pipeline.blocks import Activity, GridBlock, LegBlock, Status
 from pipeline.calibration_progress import CalibrationProgress
 from pipeline.engine import LegEngine, LegSettings
 from pipeline.errors import BadInputError
+from pipeline.gravity_check import GravityCheck
 from pipeline.intake import Intake, IntakeParameters
 from pipeline.movement import Movement, MovementUpdate
 from pipeline.orientation import FILTERS, OrientationParameters
@@ -108,6 +109,10 @@ class Session:
         """How far the calibration of a leg has come; None before the first sample and when it is done."""
         return self._legs[side].progress
 
+    def complaints(self) -> list[str]:
+        """Sensors that are refused, one line each."""
+        return [line for leg in self._legs.values() for line in leg.complaints]
+
     def profiles(self) -> dict[Side, Profile]:
         """The calibrations as they stand."""
         found = {side: leg.profile() for side, leg in self._legs.items()}
@@ -149,6 +154,7 @@ class _Leg:
         self._sensors = {s.id: s for s in sensors}
         self._intake = Intake(sensors, settings.corrections, IntakeParameters(min_rows=settings.min_rows))
         self._engine: LegEngine | None = None
+        self._gravity: GravityCheck | None = None
         self._movement = Movement(side, activity=settings.activity)
         self._actions: list[tuple[float, Event]] = []
         self._status: int | None = None
@@ -161,6 +167,10 @@ class _Leg:
     @property
     def progress(self) -> CalibrationProgress | None:
         return None if self._engine is None else self._engine.progress
+
+    @property
+    def complaints(self) -> list[str]:
+        return [] if self._gravity is None else list(self._gravity.complaints.values())
 
     def profile(self) -> Profile | None:
         return None if self._engine is None else self._engine.profile()
@@ -191,6 +201,7 @@ class _Leg:
         """Grid rows through the engine, cut where a recorded setting takes effect."""
         if self._engine is None:
             self._engine = LegEngine(self.side, grid.rate_hz, self._settings.leg(self.side))
+            self._gravity = GravityCheck(self.side, grid.rate_hz, list(self._sensors.values()))
         begin = 0
         while self._actions:
             at = int(np.ceil(self._actions[0][0] * grid.rate_hz)) - grid.start
@@ -206,9 +217,14 @@ class _Leg:
         self.reached_s = (grid.start + len(grid)) / grid.rate_hz
 
     def _through(self, grid: GridBlock, update: Update, raise_: Raise) -> None:
-        assert self._engine is not None
+        assert self._engine is not None and self._gravity is not None
+        for checked in self._gravity.update(grid):
+            self._checked(checked, update, raise_)
+
+    def _checked(self, grid: GridBlock, update: Update, raise_: Raise) -> None:
+        assert self._engine is not None and self._gravity is not None
         for block in self._engine.update(grid):
-            for event in self._engine.take_events():
+            for event in [*self._gravity.take_events(), *self._engine.take_events()]:
                 fields = {"side": self.side.value, **event.fields}
                 raise_(event.time_s, self.side.value, RaisedEvent(event.time_s, event.kind, fields))
             for event in status_events(block, self.side, self._status):

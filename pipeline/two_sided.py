@@ -24,7 +24,9 @@ from pipeline.knee import Knee, KneeParameters, no_angles
 from pipeline.leg_rows import LegRows
 from pipeline.neutral import neutral_turn, upright_blocks
 from pipeline.orientation import Oriented, orient_offline
+from pipeline.quick_check import QuickCheck, checked_quickly, profile_quality
 from pipeline.records import Side
+from pipeline.remounting import sensors_worn
 from pipeline.rows import RaisedEvent
 from pipeline.smoothing import HeadingSmoother, Smoothed
 from pipeline.tied_path import TiedPath
@@ -40,18 +42,21 @@ class LegAnalysis:
     calibrated: Calibrated | None
     smoothed: Smoothed | None
     events: list[RaisedEvent]
+    quick: QuickCheck | None = None
 
     def quality(self) -> dict[str, object]:
         """Plain values about the calibration and the heading."""
         if self.smoothed is None:
             return {"method": None}
-        return calibration_quality(self.alignment, self.path, self.smoothed.arms, self.smoothed.residual_sd)
+        told = calibration_quality(self.alignment, self.path, self.smoothed.arms, self.smoothed.residual_sd)
+        return told if self.quick is None else {**told, "quick_check": self.quick.told()}
 
     def profile(self, side: Side) -> Profile | None:
         """The calibration, to be saved."""
         if self.alignment is None or self.smoothed is None:
             return None
-        return Profile(side.value, self.alignment, self.path, self.smoothed.arms)
+        quality = profile_quality(self.alignment, self.calibrated)
+        return Profile(side.value, self.alignment, self.path, self.smoothed.arms, quality=quality)
 
 
 _PIECE = 4000
@@ -78,7 +83,9 @@ def analyse_oriented(
     rows = LegRows(grid.start, grid.thigh_acc, one.gyr, one.quat, grid.shank_acc, two.gyr, two.quat, ok)
     calibrated = None
     path = UnloadedPath()
+    quick = None
     if settings.profile is not None:
+        quick = checked_quickly(rows, rate, settings.profile)
         alignment: Alignment | None = settings.profile.alignment
         path = settings.profile.path
     else:
@@ -89,6 +96,12 @@ def analyse_oriented(
     if alignment is None or int(ok.sum()) < 3:
         return LegAnalysis(no_angles(grid.start, rate, grid.shank_acc, status), None, path, None, None, [])
     smoothed = smooth(grid, rows, one, two, alignment, settings)
+    worn = sensors_worn(rows, rate, side, alignment, calibrated, smoothed, settings.slip)
+    if worn.moved:
+        status = worn.marked(status, grid.start)
+        grid, one, two = worn.remounted(grid, one, two)
+        rows = LegRows(grid.start, grid.thigh_acc, one.gyr, one.quat, grid.shank_acc, two.gyr, two.quat, ok)
+        smoothed = smooth(grid, rows, one, two, alignment, settings)
 
     def angles(begin: int, end: int, path: UnloadedPath) -> LegBlock:
         knee = Knee(side, rate, KneeParameters(TWO_SIDED))
@@ -115,7 +128,7 @@ def analyse_oriented(
         path = fit_unloaded_path(free.flexion, free.abduction)
     block = angles(0, len(grid), path)
     events = [] if calibrated is None else [calibration_event(calibrated, path, grid.start / rate)]
-    return LegAnalysis(block, alignment, path, calibrated, smoothed, events)
+    return LegAnalysis(block, alignment, path, calibrated, smoothed, [*events, *worn.events], quick)
 
 
 def row_status(grid: GridBlock, aligned: bool) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":

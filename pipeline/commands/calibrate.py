@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 
 
 def calibrate(
-    out: Annotated[Path, typer.Option("--out", help="The profile to write (JSON).", metavar="PROFILE")],
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="A recording of quiet standing and slow knee flexions; without it: live.", metavar="[FILE]"
+            help="A recording of quiet standing and slow knee flexions, or a profile to edit; without it: live.",
+            metavar="[FILE]",
         ),
     ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The profile to write (JSON).", metavar="PROFILE")] = None,
     side: SideOption = None,
     static_valgus: Annotated[
         float | None,
@@ -39,6 +40,13 @@ def calibrate(
             "--static-valgus", min=-30.0, max=30.0, help="The clinician's measured fixed alignment, deg, valgus +."
         ),
     ] = None,
+    inertial: Annotated[
+        bool,
+        typer.Option(
+            "--inertial",
+            help="The sensor's own errors instead: still for 3 s on each of its six sides. Kept for its next sessions.",
+        ),
+    ] = False,
     filter_: FilterOption = None,
     virtual: VirtualOption = False,
     rate: RateOption = 100.0,
@@ -49,8 +57,17 @@ def calibrate(
 ) -> None:
     """Write a calibration profile of one leg: stand still for 5 s, bend the free knee slowly 6 times, walk ten steps.
 
-    A profile belongs to one strapping-on of the sensors.
+    A profile belongs to one strapping-on of the sensors. Given a profile as FILE, --static-valgus is entered in it.
+    With --inertial, FILE or --sensor ADDRESS names the sensors that are laid on their six sides.
     """
+    if inertial:
+        _inertial(file, side, list(sensor or []), rate, virtual)
+        return
+    if out is None:
+        raise typer.BadParameter("name the profile to write", param_hint="--out")
+    if file is not None and file.suffix.lower() == ".json":
+        _edit(file, static_valgus, out)
+        return
     if file is None:
         from pipeline.commands.assigning import parse_places
         from pipeline.commands.connecting import Wanted
@@ -67,10 +84,40 @@ def calibrate(
     _save(profile, out)
 
 
+def _inertial(file: Path | None, side: Side | None, sensors: list[str], rate_hz: float, virtual: bool) -> None:
+    from calibration.sensor_store import SensorStore
+    from pipeline.commands.laying import calibrate_live, calibrate_recorded
+
+    # PLACE=ADDRESS does as well: here the place does not matter.
+    addresses = [sensor.rpartition("=")[2] for sensor in sensors]
+    if file is not None:
+        calibrate_recorded(file, side, addresses, SensorStore())
+    elif len(addresses) == 1:
+        calibrate_live(addresses[0], rate_hz, virtual, SensorStore())
+    else:
+        raise typer.BadParameter(
+            "one sensor at a time is laid down: name it (see `kneetrack scan`)", param_hint="--sensor"
+        )
+
+
+def _edit(file: Path, static_valgus: float | None, out: Path) -> None:
+    """The clinician's angle into a profile that is there."""
+    from calibration.profile import ProfileError, load_profile
+
+    try:
+        profile = load_profile(file)
+    except ProfileError as error:
+        raise BadInputError(str(error)) from error
+    if static_valgus is None:
+        raise typer.BadParameter(f"{file} is a profile: say what to enter", param_hint="--static-valgus")
+    _save(replace(profile, static_valgus_deg=static_valgus), out)
+
+
 def _recorded(file: Path, side: Side | None, filter_: str | None) -> "tuple[Profile, list[SensorInfo]]":
     from itertools import chain
 
     from pipeline import offline
+    from pipeline.commands.corrections import recorded_corrections
     from pipeline.commands.inputs import filter_of, sensors_of
     from pipeline.commands.progress import bar
     from pipeline.files.opening import open_recording
@@ -84,7 +131,8 @@ def _recorded(file: Path, side: Side | None, filter_: str | None) -> "tuple[Prof
         from pipeline.session import Settings
 
         with bar(file.name) as progress:
-            settings = Settings(filter=filter_of(recording, filter_))
+            corrections = recorded_corrections(recording, str(file))
+            settings = Settings(filter=filter_of(recording, filter_), corrections=corrections)
             found = offline.process(chain.from_iterable(recording.records()), sensors, settings, progress)
     finally:
         recording.close()
@@ -106,6 +154,8 @@ def _save(profile: "Profile", out: Path) -> None:
         f"{out}: {profile.side} leg, from {alignment.method}; flexion axis known to "
         f"{_deg(alignment.thigh_axis_sd):.1f} deg (thigh) and {_deg(alignment.shank_axis_sd):.1f} deg (shank)"
     )
+    if profile.static_valgus_deg is not None:
+        typer.echo(f"Measured fixed alignment {profile.static_valgus_deg:+.1f} deg (valgus +), reported apart.")
     if not profile.path.known:
         typer.echo(
             "No unloaded flexions were seen: valgus excess will equal abduction. Bend the free knee slowly 5 times."

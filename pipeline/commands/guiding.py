@@ -11,6 +11,7 @@ from calibration.profile import Profile
 from pipeline.commands.asking import asker, mover
 from pipeline.commands.boarding import board, opened
 from pipeline.commands.connecting import Wanted, connected
+from pipeline.commands.corrections import stored_corrections
 from pipeline.commands.stopping import Stopping
 from pipeline.errors import KneetrackError
 from pipeline.files.recording import RecordingWriter
@@ -45,7 +46,8 @@ async def _guided(
         publisher.begin()
         publisher.tell("place", {"text": "Looking for the sensors ..."})
     async with connected(wanted, asker(), mover(publisher, lambda: stop.asked)) as radio:
-        session = Session(radio.sensors, Settings(filter=filter_))
+        corrections, _ = stored_corrections(radio.sensors)
+        session = Session(radio.sensors, Settings(filter=filter_, corrections=corrections))
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             recorder = stack.enter_context(RecordingWriter(folder / "calibration.knee", radio.sensors, {}))
@@ -62,6 +64,8 @@ async def _guided(
             raise KneetrackError(str(run.failure)) from run.failure
     found = session.profiles().get(side) if session.phase(side) == "done" else None
     if found is None:
+        for line in session.complaints():
+            raise KneetrackError(line)
         raise KneetrackError(
             f"ended before the {side} leg was calibrated: stand still, then bend the knee slowly 6 times"
         )

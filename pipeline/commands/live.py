@@ -151,6 +151,7 @@ async def _session(
 
     from pipeline.commands.asking import asker, mover
     from pipeline.commands.connecting import connected
+    from pipeline.commands.corrections import META, corrections_text, stored_corrections
     from pipeline.commands.inputs import GIVEN
     from pipeline.commands.outcome import complete
     from pipeline.errors import KneetrackError
@@ -161,19 +162,23 @@ async def _session(
     from pipeline.session import Session, Settings
     from pipeline.summary import Summary
 
-    settings = Settings(filter=plan.filter)
     recording = folder / RECORDING
     print("looking for sensors ...", file=sys.stderr)
     if publisher is not None:
         publisher.begin()
         publisher.tell("place", {"text": "Looking for the sensors ..."})
     async with connected(plan.wanted, asker(), mover(publisher, lambda: stop.asked)) as radio:
+        corrections, warnings = stored_corrections(radio.sensors)
+        for line in warnings:
+            print(f"kneetrack: {line}", file=sys.stderr)
+        settings = Settings(filter=plan.filter, corrections=corrections)
         start_utc = datetime.fromtimestamp(time.time() - (time.perf_counter_ns() - radio.anchor_ns) * 1e-9, UTC)
         meta = {
             "start_utc": start_utc.isoformat(),
             "host_clock_anchor_ns": str(radio.anchor_ns),
             "filter": plan.filter,
             "calibration": GIVEN if plan.profiles else "",
+            META: corrections_text(corrections),
         }
         session, summary = Session(radio.sensors, settings), Summary()
         with ExitStack() as stack:
@@ -195,6 +200,8 @@ async def _session(
             recorder.close()
             # First of all, and even where the disk refuses the results: what the person has come for.
             console.print(summary_table(summary.rows()))
+            for line in session.complaints():
+                print(f"kneetrack: {line}", file=sys.stderr)
             if recorder.failed:
                 print(f"kneetrack: {recorder.failed}", file=sys.stderr)
             outcome = complete(

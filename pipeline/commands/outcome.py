@@ -1,6 +1,7 @@
 """How `live`, `replay` and `process` end alike: the summary, the files in place, the page, and what is said of them."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -59,6 +60,7 @@ def complete(
         "sensors": {
             f"{info.side} {info.segment}": {
                 "driver": info.driver,
+                "inertial_calibration": _calibrated(settings, info.id),
                 **quality.get(info.side.value, {}).get("sensors", {}).get(info.segment.value, {}),
             }
             for info in sensors
@@ -69,7 +71,17 @@ def complete(
     }
     files = results.finish(rows, told)
     files.append(write_report(results.folder))
+    for leg in quality.values():
+        warning = leg.get("calibration", {}).get("quick_check", {}).get("warning")
+        if warning:
+            print(f"kneetrack: {warning}", file=sys.stderr)
     return Outcome(rows, files)
+
+
+def _calibrated(settings: Settings, sensor: int) -> str | None:
+    """The day of the sensor's own calibration that was used; None without one."""
+    used = settings.corrections.get(sensor)
+    return None if used is None else used.date or "date unknown"
 
 
 def versions() -> dict[str, str]:

@@ -55,6 +55,7 @@ def analyse(
     from itertools import chain
 
     from pipeline import offline
+    from pipeline.commands.corrections import recorded_corrections
     from pipeline.commands.inputs import filter_of, load_profiles, recorded_profiles, sensors_of
     from pipeline.commands.outcome import complete
     from pipeline.files.opening import open_recording
@@ -68,7 +69,9 @@ def analyse(
     try:
         sensors = sensors_of(recording, side, name)
         profiles = load_profiles(calibration) or recorded_profiles(recording, name)
-        settings = Settings(filter=filter_of(recording, filter_), profiles=profiles)
+        settings = Settings(
+            filter=filter_of(recording, filter_), profiles=profiles, corrections=recorded_corrections(recording, name)
+        )
         try:
             found = offline.process(chain.from_iterable(recording.records()), sensors, settings, progress)
         except BadInputError as error:

@@ -1,6 +1,7 @@
 """`kneetrack replay`: the live session's engine over recordings, at any speed, with the same results."""
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -102,6 +103,7 @@ def _replay(
 ) -> None:
     from rich.console import Console
 
+    from pipeline.commands.corrections import recorded_corrections
     from pipeline.commands.inputs import filter_of, load_profiles, recorded_profiles, sensors_of
     from pipeline.commands.outcome import complete
     from pipeline.commands.progress import bar
@@ -123,7 +125,12 @@ def _replay(
         paced = math.isfinite(factor)
         rows_at_once = 1 if paced else _BATCH_ROWS
         given = load_profiles(calibration)
-        settings = Settings(filter=filter_of(recording, filter_), profiles=given, min_rows=rows_at_once)
+        settings = Settings(
+            filter=filter_of(recording, filter_),
+            profiles=given,
+            corrections=recorded_corrections(recording, name),
+            min_rows=rows_at_once,
+        )
         session, summary = Session(sensors, settings), Summary()
         tally = Tally([sensor.side for sensor in sensors])
         results = None
@@ -159,6 +166,8 @@ def _replay(
                 if showing is not None:
                     showing.take(update)
                     stop.asked = stop.asked or showing.stopped
+        for line in session.complaints():
+            print(f"kneetrack: {line}", file=sys.stderr)
         if results is None:
             console.print(summary_table(summary.rows()))
             if publisher is not None:

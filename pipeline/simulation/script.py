@@ -39,11 +39,11 @@ class Collapse:
 class Bout:
     """One piece of a script.
 
-    what: stand, flex, walk, up, down, lunge, squat, single_leg_squat, deadlift, step_up, step_down, sit (sit to stand
-    and back), sitting, reach, kneel, turn, lift.
+    what: stand, flex, seated_flex, walk, up, down, lunge, squat, single_leg_squat, deadlift, step_up, step_down, sit
+    (sit to stand and back), sitting, reach, kneel, turn, lift.
     amount: seconds for stand, walk, sitting, reach, kneel, turn and lift; steps for up and down; repetitions otherwise.
-    lead: the leg that begins (walking, stairs) or does it (lunge, flex, step_up, step_down, single_leg_squat).
-    alternate: repetitions change legs. speed: 1 is the person's own. slope_deg: of walking, + uphill.
+    lead: the leg that begins (walking, stairs) or does it (lunge, flex, seated_flex, step_up, step_down,
+    single_leg_squat). alternate: repetitions change legs. speed: 1 is the person's own. slope_deg: uphill +.
     style: "stiff" walks with a stiff knee; "sloppy" repeats carelessly. turn_deg: heading change spread over a walk.
     """
 
@@ -64,6 +64,7 @@ FLOWING = frozenset({"walk", "up", "down"})
 TIMED = frozenset({"stand", "walk", "sitting", "reach", "kneel", "turn", "lift"})
 COUNTED = frozenset(
     {"flex", "up", "down", "lunge", "squat", "single_leg_squat", "deadlift", "step_up", "step_down", "sit"}
+    | {"seated_flex"}
 )
 _LONGEST_S = 4 * 3600.0
 
@@ -214,9 +215,13 @@ DEEP = frozenset({"squat", "single_leg_squat", "step_down"})
 """Where the shank leans far enough for a medial collapse without abduction."""
 
 
+_EASY = frozenset({"stand", "flex", "seated_flex", "sitting", "sit", "reach", "kneel", "turn", "lift", "deadlift"})
+"""Where no knee collapses."""
+
+
 def with_collapses(bout: Bout, rng: np.random.Generator, rate: float, sides: Sequence[Side] = (Side.RIGHT,)) -> Bout:
     """The bout with collapses in about `rate` of the steps or repetitions of each side, 8 to 14 deg, all kinds."""
-    if bout.what in {"stand", "flex", "sitting", "sit", "reach", "kneel", "turn", "lift", "deadlift"} or rate <= 0.0:
+    if bout.what in _EASY or rate <= 0.0:
         return bout
     count = int(bout.amount) if bout.what in COUNTED else int(bout.amount * 0.9)
     found = []

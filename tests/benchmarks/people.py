@@ -3,7 +3,7 @@
 Seeds below 100 were used to choose parameters; benchmarks and tests report seeds from 100 on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,7 @@ from pipeline.quaternions import conjugate, rotate
 from pipeline.records import Side
 from pipeline.simulation.person import Person, draw_person, restrap
 from pipeline.simulation.script import Bout
-from pipeline.simulation.simulate import simulate
+from pipeline.simulation.simulate import Slip, simulate
 from pipeline.smoothing import Smoothed
 from pipeline.two_sided import analyse_leg, analyse_oriented, neutrals
 from tests.benchmarks.angles.sessions import MakeScript, everyday
@@ -53,7 +53,7 @@ GROUPS: dict[str, tuple[str, ...] | None] = {
 @dataclass(frozen=True)
 class SimulatedLeg:
     """One leg of a simulated person. script: what was done. grid: what an intake would give. truth, steps: tables in
-    degrees. orientations: (n, 4) of thigh and shank sensor, true."""
+    degrees. orientations, segments: (n, 4) of thigh and shank sensor, and of the segments, true."""
 
     seed: int
     side: Side
@@ -62,6 +62,7 @@ class SimulatedLeg:
     truth: pd.DataFrame
     steps: pd.DataFrame
     orientations: tuple[Floats, Floats]
+    segments: tuple[Floats, Floats]
 
 
 Change = Callable[[Person], Person]
@@ -69,11 +70,17 @@ Change = Callable[[Person], Person]
 
 
 def simulated_leg(
-    seed: int, make: MakeScript = everyday, *, change: Change | None = None, strapping: int = 0
+    seed: int,
+    make: MakeScript = everyday,
+    *,
+    change: Change | None = None,
+    strapping: int = 0,
+    slips: Sequence[Slip] = (),
 ) -> SimulatedLeg:
     """A person of that seed in a session, right leg for odd seeds, else left.
 
     strapping: the same person and movement with the sensors put on anew, differently for each number above 0.
+    slips: straps that slide on the way.
     """
     rng = np.random.default_rng(seed)
     side = Side.RIGHT if seed % 2 else Side.LEFT
@@ -83,7 +90,7 @@ def simulated_leg(
     if change is not None:
         person = change(person)
     script = make(rng, side)
-    result = simulate(person, script, rng, sides=(side,), rate_hz=RATE_HZ)
+    result = simulate(person, script, rng, sides=(side,), rate_hz=RATE_HZ, slips=slips)
     table = result.table(side)
     time = table["time_s"].to_numpy()
     index = np.arange(int(np.ceil(time[0] * RATE_HZ)), int(np.floor(time[-1] * RATE_HZ)))
@@ -95,10 +102,13 @@ def simulated_leg(
     signals = [three(f"{s}_{k}") for s in ("thigh", "shank") for k in ("acc", "gyr")]
     grid = GridBlock(int(index[0]), RATE_HZ, *signals, yes, yes, ~yes)
     true = result.truth_orientations(side)
-    quats = [true[[f"{s}_sensor_{a}" for a in "wxyz"]].to_numpy() for s in ("thigh", "shank")]
     rows = np.clip(index, 0, len(true) - 1)
-    orientations = (np.ascontiguousarray(quats[0][rows]), np.ascontiguousarray(quats[1][rows]))
-    return SimulatedLeg(seed, side, script, grid, result.truth_angles(side), result.truth_steps(), orientations)
+
+    def attitude(name: str) -> Floats:
+        return np.ascontiguousarray(true[[f"{name}_{a}" for a in "wxyz"]].to_numpy()[rows])
+
+    sensors, segments = ((attitude(f"thigh{what}"), attitude(f"shank{what}")) for what in ("_sensor", ""))
+    return SimulatedLeg(seed, side, script, grid, result.truth_angles(side), result.truth_steps(), sensors, segments)
 
 
 def offline(leg: SimulatedLeg, settings: LegSettings | None = None) -> LegBlock:

@@ -9,6 +9,7 @@ from pipeline.simulation.bouts.standing import plan_lift, plan_reach, plan_stand
 from pipeline.simulation.bouts.standing_work import (
     plan_chair,
     plan_flexions,
+    plan_seated_flexions,
     plan_single_leg_squats,
     plan_squats,
 )
@@ -29,6 +30,7 @@ _PLANNERS: Mapping[str, Planner] = {
     "single_leg_squat": plan_single_leg_squats,
     "sit": plan_chair,
     "sitting": plan_chair,
+    "seated_flex": plan_seated_flexions,
     "lunge": plan_lunges,
     "kneel": plan_lunges,
     "step_up": plan_step_ups,

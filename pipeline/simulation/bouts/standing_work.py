@@ -170,6 +170,42 @@ def plan_chair(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:
     return plan
 
 
+def plan_seated_flexions(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:
+    """Sit down, sit still, stretch and bend the lead knee slowly `amount` times with the thigh on the seat, sit still,
+    rise."""
+    count = int(bout.amount)
+    down, up = (float(v) / (bout.speed * person.gait.vigour) for v in rng.uniform(1.4, 1.9, 2))
+    seated = 0.6 + down
+    still = float(rng.uniform(3.0, 4.0))
+    each = 2.4 / bout.speed
+    rise = seated + still + count * each + 2.0
+    plan = Plan(rise + up + 0.6, Activity.STANDING)
+    free, stance = bout.lead, OTHER_SIDE[bout.lead]
+    seat_knee = float(rng.normal(90.0, 5.0))
+    seat_thigh = seat_knee - float(rng.uniform(-4.0, 6.0))
+    apart = float(rng.normal(-4.0, 4.0))
+    for side in (free, stance):
+        rep = Tempo(0.6, down, rise - seated, up, 0.0, 1.0)
+        _down_and_up(plan, side, rep, [(Joint.FLEXION, seat_knee), (Joint.INCLINATION, seat_thigh)])
+        _down_and_up(plan, side, rep, [(Joint.TURN, apart)])
+        for start, end in ((0.6, seated), (rise, rise + up)):
+            plan.swell(side, Joint.FLEXION, start, 0.5 * (start + end), end, 10.0)
+        plan.label(side, 0.6, rise + up, Activity.SIT_TO_STAND)
+        plan.label(side, seated, rise, Activity.SITTING)
+    for k in range(count):
+        start = seated + still + k * each
+        length = each * float(rng.uniform(0.88, 0.97))
+        rep = Tempo(start, 0.48 * length, 0.06 * length, 0.46 * length, 0.0, 1.0)
+        _down_and_up(plan, free, rep, [(Joint.FLEXION, -seat_knee + float(rng.uniform(12.0, 25.0)))])
+        plan.swell(free, Joint.INCLINATION, start, rep.at(0.5), rep.end_s, float(rng.uniform(0.0, 4.0)))
+    plan.carry(stance, seated + 0.3, seated + 0.8, rise - 0.8, rise - 0.3)
+    plan.stances.append(Stance(None, 0.0, seated, 0.0))
+    plan.stances.append(Stance(stance, seated + 0.8, rise - 0.8, 0.0))
+    plan.stances.append(Stance(None, rise, plan.seconds, 0.0))
+    plan.locked.append((stance, 0.1, plan.seconds - 0.1))
+    return plan
+
+
 def _down_and_up(plan: Plan, side: Side, rep: Tempo, goals: list[tuple[Joint, float]]) -> None:
     bottom = rep.start_s + rep.down_s
     for joint, angle in goals:

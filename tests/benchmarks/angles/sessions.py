@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from pipeline.records import Side
-from pipeline.simulation.script import Bout, everyday_script, with_collapses
+from pipeline.simulation.script import Bout, everyday_script, parse_script, with_collapses
 
 EXERCISES = ("lunge", "squat", "step_down", "step_up", "single_leg_squat", "sit")
 
@@ -16,6 +16,11 @@ MakeScript = Callable[[np.random.Generator, Side], list[Bout]]
 def everyday(rng: np.random.Generator, side: Side) -> list[Bout]:
     """A minute of walking first, then stairs, exercises and walking at another speed."""
     return everyday_script(rng, sides=(side,))
+
+
+def written(text: str) -> MakeScript:
+    """What a script says (pipeline/simulation/script.py), {side} standing for the leg that wears the sensors."""
+    return lambda rng, side: parse_script(text.format(side=side.value))
 
 
 def _calibration(rng: np.random.Generator, side: Side) -> list[Bout]:

@@ -1,0 +1,126 @@
+"""A sensor whose gravity is wrong: mended where the recording can, refused in one line where not, never silent."""
+
+from dataclasses import fields, replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from calibration.inertial import Inertial
+from pipeline.blocks import GridBlock, Status
+from pipeline.errors import BadInputError
+from pipeline.gravity_check import GravityCheck, checked
+from pipeline.offline import process
+from pipeline.records import Side
+from pipeline.session import Session, Settings
+from tests.calibration.test_six_positions import laid_down, six_sides
+from tests.end_to_end.simulated_legs import records, sensors, simulation
+
+RATE = 100.0
+OFFSET = np.array([2.0, -3.5, 3.0])
+
+
+def grid(thigh_offset: np.ndarray, seed: int = 1, turns: int | None = None) -> GridBlock:
+    """Both sensors laid on all sides (or a few), the thigh's with an offset."""
+    rng = np.random.default_rng(seed)
+    acc, gyr = laid_down(six_sides(rng)[:turns], rng)
+    acc = acc + rng.normal(0, 0.02, acc.shape)
+    yes = np.ones(len(acc), bool)
+    return GridBlock(0, RATE, acc + thigh_offset, gyr, acc, gyr, yes, yes, ~yes)
+
+
+def resting_norms(acc: np.ndarray) -> np.ndarray:
+    """Of the rests of 4 s before each turn of 1.5 s."""
+    return np.array([np.linalg.norm(acc[i + 100 : i + 350].mean(axis=0)) for i in range(0, len(acc) - 399, 550)])
+
+
+def test_offline_a_bad_sensor_is_mended_from_rests_at_many_inclinations():
+    mended, events = checked(grid(OFFSET), Side.LEFT, [])
+    assert np.abs(resting_norms(mended.thigh_acc) / 9.80665 - 1).max() < 0.002
+    (event,) = events
+    assert event.kind == "calibration" and event.fields["segment"] == "thigh"
+    assert np.array_equal(mended.shank_acc, grid(OFFSET).shank_acc)
+
+
+def test_offline_a_bad_sensor_that_only_stood_is_refused_in_one_line():
+    with pytest.raises(BadInputError) as refused:
+        checked(grid(OFFSET, turns=0), Side.LEFT, [replace(sensors(Side.LEFT)[0], address="AA:BB")])
+    line = str(refused.value)
+    assert "left thigh sensor (AA:BB)" in line and "%" in line and "kneetrack calibrate --inertial" in line
+    assert "\n" not in line
+
+
+def test_good_sensors_pass_untouched():
+    good = grid(np.zeros(3))
+    same, events = checked(good, Side.RIGHT, [])
+    assert not events and all(np.array_equal(getattr(same, f.name), getattr(good, f.name)) for f in fields(good))
+
+
+def test_an_ordinary_error_of_three_percent_is_made_right_where_the_person_stood_and_told():
+    one = grid(np.zeros(3), turns=0)
+    up = one.thigh_acc.mean(axis=0)
+    mended, events = checked(replace(one, thigh_acc=one.thigh_acc + 0.03 * up), Side.RIGHT, [])
+    assert np.linalg.norm(mended.thigh_acc.mean(axis=0)) == pytest.approx(9.80665, rel=0.004)
+    assert len(events) == 1 and events[0].fields["norm_error"] == pytest.approx(0.03, abs=0.002)
+
+
+def test_a_ride_in_a_lift_refuses_nobody():
+    one = grid(np.zeros(3), turns=0)
+    long = [np.concatenate([v] * 4) for v in (one.thigh_acc, one.thigh_gyr, one.shank_acc, one.shank_gyr)]
+    rising = (np.arange(len(long[0])) > 900) & (np.arange(len(long[0])) < 1300)
+    for k in (0, 2):
+        long[k][rising] *= 1.1
+    yes = np.ones(len(rising), bool)
+    ride = GridBlock(0, RATE, *long, yes, yes, ~yes)
+    assert not checked(ride, Side.RIGHT, [])[1]
+    check = GravityCheck(Side.RIGHT, RATE, [])
+    assert all(block.thigh_ok.all() for block in check.update(ride)) and not check.complaints
+
+
+@pytest.mark.parametrize("turns", [0, None])
+def test_live_the_decision_does_not_depend_on_how_the_rows_are_cut(turns: int | None):
+    data = grid(OFFSET, turns=turns)
+    rng = np.random.default_rng(2)
+    results = []
+    for bounds in ([0, len(data)], sorted({0, len(data), *rng.integers(1, len(data), 70).tolist()})):
+        check = GravityCheck(Side.LEFT, RATE, [])
+        blocks = [b for x, y in pairwise(bounds) for b in check.update(data.cut(x, y))]
+        acc, ok = (np.concatenate([getattr(b, name) for b in blocks]) for name in ("thigh_acc", "thigh_ok"))
+        results.append((acc, ok, repr(check.take_events()), dict(check.complaints)))
+    (a, b, c, d), (e, f, g, h) = results
+    assert np.array_equal(a, e) and np.array_equal(b, f) and c == g and d == h
+    assert not b[300:390].any(), "refused after its first rest"
+    if turns is None:
+        assert b[-500:].all() and not d, "mended when it had lain on enough sides"
+        assert abs(np.linalg.norm(a[-300:-50].mean(axis=0)) / 9.80665 - 1) < 0.003
+    else:
+        assert not b[300:].any() and "left thigh" in next(iter(d.values()))
+
+
+def spoilt() -> list:
+    table = simulation(11, Side.RIGHT, "stand:5.5,flex:5@{side},walk:4").table(Side.RIGHT)
+    for axis, value in zip("xyz", OFFSET, strict=True):
+        table[f"shank_acc_{axis}"] += value
+    return records(table)
+
+
+def test_a_session_refuses_the_sensor_and_says_so():
+    with pytest.raises(BadInputError, match="right shank sensor"):
+        process(spoilt(), sensors(Side.RIGHT))
+    session = Session(sensors(Side.RIGHT), Settings(min_rows=50))
+    first, last = session.feed(spoilt()), session.finish()
+    (line,) = session.complaints()
+    assert "right shank sensor" in line
+    assert [e.fields["error"] for e in [*first.events, *last.events] if "error" in e.fields] == [line]
+    status = np.concatenate([leg.block.status for leg in [*first.legs, *last.legs]])
+    assert (status[400:] == Status.SINGLE_SENSOR).all()
+
+
+def test_a_saved_calibration_makes_the_same_sensor_usable():
+    known = {2: Inertial(acc_bias=OFFSET, address="AA:BB", date="2026-01-31")}
+    found = process(spoilt(), sensors(Side.RIGHT), Settings(corrections=known))
+    block = found.update.legs[0].block
+    assert (block.status == Status.OK).mean() > 0.9 and np.isfinite(block.flexion).mean() > 0.9
+    session = Session(sensors(Side.RIGHT), Settings(min_rows=50, corrections=known))
+    session.feed(spoilt())
+    assert session.complaints() == []
