@@ -31,6 +31,7 @@ from calibration.alignment import (
 )
 from firmware_interface.samples import STANDARD_GRAVITY
 from pipeline.blocks import Bools, Floats
+from pipeline.calibration_progress import Bend, BendLimits, CalibrationProgress, refusal
 from pipeline.leg_rows import LegRows, join_rows, picked_rows, sagittal
 from pipeline.quaternions import columns
 from pipeline.seated import Seated, SeatedFound
@@ -164,6 +165,7 @@ class Calibrating:
         self._moving = self._latest = 0
         self._fallback = ""
         self._walking = False
+        self._refused = ""
         self._seated = Seated(rate_hz, side_sign)
         self._sat: SeatedFound | None = None
         self.done = self.over = False
@@ -191,6 +193,17 @@ class Calibrating:
         if self._count < self._p.flexions:
             return f"bend the knee slowly ({self._count} of {self._p.flexions})"
         return "done"
+
+    @property
+    def progress(self) -> CalibrationProgress:
+        """The same in figures, and why the last bend was not taken."""
+        p, block_s = self._p, 0.5
+        still_s = block_s * min(len(self._resting), p.rest_blocks)
+        stood = self._standing is not None
+        wanted_s = block_s * p.rest_blocks
+        return CalibrationProgress(
+            still_s, wanted_s, stood, self._count, p.flexions, self._refused, self._walking and not self.done
+        )
 
     def update(self, rows: LegRows, rests: bool | None = None) -> Calibrated | None:
         """rows: one complete block; rests: whether it is at rest, where that is known already."""
@@ -270,6 +283,7 @@ class Calibrating:
 
     def _forget_flexions(self) -> None:
         self._count = 0
+        self._refused = ""
         self._span = None
         self._bent_at = None
 
@@ -300,10 +314,14 @@ class Calibrating:
             gentle = gentle and self._thigh_peak < p.thigh_share * self._peak
             if self._peak > p.bent and slow and gentle:
                 self._count += 1
+                self._refused = ""
                 begin = self._bent_at if self._span is None else self._span[0]
                 self._span = (begin, rows.start + i)
             elif self._peak > 1.5 * p.straight:
                 other = True
+                bend = Bend(self._peak, self._thigh_peak, lasted, float(shank_rms), float(thigh_rms))
+                limits = BendLimits(p.bent, p.shortest_s, p.longest_s, p.shake_m_s2, p.thigh_shake_m_s2, p.thigh_share)
+                self._refused = refusal(bend, limits)
             self._bent_at = None
         return other
 

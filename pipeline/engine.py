@@ -16,6 +16,7 @@ from calibration.unloaded_path import UnloadedPath
 from pipeline.axis_watch import AxisWatch, AxisWatchParameters
 from pipeline.blocks import Activity, Bytes, GridBlock, LegBlock, Status
 from pipeline.calibrating import Calibrated, Calibrating, CalibratingParameters, at_rest
+from pipeline.calibration_progress import CalibrationProgress
 from pipeline.flexions import settled, tied_path
 from pipeline.heading import Heading
 from pipeline.heading_model import NEUTRAL, SHANK, STATES, THIGH, HeadingParameters, Neutral
@@ -98,6 +99,11 @@ class LegEngine:
     def phase(self) -> str:
         """What the calibration waits for: `stand still`, `bend the knee slowly (2 of 5)`, `done`."""
         return "done" if self._calibrating is None else self._calibrating.phase
+
+    @property
+    def progress(self) -> CalibrationProgress | None:
+        """How far the calibration has come; None where nothing is awaited any more."""
+        return None if self._calibrating is None else self._calibrating.progress
 
     def profile(self) -> Profile | None:
         """The calibration as it stands, to be saved."""

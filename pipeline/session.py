@@ -17,6 +17,7 @@ from calibration.inertial import Inertial
 from calibration.profile import Profile, ProfileError
 from pipeline import start_check
 from pipeline.blocks import Activity, GridBlock, LegBlock, Status
+from pipeline.calibration_progress import CalibrationProgress
 from pipeline.engine import LegEngine, LegSettings
 from pipeline.errors import BadInputError
 from pipeline.gravity_check import GravityCheck
@@ -114,6 +115,15 @@ class Session:
         """What the calibration of a leg waits for, or `done`."""
         return self._legs[side].phase
 
+    def progress(self, side: Side) -> CalibrationProgress | None:
+        """How far the calibration of a leg has come; None before the first sample and when it is done."""
+        return self._legs[side].progress
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """How episodes are judged."""
+        return self._settings.thresholds
+
     def complaints(self) -> list[str]:
         """Sensors that are refused, one line each."""
         return [line for leg in self._legs.values() for line in leg.complaints]
@@ -169,6 +179,10 @@ class _Leg:
     @property
     def phase(self) -> str:
         return "wait for the sensors" if self._engine is None else self._engine.phase
+
+    @property
+    def progress(self) -> CalibrationProgress | None:
+        return None if self._engine is None else self._engine.progress
 
     @property
     def complaints(self) -> list[str]:

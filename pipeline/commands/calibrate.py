@@ -11,9 +11,11 @@ from pipeline.commands.options import (
     DriverFileOption,
     Filter,
     FilterOption,
+    LanOption,
     NetworkOption,
     OnlyOption,
     PersonOption,
+    PortOption,
     RateOption,
     SensorOption,
     SideOption,
@@ -69,8 +71,11 @@ def calibrate(
     driver_file: DriverFileOption = None,
     network: NetworkOption = False,
     person: PersonOption = None,
+    dashboard: Annotated[bool, typer.Option("--dashboard", help="Guide the person in a browser, too.")] = False,
+    lan: LanOption = False,
+    port: PortOption = 8077,
 ) -> None:
-    """Write a calibration profile of one leg: stand still for 5 s, then bend the free knee slowly 5 times or more.
+    """Write a calibration profile of one leg: stand still for 5 s, bend the free knee slowly 6 times, walk ten steps.
 
     A profile belongs to one strapping-on of the sensors. Given a profile as FILE, --static-valgus is entered in it.
     With --inertial, FILE or --sensor ADDRESS names the sensors that are laid on their six sides.
@@ -90,10 +95,12 @@ def calibrate(
         from pipeline.commands.assigning import parse_places
         from pipeline.commands.connecting import Wanted
         from pipeline.commands.guiding import guided
+        from pipeline.screens.dashboard.publisher import Where
 
         legs, named = (side or Side.RIGHT,), parse_places(sensor or [])
         wanted = Wanted(legs, rate, virtual, named, only=only, driver_file=driver_file, network=network)
-        profile = _worn(*guided(wanted, filter_ or Filter.VQF), person)
+        where = Where(lan, port) if dashboard or lan else None
+        profile = _worn(*guided(wanted, filter_ or Filter.VQF, where), person)
     else:
         profile, found = _recorded(file, side, filter_, person)
     now = datetime.now(UTC).isoformat(timespec="seconds")

@@ -17,7 +17,8 @@ from firmware_interface.drivers.sketch import driver_from_file
 from firmware_interface.network import network_backend
 from firmware_interface.scanning import Backend, Found, scan
 from firmware_interface.virtual.radio import VirtualRadio
-from pipeline.commands.assigning import Assigned, Place, assign
+from pipeline.commands.assigning import Assigned, Place, assign, untold
+from pipeline.commands.placing import Placing
 from pipeline.errors import BadInputError
 from pipeline.records import Segment, SensorInfo, Side
 from pipeline.simulation.live import LivePerson
@@ -59,8 +60,10 @@ class Wanted:
 
 
 @asynccontextmanager
-async def connected(wanted: Wanted, ask: Callable[[Place, Sequence[Found]], Found] | None) -> AsyncIterator[Connected]:
-    """Find, assign and start to connect the sensors.
+async def connected(
+    wanted: Wanted, ask: Callable[[Place, Sequence[Found]], Found] | None, placing: Placing | None = None
+) -> AsyncIterator[Connected]:
+    """Find, assign and start to connect the sensors. placing: asked for whole legs that nothing tells, before `ask`.
 
     Raises RadioError (no Bluetooth), BadInputError (no sensor, or no place for one) and DriverFileError.
     """
@@ -78,6 +81,10 @@ async def connected(wanted: Wanted, ask: Callable[[Place, Sequence[Found]], Foun
             enough=2 * len(wanted.sides),
             drivers=_known(described),
         )
+        legs, left = untold(found, wanted.sides, named)
+        if placing is not None and legs:
+            placed = await placing(left, legs, backend)
+            named = {**named, **{place: each.advertisement.address for place, each in placed.items()}}
         assigned = assign(found, wanted.sides, named, ask)
         anchor_ns = time.perf_counter_ns()
         chosen = [Chosen(each.info.id, each.found, _rate(each, wanted.rate_hz)) for each in assigned]

@@ -103,6 +103,12 @@ OnlyOption = Annotated[
     list[str] | None,
     typer.Option("--only", help="Use no device but this one; once for each.", metavar="ADDRESS"),
 ]
+LanOption = Annotated[
+    bool, typer.Option("--lan", help="Open the dashboard to other devices in the network (a tablet), by a secret code.")
+]
+PortOption = Annotated[
+    int, typer.Option("--port", min=0, max=65535, help="The dashboard's port; the next free one; 0: any.")
+]
 OrientationsOption = Annotated[
     bool, typer.Option("--orientations", help="Also write both segments' quaternions (orientations.parquet).")
 ]

@@ -15,8 +15,10 @@ from pipeline.commands.options import (
     CalibrationOption,
     Files,
     FilterOption,
+    LanOption,
     OrientationsOption,
     PersonOption,
+    PortOption,
     SideOption,
     ThresholdsOption,
     expanded,
@@ -28,11 +30,12 @@ if TYPE_CHECKING:
     from calibration.profile import Profile
     from pipeline.commands.inputs import Asked
     from pipeline.files.recording import Recorded
+    from pipeline.screens.dashboard.publisher import Publisher
     from pipeline.session import Session
     from pipeline.update import Update
 
-_PIECE = 16
-"""Records handed on at a time where the replay keeps pace with the clock."""
+_PIECE = 4
+"""Records handed on at a time where the replay keeps pace with the clock, for each time of real time."""
 _BATCH_ROWS = 500
 
 
@@ -42,8 +45,16 @@ def replay(
         Path | None, typer.Option("--out", help="The result folder (of several files: DIR/<file stem>).", metavar="DIR")
     ] = None,
     speed: Annotated[
-        str, typer.Option("--speed", help="Times real time (1: as it was), or max.", metavar="1|max")
-    ] = "max",
+        str | None,
+        typer.Option(
+            "--speed", help="Times real time (1: as it was), or max (default; with --dashboard: 1).", metavar="1|max"
+        ),
+    ] = None,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="Show it in a browser as a live session is shown.")
+    ] = False,
+    lan: LanOption = False,
+    port: PortOption = 8077,
     side: SideOption = None,
     calibration: CalibrationOption = None,
     orientations: OrientationsOption = False,
@@ -56,16 +67,23 @@ def replay(
 
     Without --out the session is only shown. Ctrl-C ends it and keeps what there is.
     """
-    factor = _factor(speed)
-    with Stopping() as stop:
+    factor = _factor(speed or ("1" if dashboard or lan else "max"))
+    with Stopping() as stop, ExitStack() as stack:
+        from rich.console import Console
+
+        from pipeline.commands.boarding import board, opened
         from pipeline.commands.inputs import Asked
         from pipeline.files.opening import grouped
+        from pipeline.screens.dashboard.publisher import Where
+
+        where = Where(lan, port) if dashboard or lan else None
+        publisher = opened(stack.enter_context(board(where)), lan, Console())
 
         asked = Asked(side, tuple(calibration or []), orientations, filter_, thresholds, person, activity)
         groups = grouped(expanded(files))
         for group in groups:
             folder = out if out is None or len(groups) == 1 else out / group[0].stem
-            _replay(group, folder, factor, stop, asked)
+            _replay(group, folder, factor, stop, asked, publisher)
             if stop.asked:
                 break
 
@@ -89,6 +107,7 @@ def _replay(
     factor: float,
     stop: Stopping,
     asked: "Asked",
+    publisher: "Publisher | None",
 ) -> None:
     from rich.console import Console
 
@@ -98,6 +117,7 @@ def _replay(
     from pipeline.files.opening import open_recording
     from pipeline.files.results import ResultsWriter
     from pipeline.person import person_of
+    from pipeline.screens.dashboard.showing import Showing
     from pipeline.screens.session_notes import session_notes
     from pipeline.screens.terminal import file_list, screen, summary_table
     from pipeline.screens.view import Tally, View, sensor_views
@@ -126,13 +146,17 @@ def _replay(
             return View(
                 elapsed_s=tally.time_s or 0.0,
                 limit_s=recording.duration_s,
-                legs=[tally.leg(leg, session.phase(leg)) for leg in tally.sides],
+                legs=[tally.leg(leg, session) for leg in tally.sides],
                 sensors=sensor_views(sensors, session.quality()),
                 episodes=tally.episodes,
                 episodes_seen=tally.episodes_seen,
                 where=str(folder or ""),
             )
 
+        showing = None
+        if publisher is not None:
+            publisher.begin(replay=True)
+            showing = Showing(publisher, view, thresholds=settings.thresholds)
         with ExitStack() as shown:
             table = shown.enter_context(screen(console)) if paced else None
             progress = None if paced else shown.enter_context(bar(source[0].name))
@@ -143,11 +167,16 @@ def _replay(
                     results.write(update)
                 if table is not None:
                     table.show(view)
+                if showing is not None:
+                    showing.take(update)
+                    stop.asked = stop.asked or showing.stopped
         for line in session.complaints():
             print(f"kneetrack: {line}", file=sys.stderr)
         if results is None:
             console.print(summary_table(summary.rows()))
             console.print(session_notes(summary.extras()))
+            if publisher is not None:
+                publisher.ended(Path(name), [], again=False)
             return
         outcome = complete(
             results,
@@ -160,6 +189,8 @@ def _replay(
             recording=recording.meta,
             person=whose,
         )
+    if publisher is not None:
+        publisher.ended(results.folder, outcome.files, again=False)
     console.print(summary_table(outcome.rows))
     console.print(session_notes(outcome.extras))
     console.print(file_list(results.folder, outcome.files), soft_wrap=True)
@@ -183,8 +214,9 @@ def _pieces(
     first_ns: int | None = None
     begun = time.monotonic()
     for batch in recording.records():
-        for at in range(0, len(batch), _PIECE if math.isfinite(factor) else len(batch)):
-            piece = batch[at : at + _PIECE] if math.isfinite(factor) else batch
+        size = max(1, round(_PIECE * factor)) if math.isfinite(factor) else len(batch)
+        for at in range(0, len(batch), size):
+            piece = batch[at : at + size]
             first_ns = piece[0].host_time_ns if first_ns is None else first_ns
             passed_s = (piece[-1].host_time_ns - first_ns) * 1e-9
             while not stop.asked and time.monotonic() - begun < passed_s / factor:

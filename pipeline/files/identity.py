@@ -24,7 +24,7 @@ NO_DATE = "2000-01-01T00:00:00+00:00"
 _WORDS_OF_SETS = frozenset(
     {
         "side", "activity", "activity_at_onset", "measure", "driver", "severity", "status", "part", "method",
-        "corrected", "mode", "filter", "clock", "kind", "segment", "phase", "choice",
+        "corrected", "mode", "filter", "clock", "kind", "segment", "phase", "choice", "cue",
         "clean_reference_own",
     }
 )  # fmt: skip
