@@ -1,6 +1,7 @@
 """The sensors of a live command: the computer's Bluetooth, or simulated sensors over a virtual radio."""
 
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,6 +15,8 @@ from firmware_interface.drivers.registry import driver
 from firmware_interface.scanning import Backend, Found, scan
 from firmware_interface.virtual.radio import VirtualRadio
 from pipeline.commands.assigning import Assigned, Place, assign
+from pipeline.commands.levels import battery_levels
+from pipeline.commands.remembered import Remembered
 from pipeline.errors import BadInputError
 from pipeline.records import Segment, SensorInfo, Side
 from pipeline.simulation.live import LivePerson
@@ -63,20 +66,37 @@ async def connected(wanted: Wanted, ask: Callable[[Place, Sequence[Found]], Foun
             allow=named.values() if len(named) == 2 * len(wanted.sides) else None,
             enough=2 * len(wanted.sides),
         )
+        if not wanted.virtual:
+            named = {**named, **_as_last_time(found, wanted.sides, named)}
         assigned = assign(found, wanted.sides, named, ask)
+        if not wanted.virtual:
+            Remembered().keep(assigned)
         anchor_ns = time.perf_counter_ns()
         chosen = [Chosen(each.info.id, each.found, _rate(each, wanted.rate_hz)) for each in assigned]
         client = await stack.enter_async_context(Client(chosen, anchor_ns=anchor_ns, backend=backend))
         yield Connected(client, [each.info for each in assigned], anchor_ns)
 
 
-async def sensors_in_range(seconds: float, virtual: bool) -> list[Found]:
-    """What a scan finds, strongest first. Raises RadioError."""
+def _as_last_time(found: Sequence[Found], sides: Sequence[Side], named: Mapping[Place, str]) -> dict[Place, str]:
+    """Remembered places, and a line that says so."""
+    places = Remembered().legs(found, sides, named)
+    if places:
+        told = ", ".join(f"{side} {segment} {address}" for (side, segment), address in places.items())
+        print(f"worn as last time: {told} (--sensor says otherwise)", file=sys.stderr)
+    return places
+
+
+async def sensors_in_range(seconds: float, virtual: bool, levels: dict[str, float] | None = None) -> list[Found]:
+    """What a scan finds, strongest first. levels: filled with battery levels by address, where it is given, for which
+    every sensor is connected to. Raises RadioError."""
     async with AsyncExitStack() as stack:
         backend: Backend | None = None
         if virtual:
             backend = (await stack.enter_async_context(virtual_radio((Side.RIGHT, Side.LEFT), 1))).backend
-        return await scan(seconds, backend=backend)
+        found = await scan(seconds, backend=backend)
+        if levels is not None:
+            levels.update(await battery_levels(found, backend))
+        return found
 
 
 @asynccontextmanager
