@@ -281,5 +281,6 @@ class LiveRun:
             episodes=self._tally.episodes,
             episodes_seen=self._tally.episodes_seen,
             where=self._where,
+            warnings=self._session.warnings(),
             problem=next((problem for problem in problems if problem), ""),
         )

@@ -24,6 +24,7 @@ from pipeline.gravity_check import GravityCheck
 from pipeline.intake import Intake, IntakeParameters
 from pipeline.movement import Movement, MovementParameters, MovementUpdate
 from pipeline.orientation import FILTERS, OrientationParameters
+from pipeline.placement_watch import LegsWatch, LegWatch
 from pipeline.records import Event, Record, SensorInfo, Side
 from pipeline.rows import EpisodeRow, RaisedEvent, StepRow
 from pipeline.thresholds import Thresholds
@@ -87,7 +88,9 @@ class Session:
 
     def __init__(self, sensors: Sequence[SensorInfo], settings: Settings | None = None) -> None:
         self._settings = settings or Settings()
-        self._legs = {side: _Leg(side, mine, self._settings) for side, mine in legs_of(sensors).items()}
+        both = LegsWatch()
+        self._legs = {side: _Leg(side, mine, self._settings, both) for side, mine in legs_of(sensors).items()}
+        self._both = both
         self._waiting: list[tuple[float, str, int, Found]] = []
         self._raised = 0
 
@@ -123,6 +126,10 @@ class Session:
     def thresholds(self) -> Thresholds:
         """How episodes are judged."""
         return self._settings.thresholds
+
+    def warnings(self) -> list[str]:
+        """What is wrong with the sensors now, one line each."""
+        return [*self._both.messages, *(line for leg in self._legs.values() for line in leg.watch.messages)]
 
     def complaints(self) -> list[str]:
         """Sensors that are refused, one line each."""
@@ -163,11 +170,13 @@ class Session:
 class _Leg:
     """One leg of a session."""
 
-    def __init__(self, side: Side, sensors: list[SensorInfo], settings: Settings) -> None:
+    def __init__(self, side: Side, sensors: list[SensorInfo], settings: Settings, both: LegsWatch) -> None:
         self.side = side
         self._settings = settings
         self._sensors = {s.id: s for s in sensors}
         self._intake = Intake(sensors, settings.corrections, IntakeParameters(min_rows=settings.min_rows))
+        self.watch = LegWatch(side, sensors, self._intake.counts)
+        self._both = both
         self._engine: LegEngine | None = None
         self._gravity: GravityCheck | None = None
         self._movement = Movement(side, settings.movement(side), settings.activity)
@@ -200,6 +209,8 @@ class _Leg:
             return
         for grid in self._intake.update(record):
             self._run(grid, update, raise_)
+        for event in self.watch.note(record):
+            raise_(event.time_s, self.side.value, event)
 
     def finish(self, update: Update, raise_: Raise) -> None:
         for grid in self._intake.finish():
@@ -222,6 +233,8 @@ class _Leg:
         if self._engine is None:
             self._engine = LegEngine(self.side, grid.rate_hz, self._settings.leg(self.side))
             self._gravity = GravityCheck(self.side, grid.rate_hz, list(self._sensors.values()))
+        for event in [*self.watch.rows(grid), *self._both.rows(self.watch)]:
+            raise_(event.time_s, str(event.fields.get("side", "")), event)
         begin = 0
         while self._actions:
             at = int(np.ceil(self._actions[0][0] * grid.rate_hz)) - grid.start
@@ -248,6 +261,8 @@ class _Leg:
             for event in status_events(block, self.side, self._status):
                 raise_(event.time_s, self.side.value, event)
             self._status = int(block.status[-1])
+            for warning in self._both.angles(self.side, block):
+                raise_(warning.time_s, "", warning)
             if not self._moving and np.isnan(block.thigh_incl).all():
                 # Not calibrated yet: the movement stages take these rows once they can be seen.
                 update.legs.append(LegResult(self.side, block, np.zeros(len(block), np.uint8)))

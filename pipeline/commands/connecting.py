@@ -1,6 +1,7 @@
 """The sensors of a live command: the computer's Bluetooth, or simulated sensors over a virtual radio."""
 
 import logging
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,7 +19,9 @@ from firmware_interface.network import network_backend
 from firmware_interface.scanning import Backend, Found, scan
 from firmware_interface.virtual.radio import VirtualRadio
 from pipeline.commands.assigning import Assigned, Place, assign, untold
+from pipeline.commands.levels import battery_levels
 from pipeline.commands.placing import Placing
+from pipeline.commands.remembered import Remembered
 from pipeline.errors import BadInputError
 from pipeline.records import Segment, SensorInfo, Side
 from pipeline.simulation.live import LivePerson
@@ -81,27 +84,48 @@ async def connected(
             enough=2 * len(wanted.sides),
             drivers=_known(described),
         )
+        if not wanted.virtual:
+            named = {**named, **_as_last_time(found, wanted.sides, named)}
         legs, left = untold(found, wanted.sides, named)
         if placing is not None and legs:
             placed = await placing(left, legs, backend)
             named = {**named, **{place: each.advertisement.address for place, each in placed.items()}}
         assigned = assign(found, wanted.sides, named, ask)
+        if not wanted.virtual:
+            Remembered().keep(assigned)
         anchor_ns = time.perf_counter_ns()
         chosen = [Chosen(each.info.id, each.found, _rate(each, wanted.rate_hz)) for each in assigned]
         client = await stack.enter_async_context(Client(chosen, anchor_ns=anchor_ns, backend=backend))
         yield Connected(client, [each.info for each in assigned], anchor_ns)
 
 
+def _as_last_time(found: Sequence[Found], sides: Sequence[Side], named: Mapping[Place, str]) -> dict[Place, str]:
+    """Remembered places, and a line that says so."""
+    places = Remembered().legs(found, sides, named)
+    if places:
+        told = ", ".join(f"{side} {segment} {address}" for (side, segment), address in places.items())
+        print(f"worn as last time: {told} (--sensor says otherwise)", file=sys.stderr)
+    return places
+
+
 async def sensors_in_range(
-    seconds: float, virtual: bool, driver_file: Path | None = None, network: bool = False
+    seconds: float,
+    virtual: bool,
+    driver_file: Path | None = None,
+    network: bool = False,
+    levels: dict[str, float] | None = None,
 ) -> list[Found]:
-    """What a scan finds, strongest first. Raises RadioError and DriverFileError."""
+    """What a scan finds, strongest first. levels: filled with battery levels by address, where it is given, for which
+    every sensor is connected to. Raises RadioError and DriverFileError."""
     described = None if driver_file is None else driver_from_file(driver_file)
     async with AsyncExitStack() as stack:
         backend: Backend | None = network_backend() if network else None
         if virtual:
             backend = (await stack.enter_async_context(virtual_radio((Side.RIGHT, Side.LEFT), 1, described))).backend
-        return await scan(seconds, backend=backend, drivers=_known(described))
+        found = await scan(seconds, backend=backend, drivers=_known(described))
+        if levels is not None:
+            levels.update(await battery_levels(found, backend))
+        return found
 
 
 @asynccontextmanager

@@ -151,6 +151,7 @@ def _replay(
                 episodes=tally.episodes,
                 episodes_seen=tally.episodes_seen,
                 where=str(folder or ""),
+                warnings=session.warnings(),
             )
 
         showing = None

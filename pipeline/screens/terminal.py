@@ -5,6 +5,7 @@ In a terminal a table is redrawn in place a few times a second, at most 80 colum
 """
 
 import math
+import textwrap
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -108,6 +109,8 @@ class LineScreen:
         for sensor in view.sensors:
             lines += self._changed(f"sensor {sensor.name}", sensor.state, f"{at}{sensor.name}: {sensor.state}")
         lines += self._changed("problem", view.problem, f"{at}{view.problem or 'recording again'}")
+        for warning in view.warnings:
+            lines += self._changed(f"warning {_key(warning)}", _key(warning), f"{at}warning: {warning}")
         fresh = min(view.episodes_seen - self._episodes, len(view.episodes))
         if fresh > 0:
             lines += [f"{at}{episode_line(episode)}" for episode in view.episodes[-fresh:]]
@@ -129,6 +132,7 @@ def picture(view: View, blocks: bool = True) -> RenderableType:
     for leg in view.legs:
         parts += [Text(), *_leg(leg, blocks)]
     parts += [Text(), _episodes(view), Text(), _sensors(view.sensors)]
+    parts += [Text(textwrap.fill(f"! {warning}", WIDTH), style="yellow") for warning in view.warnings]
     if view.problem:
         parts.append(Text(view.problem, style="bold red"))
     parts.append(Text("Ctrl-C ends the session and keeps everything.", style="dim"))
@@ -184,6 +188,11 @@ def episode_line(episode: EpisodeRow) -> str:
         f"excess {_signed(episode.peak_excess_deg)}, collapse {_signed(episode.peak_collapse_deg)} deg for "
         f"{episode.duration_s:.2f} s, {episode.severity}, driven by: {episode.driver}"
     )
+
+
+def _key(warning: str) -> str:
+    """A warning without its figures, which change."""
+    return "".join(each for each in warning if not each.isdigit())
 
 
 def _heading(view: View) -> Text:

@@ -90,6 +90,7 @@ class View:
     """A session now. elapsed_s since the first sample; limit_s where the session ends by itself.
 
     episodes: the last ones, newest last. problem: one line that the person must know, e.g. that recording failed.
+    warnings: what is wrong with the sensors, a line each.
     """
 
     elapsed_s: float
@@ -100,6 +101,7 @@ class View:
     episodes_seen: int
     where: str = ""
     problem: str = ""
+    warnings: Sequence[str] = ()
 
 
 class Tally:

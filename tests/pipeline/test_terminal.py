@@ -178,3 +178,14 @@ def test_plain_lines_follow_the_guide(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "(0 of 6)" in show(_guided(Side.RIGHT, count="0 of 6", repeat=""))
     assert "Once more: too fast" in show(_guided(Side.RIGHT, count="0 of 6"))
     assert "(1 of 6)" in show(_guided(Side.RIGHT, count="1 of 6", repeat=""))
+
+
+def test_warnings_of_sensors() -> None:
+    warning = "the right thigh sensor's signal is weak, 12 % of its samples are lost: bring the computer nearer"
+    drawn = _drawn(_view(warnings=[warning]))
+    assert warning in " ".join(drawn.split()) and max(cell_len(line) for line in drawn.splitlines()) <= 80
+    assert "!" not in _drawn(_view())
+    lines = LineScreen(Console(file=io.StringIO()))
+    first = lines._new(_view(warnings=[warning]), 0.0)
+    assert sum("warning: " + warning in line for line in first) == 1
+    assert not any("signal" in line for line in lines._new(_view(warnings=[warning.replace("12", "13")]), 1.0))
