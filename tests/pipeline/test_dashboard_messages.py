@@ -92,6 +92,12 @@ def test_angles_that_are_not_trusted_are_said_to_be_unsure() -> None:
     assert not told["ok"] and told["status"] == "not sure of it"
 
 
+def test_what_is_wrong_stands_in_lines_the_worst_first() -> None:
+    view = View(1.0, None, [], [], [], 0, problem="the disk is full", warnings=["a weak signal", "a low battery"])
+    assert messages.state(view, {})["problems"] == ["the disk is full", "a weak signal", "a low battery"]
+    assert messages.state(View(1.0, None, [], [], [], 0), {})["problems"] == []
+
+
 def test_an_episode_and_its_band() -> None:
     told = _told("episode", messages.episode(episode("left", "single_leg_squat", 12.0, 9.3, float("nan"))))
     assert told["activity"] == "single-leg squat" and told["driver"] == "from the hip" and told["excess"] == 9.3

@@ -1,8 +1,10 @@
 """The session's page: self-contained, complete, honest about what is missing."""
 
+import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -145,8 +147,26 @@ def test_it_prints_on_two_sheets_and_stays_light(sides: tuple[str, ...], steps: 
     }
     path = write_report(write_results(tmp_path, sides, steps, many_rows=12, **told))
     assert path.stat().st_size < 1_000_000
-    weasyprint = pytest.importorskip("weasyprint", reason="the extra pdf")
+    weasyprint = _weasyprint()
     assert len(weasyprint.HTML(string=path.read_text(encoding="utf-8")).render().pages) == 2
+
+
+def _weasyprint() -> Any:
+    """The module; the test is skipped where its parts outside of Python are not installed."""
+    try:
+        import weasyprint
+    except (ImportError, OSError) as error:
+        pytest.skip(f"WeasyPrint does not start here ({str(error).splitlines()[0]}; Debian: libpangoft2-1.0-0)")
+    return weasyprint
+
+
+def test_the_pdf_lies_beside_the_page_for_its_owner_alone(tmp_path: Path) -> None:
+    _weasyprint()
+    assert run(["report", str(write_results(tmp_path, steps=8)), "--pdf"]) == 0
+    made = tmp_path / "report.pdf"
+    assert made.read_bytes().startswith(b"%PDF-")
+    if os.name == "posix":
+        assert made.stat().st_mode & 0o777 == 0o600
 
 
 def test_pdf_without_the_extra_is_one_line(

@@ -54,7 +54,7 @@ def state(view: View, cue: Mapping[str, Any]) -> dict[str, Any]:
         "elapsed": round(view.elapsed_s, 1),
         "limit": view.limit_s,
         "where": view.where,
-        "problem": view.problem,
+        "problems": [line for line in (view.problem, *view.warnings) if line],
         "legs": [_leg(leg) for leg in view.legs],
         "sensors": [_sensor(sensor) for sensor in view.sensors],
         "episodes": view.episodes_seen,

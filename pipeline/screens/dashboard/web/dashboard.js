@@ -64,7 +64,7 @@ function start() {
       page.state = frame;
       const limit = frame.limit === null ? "" : ` of ${clock(frame.limit)}`;
       find("kt-elapsed").textContent = clock(frame.elapsed) + limit;
-      problem(frame.problem);
+      problem(frame.problems);
       place("");
       legs?.fill(frame.legs);
       if (guide) fillGuide(guide, frame.legs, guide.classList.contains("kt-banner"));
@@ -94,7 +94,7 @@ function start() {
     (linked) => {
       page.linked = linked;
       document.body.classList.toggle("kt-away", !linked);
-      if (!linked) problem(page.over ? "" : "No connection to the computer that runs the session. Trying again ...");
+      if (!linked) problem(page.over ? [] : ["No connection to the computer that runs the session. Trying again ..."]);
     },
   );
 
@@ -129,10 +129,11 @@ function start() {
   }
 }
 
-function problem(text) {
+function problem(lines) {
   const box = find("kt-problem");
+  const text = lines.join("\n");
   box.hidden = !text;
-  box.textContent = text;
+  if (box.textContent !== text) box.textContent = text;
 }
 
 // While sensors are looked for or told apart there is no state yet.
