@@ -60,10 +60,10 @@ CAUSAL = DeviationParameters(
     collapse=Spread(0.2 * _DEG, 1.9 * _DEG, 0.7 * _DEG),
 )
 TWO_SIDED = DeviationParameters(
-    flexion=Spread(0.1 * _DEG, 1.52 * _DEG, 0.9 * _DEG),
+    flexion=Spread(0.1 * _DEG, 1.56 * _DEG, 0.9 * _DEG),
     abduction=Spread(0.2 * _DEG, 1.2 * _DEG, 1.3 * _DEG),
     rotation=Spread(0.67 * _DEG, 3.1 * _DEG, 0.0),
-    excess=Spread(0.1 * _DEG, 0.97 * _DEG, 0.3 * _DEG),
+    excess=Spread(0.1 * _DEG, 0.94 * _DEG, 0.3 * _DEG),
     collapse=Spread(0.2 * _DEG, 1.2 * _DEG, 1.5 * _DEG),
 )
 
