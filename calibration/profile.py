@@ -24,7 +24,8 @@ class Profile:
     """side: left or right. arms: sensor to knee centre, m, sensor frames, None where the motion never told.
 
     static_valgus_deg: the clinician's measured fixed alignment (valgus +), reported apart, never added to an angle.
-    quality: figures in degrees and 0 to 1. sensors: addresses by segment. created_utc: ISO 8601.
+    quality: figures in degrees and 0 to 1. sensors: addresses by segment. created_utc: ISO 8601. person: a pseudonym,
+    empty where nobody said.
     """
 
     side: str
@@ -35,6 +36,7 @@ class Profile:
     created_utc: str = ""
     sensors: dict[str, str] = field(default_factory=dict)
     quality: dict[str, float] = field(default_factory=dict)
+    person: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -50,6 +52,7 @@ class Profile:
             "created_utc": self.created_utc,
             "sensors": self.sensors,
             "quality": self.quality,
+            "person": self.person,
         }
 
     @staticmethod
@@ -74,6 +77,7 @@ class Profile:
                 created_utc=str(values.get("created_utc", "")),
                 sensors={str(k): str(v) for k, v in dict(values.get("sensors", {})).items()},
                 quality={str(k): float(v) for k, v in dict(values.get("quality", {})).items()},
+                person=str(values.get("person") or ""),
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ProfileError(f"{where}: damaged calibration profile ({error}): calibrate again") from error
@@ -93,8 +97,9 @@ def load_profile(path: Path) -> Profile:
 
 
 def save_profile(profile: Profile, path: Path) -> None:
-    """Written whole or not at all."""
+    """Written whole or not at all, for its owner alone where the system knows such rights."""
     part = path.with_name(path.name + ".part")
+    part.touch(mode=0o600)
     part.write_text(json.dumps(profile.to_json(), indent=2) + "\n", encoding="utf-8")
     part.replace(path)
 

@@ -1,7 +1,7 @@
 """What comes from the radio: notifications and the fate of the connections, in one bounded queue, in one order."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -32,22 +32,41 @@ class LinkEvent:
     fields: Mapping[str, object] = field(default_factory=dict)
 
 
+class Quota:
+    """How many notifications of one sensor are passed on in a second: beyond that it is no sensor but a flood."""
+
+    def __init__(self, most_per_s: int) -> None:
+        self._most = most_per_s
+        self._second_ns = -(10**18)
+        self._heard = 0
+
+    def allows(self, now_ns: int) -> bool:
+        """Whether one more may pass at this time (ns, never going back)."""
+        if now_ns - self._second_ns >= 1_000_000_000:
+            self._second_ns, self._heard = now_ns, 0
+        self._heard += 1
+        return self._heard <= self._most
+
+
 class ArrivalQueue:
     """Everything that came and was not fetched yet, oldest first.
 
-    When `limit` notifications wait, further ones are refused (the caller counts them): an unread queue must not grow
-    without end. Link events are few and never refused.
+    When `limit` notifications of a sensor wait, further ones are refused (the caller counts them): an unread queue must
+    not grow without end, and a sensor that floods must not take the others' room. Link events are never refused: they
+    are few, as connecting takes time.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._waiting: Counter[int] = Counter()
         self._items: deque[Arrival | LinkEvent | Exception] = deque()
         self._filled = asyncio.Event()
 
     def put(self, arrival: Arrival) -> bool:
-        """Append a notification; False where the queue is full and it was refused."""
-        if len(self._items) >= self._limit:
+        """Append a notification; False where its sensor's part of the queue is full and it was refused."""
+        if self._waiting[arrival.sensor] >= self._limit:
             return False
+        self._waiting[arrival.sensor] += 1
         self._items.append(arrival)
         self._filled.set()
         return True
@@ -79,6 +98,8 @@ class ArrivalQueue:
             elif taken:
                 break
             self._items.popleft()
+            if isinstance(item, Arrival):
+                self._waiting[item.sensor] -= 1
             if isinstance(item, Exception):
                 raise item
         return taken

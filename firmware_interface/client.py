@@ -30,6 +30,9 @@ __all__ = [
     "scan",
 ]
 
+_STOP_S = 20.0
+"""Longest wait for all sensors to be stopped: a stop and a disconnection of 5 s each, and a connection being made."""
+
 
 class Client:
     """Connects the chosen sensors, keeps them streaming, and hands on what they say.
@@ -40,7 +43,7 @@ class Client:
     anchor_ns : `time.perf_counter_ns()` at the session's time zero; host times count from there.
     backend : None for the operating system's Bluetooth, or a virtual radio's.
     parameters : time-outs and back-off.
-    queue_limit : notifications that may wait to be fetched (20 000 are 50 s of four sensors at 100 Hz).
+    queue_limit : notifications of one sensor that may wait to be fetched (5000 are 50 s at 100 Hz).
     """
 
     def __init__(
@@ -50,7 +53,7 @@ class Client:
         anchor_ns: int,
         backend: Backend | None = None,
         parameters: LinkParameters | None = None,
-        queue_limit: int = 20_000,
+        queue_limit: int = 5_000,
     ) -> None:
         addresses = {each.found.device.address for each in sensors}
         if len({each.sensor for each in sensors}) < len(sensors) or len(addresses) < len(sensors):
@@ -89,7 +92,9 @@ class Client:
         """Stop every sensor and disconnect. What had come before can still be received."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._tasks:
+            # A stack that never answers must not hold the end of a session.
+            await asyncio.wait(self._tasks, timeout=_STOP_S)
         self._tasks = []
 
     @property

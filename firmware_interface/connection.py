@@ -18,11 +18,12 @@ from bleak.backends.device import BLEDevice
 from bleak.exc import BleakError
 from bleak_retry_connector import establish_connection
 
-from firmware_interface.arrivals import Arrival, ArrivalQueue, LinkEvent
-from firmware_interface.drivers.interface import Driver, Write
+from firmware_interface.arrivals import Arrival, ArrivalQueue, LinkEvent, Quota
+from firmware_interface.conversation import Talk
+from firmware_interface.drivers.interface import DESCRIPTION, Driver, Write
 from firmware_interface.drivers.rates import nearest
 from firmware_interface.errors import RadioError, SensorSilentError
-from firmware_interface.scanning import Backend, Found, find
+from firmware_interface.scanning import Backend, Found, find, printable
 
 T = TypeVar("T")
 
@@ -53,6 +54,8 @@ class LinkParameters:
     connect_s: time for one attempt to connect, during which no other sensor can.
     operation_s: time for one subscription or one write.
     search_s: how long to look for a sensor that could not be connected, before the next attempt.
+    most_per_s: notifications of one sensor in a second that are passed on: more is no sensor but a flood (the fastest
+    known sends 1000 samples a second, one in each).
     retry_s, retry_longest_s: wait after the first failure, doubled up to the longest; jitter: part left to chance.
     """
 
@@ -61,6 +64,7 @@ class LinkParameters:
     connect_s: float = 12.0
     operation_s: float = 5.0
     search_s: float = 4.0
+    most_per_s: int = 2000
     retry_s: float = 0.3
     retry_longest_s: float = 8.0
     jitter: float = 0.3
@@ -71,13 +75,14 @@ class LinkCounters:
     """What one sensor's connection has gone through.
 
     notifications, octets: received and passed on. refused: empty or longer than Bluetooth allows. overflowed: refused
-    by the full queue. connections, disconnections, silences, failures: how often.
+    by the full queue. flooded: beyond `most_per_s`. connections, disconnections, silences, failures: how often.
     """
 
     notifications: int = 0
     octets: int = 0
     refused: int = 0
     overflowed: int = 0
+    flooded: int = 0
     connections: int = 0
     disconnections: int = 0
     silences: int = 0
@@ -91,6 +96,7 @@ class _Stream:
     last_ns: int
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     reason: str = ""
+    talk: Talk | None = None
 
     def end(self, reason: str) -> None:
         self.reason = self.reason or reason
@@ -179,6 +185,10 @@ class Connection:
             name=advertisement.name,
             rssi_dbm=advertisement.rssi_dbm,
         )
+        if self._driver.description:
+            told = Arrival(self.chosen.sensor, self._now_ns(), DESCRIPTION, self._driver.description)
+            if not self._queue.put(told):
+                stream.end("nobody fetches what comes")
         try:
             await self._configure(client, stream)
             await self._watch(stream)
@@ -204,17 +214,18 @@ class Connection:
             )
 
     async def _configure(self, client: BleakClient, stream: _Stream) -> None:
-        """Subscribe, then write: so the first notification cannot be missed."""
+        """Subscribe, then talk: so the first notification cannot be missed."""
+        talk = stream.talk = Talk(
+            client, self._write, lambda c, value: self._receiver(c.uuid, stream)(c, value), self._parameters.operation_s
+        )
         first, *others = self._driver.notify
         await self._within(client.start_notify(first, self._receiver(first, stream)))
         for characteristic in others:
             await self._subscribe_extra(client, characteristic, stream)
-        writes = self._driver.start(self.chosen.rate_hz)
-        for write in writes:
-            await self._write(client, write)
+        writes = await talk.hold(self._driver.start(self.chosen.rate_hz))
         stream.last_ns = self._now_ns()
         rate_hz = nearest(self._driver.rates_hz(), self.chosen.rate_hz)
-        self._tell("configured", rate_hz=rate_hz, writes=len(writes))
+        self._tell("configured", rate_hz=rate_hz, writes=writes)
 
     async def _subscribe_extra(self, client: BleakClient, characteristic: str, stream: _Stream) -> None:
         """Battery and the like: of use, but not every firmware has them. The present value counts as a notification."""
@@ -224,7 +235,7 @@ class Connection:
         receive = self._receiver(characteristic, stream)
         if "read" in known.properties:
             receive(known, await self._within(client.read_gatt_char(known)))
-        if "notify" in known.properties:
+        if {"notify", "indicate"} & set(known.properties):
             await self._within(client.start_notify(known, receive))
 
     async def _write(self, client: BleakClient, write: Write) -> None:
@@ -239,6 +250,7 @@ class Connection:
     def _receiver(self, characteristic: str, stream: _Stream) -> Callable[[BleakGATTCharacteristic, bytearray], None]:
         sensor, counters, queue = self.chosen.sensor, self.counters, self._queue
         is_data = characteristic == self._driver.notify[0]
+        quota = Quota(self._parameters.most_per_s)
 
         # A plain function: bleak would run a coroutine as a task of its own for every packet.
         def receive(_: BleakGATTCharacteristic, data: bytearray) -> None:
@@ -248,8 +260,12 @@ class Connection:
             if is_data:
                 # A battery level is no sign of a stream.
                 stream.last_ns = now_ns
+            if stream.talk is not None:
+                stream.talk.heard(characteristic, bytes(data))
             if not 0 < len(data) <= LARGEST_PAYLOAD:
                 counters.refused += 1
+            elif not quota.allows(now_ns):
+                counters.flooded += 1
             elif queue.put(Arrival(sensor, now_ns, characteristic, bytes(data))):
                 counters.notifications += 1
                 counters.octets += len(data)
@@ -335,7 +351,7 @@ def _being_cancelled() -> bool:
 
 
 def _line(error: Exception) -> str:
-    text = " ".join(str(error).split())[:200]
+    text = printable(" ".join(str(error).split())[:200])
     if isinstance(error, BleakError) and text:
         return text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

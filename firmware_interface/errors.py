@@ -15,3 +15,11 @@ class RadioError(SensorError):
 
 class SensorSilentError(SensorError):
     """A sensor was found but never delivered data."""
+
+
+class RefusedError(SensorError):
+    """A sensor said that it cannot be set up as asked."""
+
+
+class DriverFileError(SensorError):
+    """A file that describes a sensor cannot be read as one."""

@@ -17,7 +17,8 @@ from pipeline.features import BendShape, StrideShape
 from pipeline.phases import FootEvent, FootEventKind, Phase
 from pipeline.repetitions import Posture
 from pipeline.rows import RaisedEvent
-from pipeline.steps import EXERCISES, GAIT, Unit, UnitKind
+from pipeline.sets import EXERCISES
+from pipeline.steps import GAIT, Unit, UnitKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +26,31 @@ class ActivityParameters:
     """Angles in rad, lengths in m.
 
     up_*: knee at contact and climb at which going up and walking are equally likely, and the scale of each; down_*: the
-    same with the knee at toe-off and the loss of height. gait_thigh_rad: least range of the thigh of a step that goes
-    on; gait_longest_s: longest stride. level_climb_m: a stride that climbs more, without a bent knee, is `other`.
-    ankle_m: sensor to ankle. flat_share: of a stride, from contact to when the foot stands flat.
-    lunge_*, step_up_*, squat_*, deadlift_*, chair_share, rear_*, one_leg_*: what tells exercises apart.
-    kneel_s: a lunge held longer is kneeling. bend_shortest_s: of a repetition.
-    before_s: how far before a bend the leg's lean is looked at.
+    same with the knee at toe-off and the loss of height. Both knees are means of the angle and its change in stance.
+    gait_thigh_rad, most_thigh_rad: range of the thigh in a step that goes on (stairs take 65 deg); gait_longest_s:
+    longest stride. level_climb_m: a stride that climbs more, without a bent knee, is `other`; a climb beyond
+    most_climb_m is not believed. ankle_m: sensor to ankle. flat_share: of a stride, from contact to when the foot
+    stands flat.
+    lunge_*, step_up_*, squat_*, deadlift_*, chair_*, hinge_share, rear_*, one_leg_*: what tells exercises apart.
+    kneel_s: a lunge held longer is kneeling. lunge_lead_s, leg_back_rad: a rear leg's lunge begins when the thigh leans
+    back by more, at most so long before its knee bends. stays_lean_share: who leans as much before a bend stood on one
+    leg already. foot_lift_m: a foot that rose by more before a rest is on a box, not under a chair; quiet_*: how still
+    the shank must be before, for how long, until how long before the bend, for that to be told.
+    bend_shortest_s: of a repetition; lift_shortest_s: of a foot put up. before_s: how far before a bend the leg's lean
+    is looked at.
     gait_gap_s: provisionally in gait so long after a contact; again_s: what was done so recently is guessed again;
     standing_rad: knee and thigh of standing; bend_longest_s: bends that last longer are `other`.
     """
 
-    up_knee_rad: float = radians(31.0)
-    down_knee_rad: float = radians(60.0)
+    up_knee_rad: float = radians(29.0)
+    down_knee_rad: float = radians(56.0)
     knee_scale_rad: float = radians(10.0)
     up_climb_m: float = 0.13
     climb_scale_m: float = 0.08
     level_climb_m: float = 0.22
+    most_climb_m: float = 0.6
     gait_thigh_rad: float = radians(17.0)
+    most_thigh_rad: float = radians(92.0)
     gait_swing_knee_rad: float = radians(6.0)
     gait_longest_s: float = 2.6
     ankle_m: float = 0.26
@@ -53,18 +62,34 @@ class ActivityParameters:
     step_up_straight_rad: float = radians(26.0)
     kneel_s: float = 2.2
     bend_shortest_s: float = 0.8
+    lift_shortest_s: float = 0.45
     squat_depth_rad: float = radians(36.0)
     deadlift_least_rad: float = radians(14.0)
     deadlift_most_rad: float = radians(52.0)
     deadlift_share: float = 0.97
     chair_share: float = 0.86
+    hinge_share: float = 0.9
+    chair_depth_rad: float = radians(68.0)
     foot_flat_rad: float = radians(-46.0)
     still_thigh_rad: float = radians(34.0)
-    rear_depth_rad: float = radians(55.0)
-    rear_sinks_m: float = 0.08
+    rear_depth_rad: float = radians(50.0)
+    rear_sinks_m: float = 0.03
+    rear_thigh_rad: float = radians(-8.0)
+    rear_shank_rad: float = radians(-22.0)
+    rear_lowest_rad: float = radians(-62.0)
+    lunge_lead_s: float = 1.8
+    leg_back_rad: float = radians(-4.0)
     one_leg_lean_rad: float = radians(2.0)
-    stays_lean_rad: float = radians(1.6)
+    one_leg_lean_scale_rad: float = radians(1.5)
+    one_leg_share: float = 0.655
+    one_leg_share_scale: float = 0.045
+    stays_lean_share: float = 0.3
     box_m: float = 0.05
+    foot_lift_m: float = 0.08
+    quiet_s: float = 0.1
+    quiet_lead_s: float = 0.25
+    quiet_rad_s: float = 0.7
+    quiet_m_s2: float = 4.0
     before_s: float = 1.0
     gait_gap_s: float = 1.3
     again_s: float = 10.0
@@ -83,11 +108,17 @@ def classify_stride(shape: StrideShape, p: ActivityParameters) -> Activity | Non
         return Activity.STEP_UP if bent and shape.knee_stance_low < p.step_up_straight_rad else None
     if shape.seconds > p.gait_longest_s:
         return None
-    climb = shape.climb_m if isfinite(shape.climb_m) else 0.0
-    weight = 1.0 if isfinite(shape.climb_m) else 0.0
-    up = (shape.knee_at_contact - p.up_knee_rad) / p.knee_scale_rad
+    if shape.thigh_range > p.most_thigh_rad:
+        return Activity.OTHER
+    # No stride climbs more than two rises; what seems to was integrated over a foot that did not stand still.
+    known = isfinite(shape.climb_m) and abs(shape.climb_m) < p.most_climb_m
+    climb, weight = (shape.climb_m, 1.0) if known else (0.0, 0.0)
+    # Half from the angle itself, half from its change within the stance, which a misplaced zero leaves as it is.
+    extends = shape.knee_at_contact - shape.knee_stance_low
+    bends = shape.knee_at_toe_off - shape.knee_at_contact
+    up = (0.5 * (shape.knee_at_contact + extends) - p.up_knee_rad) / p.knee_scale_rad
     up += weight * _limited((climb - p.up_climb_m) / p.climb_scale_m)
-    down = (shape.knee_at_toe_off - p.down_knee_rad) / p.knee_scale_rad
+    down = (0.5 * (shape.knee_at_toe_off + bends) - p.down_knee_rad) / p.knee_scale_rad
     down += weight * _limited((-climb - p.up_climb_m) / p.climb_scale_m)
     if max(up, down) > 0.0:
         return Activity.STAIR_ASCENT if up > down else Activity.STAIR_DESCENT
@@ -97,29 +128,41 @@ def classify_stride(shape: StrideShape, p: ActivityParameters) -> Activity | Non
 
 def classify_bend(shape: BendShape, p: ActivityParameters) -> Activity | None:
     """What a bend was; None if it is no repetition of a kind that is known."""
-    if shape.seconds < p.bend_shortest_s:
+    lifted = abs(shape.rises_m) > p.box_m and shape.depth > p.squat_depth_rad and shape.shank > p.foot_flat_rad
+    if shape.seconds < (p.lift_shortest_s if lifted else p.bend_shortest_s):
         return None
     share = shape.thigh_change / shape.depth if shape.depth > 0.0 else nan
     if shape.stepped:
         deep = shape.depth > p.squat_depth_rad and shape.thigh > p.still_thigh_rad
         return Activity.LUNGE if deep and shape.shank > p.foot_flat_rad and shape.held_s < p.kneel_s else None
     if shape.shank < p.foot_flat_rad:
-        rear = shape.thigh < p.still_thigh_rad and shape.depth > p.rear_depth_rad
-        sinks = shape.sinks_m > p.rear_sinks_m and shape.held_s < p.kneel_s
-        return Activity.LUNGE if rear and sinks else None
+        rear = shape.thigh < p.still_thigh_rad and shape.depth > p.rear_depth_rad and shape.held_s < p.kneel_s
+        behind = shape.thigh_before < p.rear_thigh_rad and shape.shank_before < p.rear_shank_rad
+        kneels = behind and shape.shank < p.rear_lowest_rad
+        return Activity.LUNGE if rear and (kneels or shape.sinks_m > p.rear_sinks_m) else None
     if share > p.deadlift_share and p.deadlift_least_rad < shape.depth < p.deadlift_most_rad:
         return Activity.DEADLIFT
     if shape.depth < p.squat_depth_rad:
         return None
     if share > p.chair_share:
-        return Activity.SIT_TO_STAND
+        if shape.depth > p.chair_depth_rad:
+            return Activity.SIT_TO_STAND
+        return Activity.DEADLIFT if share > p.hinge_share else Activity.SQUAT
     if share < 0.35:
         return None
-    if abs(shape.rises_m) > p.box_m:
+    if lifted:
         return Activity.STEP_UP
-    if not shape.lean > p.one_leg_lean_rad:
+    if not one_legged(shape.lean, share, p):
         return Activity.SQUAT
-    return Activity.SINGLE_LEG_SQUAT if shape.lean_before > p.stays_lean_rad else Activity.STEP_DOWN
+    stays = shape.lean_before > p.stays_lean_share * shape.lean
+    return Activity.SINGLE_LEG_SQUAT if stays else Activity.STEP_DOWN
+
+
+def one_legged(lean: float, share: float, p: ActivityParameters) -> bool:
+    """Whether a leg that bends carries the body alone: it leans inward under it, and its shank leans forward more, for
+    the same knee, than those of a squat on both legs."""
+    leans = (lean - p.one_leg_lean_rad) / p.one_leg_lean_scale_rad
+    return _limited(leans) + _limited((p.one_leg_share - share) / p.one_leg_share_scale) > 0.0
 
 
 def compatible(activity: Activity, unit: Unit) -> bool:
@@ -269,7 +312,7 @@ class Provisional:
         alike = {Activity.SQUAT, Activity.SINGLE_LEG_SQUAT, Activity.STEP_DOWN, Activity.STEP_UP}
         if self._recently(row) and self._last in alike:
             return self._last
-        return Activity.SINGLE_LEG_SQUAT if leant > p.one_leg_lean_rad else Activity.SQUAT
+        return Activity.SINGLE_LEG_SQUAT if one_legged(leant, share, p) else Activity.SQUAT
 
 
 class ActivityChanges:

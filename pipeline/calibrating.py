@@ -31,6 +31,7 @@ from calibration.alignment import (
 )
 from firmware_interface.samples import STANDARD_GRAVITY
 from pipeline.blocks import Bools, Floats
+from pipeline.calibration_progress import Bend, BendLimits, CalibrationProgress, refusal
 from pipeline.leg_rows import LegRows, join_rows, picked_rows, sagittal
 from pipeline.quaternions import columns
 from pipeline.seated import Seated, SeatedFound
@@ -164,6 +165,7 @@ class Calibrating:
         self._moving = self._latest = 0
         self._fallback = ""
         self._walking = False
+        self._refused = ""
         self._seated = Seated(rate_hz, side_sign)
         self._sat: SeatedFound | None = None
         self.done = self.over = False
@@ -191,6 +193,17 @@ class Calibrating:
         if self._count < self._p.flexions:
             return f"bend the knee slowly ({self._count} of {self._p.flexions})"
         return "done"
+
+    @property
+    def progress(self) -> CalibrationProgress:
+        """The same in figures, and why the last bend was not taken."""
+        p, block_s = self._p, 0.5
+        still_s = block_s * min(len(self._resting), p.rest_blocks)
+        stood = self._standing is not None
+        wanted_s = block_s * p.rest_blocks
+        return CalibrationProgress(
+            still_s, wanted_s, stood, self._count, p.flexions, self._refused, self._walking and not self.done
+        )
 
     def update(self, rows: LegRows, rests: bool | None = None) -> Calibrated | None:
         """rows: one complete block; rests: whether it is at rest, where that is known already."""
@@ -270,6 +283,7 @@ class Calibrating:
 
     def _forget_flexions(self) -> None:
         self._count = 0
+        self._refused = ""
         self._span = None
         self._bent_at = None
 
@@ -300,10 +314,14 @@ class Calibrating:
             gentle = gentle and self._thigh_peak < p.thigh_share * self._peak
             if self._peak > p.bent and slow and gentle:
                 self._count += 1
+                self._refused = ""
                 begin = self._bent_at if self._span is None else self._span[0]
                 self._span = (begin, rows.start + i)
             elif self._peak > 1.5 * p.straight:
                 other = True
+                bend = Bend(self._peak, self._thigh_peak, lasted, float(shank_rms), float(thigh_rms))
+                limits = BendLimits(p.bent, p.shortest_s, p.longest_s, p.shake_m_s2, p.thigh_shake_m_s2, p.thigh_share)
+                self._refused = refusal(bend, limits)
             self._bent_at = None
         return other
 
@@ -387,12 +405,16 @@ class Calibrating:
         return Calibrated(alignment, span, None, 0, rows)
 
     def _axes(self, rows: LegRows, up_thigh: Floats, up_shank: Floats) -> tuple[Axis, Axis] | None:
-        """Thigh's and shank's flexion axes from movement, signs included."""
+        """Thigh's and shank's flexion axes from movement, signs included.
+
+        What the body turns about the vertical is taken off: in a short recording with turns it outweighs the steps.
+        """
+        p = self._p
         shank = turning_axis(
-            rows.shank_gyr, up_shank, least_rad_s=1.0, prior_sd=self._p.shank_motion_sd, doubt=self._p.motion_doubt
+            _levelled(rows.shank_gyr, rows.shank_quat), up_shank, 1.0, p.shank_motion_sd, p.motion_doubt
         )
         thigh = turning_axis(
-            rows.thigh_gyr, up_thigh, least_rad_s=0.5, prior_sd=self._p.thigh_motion_sd, doubt=self._p.motion_doubt
+            _levelled(rows.thigh_gyr, rows.thigh_quat), up_thigh, 0.5, p.thigh_motion_sd, p.motion_doubt
         )
         if shank is None or thigh is None:
             return None
@@ -443,6 +465,10 @@ def _facing_forward(axes: tuple[Axis, Axis], ups: tuple[Floats, Floats], rows: L
     ways = [(t, s) for t in (1.0, -1.0) for s in (1.0, -1.0)]
     wrong = [hyperextension(t * thigh, s * shank) for t, s in ways]
     likely = [way for way, size in zip(ways, wrong, strict=True) if size < min(wrong) + 1.0 * _DEG]
+    swings = float(np.mean(rows.shank_gyr @ axes[1].direction > SWING_RAD_S)) > _SWING_SHARE
+    if swings and ways[0] in likely:
+        # The signs come from swings, which even a knee that is kept stiff makes.
+        return axes
     t, s = max(likely, key=lambda way: float(np.mean(way[0] * thigh - way[1] * shank)))
     return Axis(t * axes[0].direction, axes[0].sd), Axis(s * axes[1].direction, axes[1].sd)
 
@@ -450,6 +476,13 @@ def _facing_forward(axes: tuple[Axis, Axis], ups: tuple[Floats, Floats], rows: L
 def _angle(a: Floats, b: Floats) -> float:
     """Between two unit vectors, rad."""
     return float(np.arccos(np.clip(a @ b, -1.0, 1.0)))
+
+
+def _levelled(gyr: Floats, quat: Floats) -> Floats:
+    """(n, 3) rates without their part about the vertical."""
+    r = columns(quat)
+    about = gyr[:, 0] * r[6] + gyr[:, 1] * r[7] + gyr[:, 2] * r[8]
+    return gyr - about[:, None] * np.stack([r[6], r[7], r[8]], axis=-1)
 
 
 def _mean_up(quat: Floats) -> Floats:
@@ -461,6 +494,8 @@ def _mean_up(quat: Floats) -> Floats:
 
 SWING_RAD_S = 2.5
 """A shank that turns faster is swinging in a step."""
+_SWING_SHARE = 0.01
+"""Of the moving rows; in walking it is a quarter or so, stiff knees 5 %, in squats and on chairs nothing."""
 _STEP_S = 0.5
 """How long before and after a swing a leg is in gait."""
 

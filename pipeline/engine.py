@@ -16,6 +16,7 @@ from calibration.unloaded_path import UnloadedPath
 from pipeline.axis_watch import AxisWatch, AxisWatchParameters
 from pipeline.blocks import Activity, Bytes, GridBlock, LegBlock, Status
 from pipeline.calibrating import Calibrated, Calibrating, CalibratingParameters, at_rest
+from pipeline.calibration_progress import CalibrationProgress
 from pipeline.flexions import settled, tied_path
 from pipeline.heading import Heading
 from pipeline.heading_model import NEUTRAL, SHANK, STATES, THIGH, HeadingParameters, Neutral
@@ -26,6 +27,7 @@ from pipeline.neutral import NeutralParameters, is_neutral, neutral_turn
 from pipeline.orientation import Orientation, OrientationParameters, Oriented
 from pipeline.quick_check import QuickCheck, profile_quality
 from pipeline.records import Side
+from pipeline.recovered import recovered_block
 from pipeline.rows import RaisedEvent
 from pipeline.slip import Slip, SlipParameters, SlipWatch, rereferenced
 from pipeline.tied_path import TiedPath
@@ -89,6 +91,7 @@ class LegEngine:
         self._told_path = UnloadedPath()
         self.calibrated: Calibrated | None = None
         self._events: list[RaisedEvent] = []
+        self._recovered: LegBlock | None = None
         if settings.profile is not None:
             self.use_profile(settings.profile)
 
@@ -96,6 +99,11 @@ class LegEngine:
     def phase(self) -> str:
         """What the calibration waits for: `stand still`, `bend the knee slowly (2 of 5)`, `done`."""
         return "done" if self._calibrating is None else self._calibrating.phase
+
+    @property
+    def progress(self) -> CalibrationProgress | None:
+        """How far the calibration has come; None where nothing is awaited any more."""
+        return None if self._calibrating is None else self._calibrating.progress
 
     def profile(self) -> Profile | None:
         """The calibration as it stands, to be saved."""
@@ -119,6 +127,19 @@ class LegEngine:
         """What was raised since the last call."""
         events, self._events = self._events, []
         return events
+
+    def take_recovered(self) -> LegBlock | None:
+        """Once after the first calibration: the rows before it, as far as they are kept, seen with it."""
+        block, self._recovered = self._recovered, None
+        return block
+
+    def finish(self) -> None:
+        """The recording is over: where nothing was calibrated yet, with what there is."""
+        if self.alignment is not None or self._calibrating is None:
+            return
+        found = self._calibrating.finish()
+        if found is not None:
+            self._use(found, ((self._number or 0) + 1) * self._block / self._rate)
 
     def quality(self) -> dict[str, object]:
         """Plain values about the calibration and the heading."""
@@ -277,6 +298,8 @@ class LegEngine:
     def _use(self, found: Calibrated, time_s: float) -> None:
         """A calibration from now on: frames, neutral heading, unloaded path."""
         found = settled(found, self._side, self._rate)
+        if self.alignment is None:
+            self._recovered = recovered_block(found.rows, found.alignment, self._side, self._rate)
         self.calibrated = found
         self._slipped = False
         good = (self._number or 0) * self._block

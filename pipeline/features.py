@@ -38,7 +38,8 @@ class StrideShape:
 
 @dataclass(frozen=True, slots=True)
 class BendShape:
-    """Features of a bend: depth and changes from its begin to its deepest point, rad.
+    """Features of a bend: depth and changes from its begin to its deepest point, rad. *_before: inclinations at its
+    begin.
 
     lean, lean_before: whole leg tilted inward (the thigh's medial tilt less the shank's, halved) on the way down and
     before the bend (its least in the last second). held_s: time near the deepest point. sinks_m: how much lower the
@@ -49,6 +50,8 @@ class BendShape:
     depth: float
     thigh: float
     shank: float
+    thigh_before: float
+    shank_before: float
     thigh_change: float
     lean: float
     lean_before: float
@@ -95,9 +98,12 @@ def bend_shape(block: LegBlock, flexion: Floats, unit: Unit, before: LegBlock, a
         depth=depth,
         thigh=float(block.thigh_incl[deep]),
         shank=float(block.shank_incl[deep]),
+        thigh_before=float(block.thigh_incl[0]),
+        shank_before=float(block.shank_incl[0]),
         thigh_change=float(block.thigh_incl[deep] - block.thigh_incl[0]),
-        # On the way down, before a knee that gives way moves the shank.
-        lean=_mean(lean[:deep][(flexion[:deep] > low + 0.2 * depth) & (flexion[:deep] < low + 0.6 * depth)]),
+        # At the beginning of the way down: who stands on one leg leans before the knee bends far, both legs of a squat
+        # may come to lean with depth, and a knee that gives way moves the shank.
+        lean=_mean(lean[:deep][(flexion[:deep] > low + 0.08 * depth) & (flexion[:deep] < low + 0.35 * depth)]),
         lean_before=-_top(-quiet),
         held_s=float(np.count_nonzero(near)) / rate,
         sinks_m=-_height_at(block, deep),

@@ -8,6 +8,7 @@ order of the records alone, never on how many are given at once, and rows are co
 replay agree to the last bit. Interpolation, averaging and spikes: see `track`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import ceil, floor
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from pipeline.blocks import GridBlock
 from pipeline.timebase import usual_rate_hz
-from pipeline.track import STANDARD_GRAVITY_VECTOR, Track, TrackParameters, Vector
+from pipeline.track import STANDARD_GRAVITY_VECTOR, Row, Track, TrackParameters, Vector
 
 _LEAST_RATE_HZ = 100.0
 _EDGE_S = 1e-6
@@ -25,7 +26,8 @@ _EDGE_S = 1e-6
 class GridParameters:
     """When rows begin, when they are final, and how many are handed on at once. Seconds.
 
-    hold_s: how long a row waits for a silent sensor.
+    hold_s: how long a row waits for a silent sensor; beyond_packet_s: and so much longer than its longest packet, for
+        there are sensors that send half a second at once.
     start_s: span of samples from which a sensor's rate is measured; patience_s: how long the first sensor waits for
         the other's first sample, patience_late_s for its span.
     block_rows: longest block. rows_per_call: most rows of one call: after a gap of hours the rest follows with the
@@ -33,6 +35,7 @@ class GridParameters:
     """
 
     hold_s: float = 0.5
+    beyond_packet_s: float = 0.3
     start_s: float = 1.0
     patience_s: float = 2.0
     patience_late_s: float = 4.0
@@ -42,10 +45,20 @@ class GridParameters:
 
 
 class Grid:
-    """The grid of one leg. tracks: thigh and shank, None where that sensor does not exist."""
+    """The grid of one leg. tracks: thigh and shank, None where that sensor does not exist.
 
-    def __init__(self, thigh: bool, shank: bool, parameters: GridParameters | None = None) -> None:
+    watch: is told every row as it becomes final, its time, thigh and shank, however many are handed on at once.
+    """
+
+    def __init__(
+        self,
+        thigh: bool,
+        shank: bool,
+        parameters: GridParameters | None = None,
+        watch: Callable[[float, Row, Row], None] | None = None,
+    ) -> None:
         self._p = parameters or GridParameters()
+        self._watch = watch
         self.tracks = (
             Track(self._p.track) if thigh else None,
             Track(self._p.track) if shank else None,
@@ -72,7 +85,7 @@ class Grid:
         """
         if self.rate_hz is None and not self._begin(now_s, last_call=False):
             return []
-        limit = now_s - self._p.hold_s
+        limit = now_s - self._hold_s()
         ready = self._first.ready_s
         if self._second.ready_s < ready:
             ready = self._second.ready_s
@@ -88,7 +101,7 @@ class Grid:
             return []
         ends = [track.last_s for track in self._live if track.first_s is not None]
         newest, oldest = max(ends), min(ends)
-        limit = oldest if newest - oldest <= self._p.hold_s else newest
+        limit = oldest if newest - oldest <= self._hold_s() else newest
         blocks: list[GridBlock] = []
         while True:
             before = self._next
@@ -96,6 +109,10 @@ class Grid:
             blocks.extend(self._take())
             if self._next == before:
                 return blocks
+
+    def _hold_s(self) -> float:
+        packet_s = max(self._first.packet_s, self._second.packet_s)
+        return max(self._p.hold_s, packet_s + self._p.beyond_packet_s)
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 
@@ -130,21 +147,26 @@ class Grid:
         rate = self.rate_hz
         assert rate is not None
         last = min(floor((limit_s + _EDGE_S) * rate), self._next + self._p.rows_per_call - 1)
+        watch = self._watch
         thigh, shank = self.tracks
         thigh_acc, shank_acc = self._acc
         thigh_gyr, shank_gyr = self._gyr
         thigh_ok, shank_ok = self._ok
         for k in range(self._next, last + 1):
             time_s = k / rate
-            a, w, ok, clip = thigh.row(time_s) if thigh else _NOTHING
+            one = thigh.row(time_s) if thigh else _NOTHING
+            a, w, ok, clip = one
             thigh_acc.append(a)
             thigh_gyr.append(w)
             thigh_ok.append(ok)
-            a, w, ok, clip_shank = shank.row(time_s) if shank else _NOTHING
+            two = shank.row(time_s) if shank else _NOTHING
+            a, w, ok, clip_shank = two
             shank_acc.append(a)
             shank_gyr.append(w)
             shank_ok.append(ok)
             self._clipped.append(clip or clip_shank)
+            if watch is not None:
+                watch(time_s, one, two)
         self._next = max(self._next, last + 1)
         self._next_s = self._next / rate - _EDGE_S
 
@@ -174,4 +196,4 @@ class Grid:
         return blocks
 
 
-_NOTHING: tuple[Vector, Vector, bool, bool] = (STANDARD_GRAVITY_VECTOR, (0.0, 0.0, 0.0), False, False)
+_NOTHING: Row = (STANDARD_GRAVITY_VECTOR, (0.0, 0.0, 0.0), False, False)

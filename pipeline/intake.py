@@ -15,6 +15,7 @@ from typing import cast
 from calibration.inertial import Inertial
 from firmware_interface.drivers.interface import Decoder
 from firmware_interface.samples import Clock
+from pipeline.agreement import Agreement, AgreementParameters, Offset
 from pipeline.blocks import GridBlock
 from pipeline.errors import BadInputError
 from pipeline.grid import Grid, GridParameters
@@ -22,7 +23,10 @@ from pipeline.quality import SensorCounts
 from pipeline.records import Event, Notification, Record, Segment, SensorInfo
 from pipeline.tabletime import TableTime, TableTimeParameters
 from pipeline.timebase import TimeBase, TimeBaseParameters
-from pipeline.track import Track, Vector
+from pipeline.track import Row, Track, Vector
+
+_LONGEST_PACKET_S = 2.0
+"""What is believed of a packet: rows are held back so long, and a sensor that claims more is not waited for."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class IntakeParameters:
     time_base: TimeBaseParameters = field(default_factory=TimeBaseParameters)
     table_time: TableTimeParameters = field(default_factory=TableTimeParameters)
     grid: GridParameters = field(default_factory=GridParameters)
+    agreement: AgreementParameters = field(default_factory=AgreementParameters)
 
 
 def registered_decoder(driver: str) -> Decoder:
@@ -60,13 +65,16 @@ class Intake:
         infos = {info.segment: info for info in sensors}
         if not infos or len(infos) != len(sensors):
             raise BadInputError("one leg needs one sensor on the thigh, one on the shank, or both")
-        self._grid = Grid(Segment.THIGH in infos, Segment.SHANK in infos, self._p.grid)
+        both = len(infos) == 2
+        self._grid = Grid(Segment.THIGH in infos, Segment.SHANK in infos, self._p.grid, self._row if both else None)
         thigh, shank = self._grid.tracks
         self._streams: dict[int, _Stream] = {}
         for segment, track in ((Segment.THIGH, thigh), (Segment.SHANK, shank)):
             if track is not None:
                 info = infos[segment]
                 self._streams[info.id] = _Stream(info, track, self._p, decoder)
+        self._alike = both and infos[Segment.THIGH].driver == infos[Segment.SHANK].driver
+        self._agreement: Agreement | None = None
         known = corrections or {}
         self._corrections = {segment: known[info.id] for segment, info in infos.items() if info.id in known}
         self._now_s = -1e300
@@ -98,7 +106,16 @@ class Intake:
 
     def counts(self) -> dict[int, SensorCounts]:
         """What happened to each sensor's data so far, by sensor id."""
-        return {key: stream.counts(self.rate_hz) for key, stream in self._streams.items()}
+        seen = None if self._agreement is None else self._agreement.last
+        return {key: stream.counts(self.rate_hz, seen) for key, stream in self._streams.items()}
+
+    def _row(self, time_s: float, thigh: Row, shank: Row) -> None:
+        """A row became final: both sensors' times are compared by their motion."""
+        if self._agreement is None:
+            assert self.rate_hz is not None
+            first, second = self._streams.values()
+            self._agreement = Agreement(first, second, self.rate_hz, self._alike, self._p.agreement)
+        self._agreement.row(time_s, thigh, shank)
 
     def _event(self, event: Event) -> float:
         if event.kind == "tick":
@@ -142,7 +159,8 @@ class _Stream:
         self._parameters = parameters
         self._new_decoder = decoder
         self._decoder: Decoder | None = None
-        self._base: TimeBase | TableTime | None = None
+        self.base: TimeBase | TableTime | None = None
+        """Of the present connection, once it has begun."""
         self._held: list[tuple[Vector, Vector, bool]] = []
         self._clock = ""
         self._nominal = (Clock.NONE, 0.0)
@@ -153,6 +171,11 @@ class _Stream:
         self._skew_ppm = 0.0
         self._time_sd_s = 0.0
         self._battery: float | None = None
+
+    @property
+    def newest_s(self) -> float:
+        """Session time of the newest sample."""
+        return self._track.last_s
 
     def notification(self, record: Notification) -> float:
         """Decode, time and hand on; gives the newest sample's session time."""
@@ -168,10 +191,14 @@ class _Stream:
         ticks = samples.ticks.tolist()
         if not ticks:
             return self._track.last_s
-        base = self._base
+        base = self.base
         if base is None or base.clock is not samples.clock:
             base = self._begin(samples.clock, samples.tick_s)
         self._samples += len(ticks)
+        if len(ticks) > 1 and samples.clock is not Clock.SESSION:
+            span_s = (ticks[-1] - ticks[0]) * samples.tick_s
+            if span_s > self._track.packet_s:
+                self._track.packet_s = min(span_s, _LONGEST_PACKET_S)
         times = base.update(ticks, record.host_time_ns * 1e-9)
         acc, gyr, clipped = samples.acc.tolist(), samples.gyr.tolist(), samples.clipped.tolist()
         if len(times) == 1 and len(ticks) == 1 and not self._held:
@@ -186,7 +213,7 @@ class _Stream:
 
     def close(self) -> float:
         """End the present connection: what is held is timed as well as it can be, then all starts anew."""
-        base = self._base
+        base = self.base
         if base is not None:
             self._release(base.finish())
             self._duplicates += base.duplicates
@@ -198,12 +225,12 @@ class _Stream:
             if isinstance(base, TimeBase) and self._track.first_s is not None:
                 self._measured[self._nominal] = base.tick_s
         self._held.clear()
-        self._base = None
+        self.base = None
         self._decoder = None
         return self._track.last_s
 
-    def counts(self, grid_rate_hz: float | None) -> SensorCounts:
-        track, base = self._track, self._base
+    def counts(self, grid_rate_hz: float | None, seen: Offset | None) -> SensorCounts:
+        track, base = self._track, self.base
         span = track.last_s - track.first_s if track.first_s is not None else 0.0
         return SensorCounts(
             notifications=self._notifications,
@@ -224,23 +251,25 @@ class _Stream:
             clock=self._clock,
             skew_ppm=base.skew_ppm if base else self._skew_ppm,
             time_sd_s=base.time_sd_s if base else self._time_sd_s,
+            pair_offset_s=None if seen is None else seen.offset_s,
+            pair_offset_sd_s=None if seen is None else seen.sd_s,
         )
 
     def _begin(self, clock: Clock, tick_s: float) -> TimeBase | TableTime:
-        if self._base is not None:
+        if self.base is not None:
             decoder = self._decoder
             self.close()
             self._decoder = decoder
         self._clock = clock.value
         if clock is Clock.SESSION:
-            self._base = TableTime(tick_s, self._parameters.table_time)
+            self.base = TableTime(tick_s, self._parameters.table_time)
             self._track.reorder_s = self._parameters.grid.hold_s
         else:
             known = self._measured.get((clock, tick_s))
             p = self._parameters.time_base
-            self._base = TimeBase(clock, known or tick_s, p, self._track.last_s, rate_known=known is not None)
+            self.base = TimeBase(clock, known or tick_s, p, self._track.last_s, rate_known=known is not None)
             self._nominal = (clock, tick_s)
-        return self._base
+        return self.base
 
     def _release(self, times: list[float]) -> None:
         held = self._held

@@ -10,21 +10,26 @@ recording goes on without it.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from calibration.profile import Profile
+from calibration.profile import Profile, save_profile
 from firmware_interface.arrivals import Arrival, LinkEvent
-from firmware_interface.drivers.registry import driver
+from firmware_interface.drivers.registry import is_stream
 from firmware_interface.errors import SensorSilentError
+from pipeline import start_check
 from pipeline.errors import KneetrackError
 from pipeline.files.recorder import RecordingWriter
 from pipeline.files.results import ResultsWriter
 from pipeline.records import Event, Notification, Record, SensorInfo, Side
+from pipeline.screens.dashboard.showing import Board, Showing
 from pipeline.screens.terminal import Screen
-from pipeline.screens.view import Tally, View, sensor_views
+from pipeline.screens.view import LegView, Tally, View, sensor_views
 from pipeline.session import Session
+from pipeline.start_check import Check
 from pipeline.summary import Summary
 from pipeline.update import Update
+
+T = TypeVar("T")
 
 TICK_S = 0.25
 _WAIT_S = 0.05
@@ -51,6 +56,7 @@ class Sinks:
     results: ResultsWriter
     summary: Summary
     screen: Screen
+    board: Board | None = None
 
 
 class LiveRun:
@@ -84,12 +90,23 @@ class LiveRun:
         self._where = where
         self._tally = Tally([sensor.side for sensor in sensors])
         self._states = {sensor.id: "searching" for sensor in sensors}
-        self._streams = {sensor.id: driver(sensor.driver).notify[0] for sensor in sensors}
+        self._drivers = {sensor.id: sensor.driver for sensor in sensors}
         self._seq = 0
         self._first_ns: int | None = None
         self._failure: KneetrackError | None = None
         self._silent = ""
         self._kept: set[Side] = set()
+        self._signals: dict[int, float] = {}
+        self._showing: Showing | None = None
+        if sinks.board is not None:
+            self._showing = Showing(sinks.board, self._view, lambda: self._now_ns() * 1e-9, session.thresholds)
+        self._cued: list[tuple[dict[str, Any], int]] = []
+        self._trouble = ""
+
+    @property
+    def stopped(self) -> bool:
+        """Whether somebody at the dashboard ended it."""
+        return self._showing is not None and self._showing.stopped
 
     @property
     def started(self) -> bool:
@@ -101,10 +118,21 @@ class LiveRun:
         """Set where the analysis failed and only the recording went on."""
         return self._failure
 
-    async def run(self, client: Receiver, stop: Callable[[], bool], profiles: Mapping[Side, Profile]) -> None:
+    def legs(self) -> list[LegView]:
+        """The legs as they are now."""
+        return [self._tally.leg(side, self._session) for side in self._tally.sides]
+
+    async def run(
+        self,
+        client: Receiver,
+        stop: Callable[[], bool],
+        profiles: Mapping[Side, Profile],
+        check: Check | None = None,
+    ) -> None:
         """Until `stop` says so or the time is over; then everything fed so far is finished and written.
 
-        profiles: saved calibrations; recorded as events, so that a replay uses them too.
+        profiles: saved calibrations; recorded as events, so that a replay uses them too. check: what the person ticked
+        before the session, where it was asked.
 
         Raises SensorSilentError where no sensor delivered anything.
         """
@@ -112,10 +140,12 @@ class LiveRun:
             self._event("calibration", {"side": side.value, "profile": profile.to_json()})
             for side, profile in profiles.items()
         ]
+        if check is not None:
+            given.append(self._event(start_check.KIND, check.fields()))
         self._take(given)
-        tick_ns = self._now_ns()
+        tick_ns = heard_ns = self._now_ns()
         try:
-            while not stop() and not self._over():
+            while not stop() and not self.stopped and not self._over():
                 try:
                     items = await client.receive(_WAIT_S)
                 except SensorSilentError as error:
@@ -124,19 +154,45 @@ class LiveRun:
                     self._silent = str(error)
                     items = []
                 records = [self._record(item) for item in items]
-                if self._now_ns() - tick_ns >= TICK_S * 1e9:
-                    tick_ns = self._now_ns()
-                    records.append(self._event("tick", {}))
+                # A computer that stalled has arrivals on their way that the queue does not hold yet: a tick says only
+                # that all has come which was there a turn ago.
+                if heard_ns - tick_ns >= TICK_S * 1e9:
+                    tick_ns = heard_ns
+                    records.append(self._event("tick", {}, heard_ns))
+                heard_ns = self._now_ns()
+                records += self._asked()
                 self._take(records)
                 self._sinks.screen.show(self._view)
+                self._at_board(Showing.show)
         finally:
-            self._take([self._event("stop", {})])
+            self._take([*self._asked(), self._event("stop", {})])
             self._analyse(self._session.finish)
             self._keep_calibrations()
             self._sinks.recorder.flush()
 
     def _now_ns(self) -> int:
         return time.perf_counter_ns() - self._anchor_ns
+
+    def _asked(self) -> list[Event]:
+        """What the cues and the people at the dashboard add to the sequence."""
+        events = [self._event("cue", *cued) for cued in self._cued]
+        self._cued = []
+        for asked in self._at_board(Showing.asked) or ():
+            if asked.kind == "mark":
+                events.append(self._event("marker", asked.fields))
+            elif asked.kind == "cue":
+                events.append(self._event("setting", asked.fields))
+            else:
+                self._save()
+        return events
+
+    def _save(self) -> None:
+        """The calibrations as they stand, into the session's folder."""
+        try:
+            for side, profile in self._session.profiles().items():
+                save_profile(profile, self._sinks.results.folder / f"profile_{side}.json")
+        except OSError as error:
+            self._trouble = f"the calibration could not be saved ({error.strerror})"
 
     def _over(self) -> bool:
         if self._limit_s is None or self._first_ns is None:
@@ -146,9 +202,12 @@ class LiveRun:
     def _record(self, item: Arrival | LinkEvent) -> Record:
         if isinstance(item, LinkEvent):
             self._states[item.sensor] = _STATES.get(item.kind, item.kind)
+            rssi = item.fields.get("rssi_dbm")
+            if isinstance(rssi, int | float):
+                self._signals[item.sensor] = float(rssi)
             return self._event(item.kind, {"sensor": item.sensor, **item.fields}, item.host_time_ns)
         # A battery level that is read at connecting is no sample.
-        if self._first_ns is None and item.characteristic == self._streams[item.sensor]:
+        if self._first_ns is None and is_stream(self._drivers[item.sensor], item.characteristic):
             self._first_ns = item.host_time_ns
         self._seq += 1
         return Notification(self._seq, item.host_time_ns, item.sensor, item.characteristic, item.payload)
@@ -181,6 +240,24 @@ class LiveRun:
         self._sinks.results.write(update)
         self._sinks.summary.add(update)
         self._tally.add(update)
+        self._publish(update)
+
+    def _publish(self, update: Update) -> None:
+        """To the dashboard. That a cue was given is recorded."""
+        for signal in self._at_board(lambda showing: showing.take(update)) or ():
+            fields = {"side": signal.side.value, "severity": signal.severity, "time_s": round(signal.time_s, 4)}
+            self._cued.append((fields, self._now_ns()))
+
+    def _at_board(self, do: Callable[[Showing], T]) -> T | None:
+        """A dashboard that fails is left out from then on."""
+        if self._showing is None:
+            return None
+        try:
+            return do(self._showing)
+        except Exception as error:  # Whatever it is, a picture is not worth the session.
+            self._showing = None
+            self._trouble = f"the dashboard failed ({type(error).__name__}: {error}), the session goes on"
+            return None
 
     def _keep_calibrations(self) -> None:
         """Into the recording, once each leg is calibrated."""
@@ -193,13 +270,14 @@ class LiveRun:
 
     def _view(self) -> View:
         elapsed_s = 0.0 if self._first_ns is None else (self._now_ns() - self._first_ns) * 1e-9
-        problems = [str(self._failure or ""), self._sinks.recorder.failed, self._sinks.results.failed, self._silent]
+        problems = [str(self._failure or ""), self._sinks.recorder.failed, self._sinks.results.failed]
+        problems += [self._silent, self._trouble, "" if self._showing is None else self._showing.trouble]
         problems += self._session.complaints()
         return View(
             elapsed_s=elapsed_s,
             limit_s=self._limit_s,
-            legs=[self._tally.leg(side, self._session.phase(side)) for side in self._tally.sides],
-            sensors=sensor_views(self._sensors, self._session.quality(), self._states),
+            legs=self.legs(),
+            sensors=sensor_views(self._sensors, self._session.quality(), self._states, self._signals),
             episodes=self._tally.episodes,
             episodes_seen=self._tally.episodes_seen,
             where=self._where,

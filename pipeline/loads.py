@@ -37,7 +37,7 @@ def columns(block: LegBlock) -> tuple[LegRows, Bools]:
     flexion = flexion_of(block)
     there = block.status != Status.GAP
     foot_known = np.isfinite(block.shank_rate) & np.isfinite(block.shank_incl) & there
-    knee_known = foot_known & np.isfinite(flexion) & np.isfinite(block.thigh_incl)
+    knee_known = foot_known & np.isfinite(flexion) & (block.status != Status.SINGLE_SENSOR)
     lean = 0.5 * (block.thigh_tilt - block.shank_tilt)
     rows = LegRows(
         flexion.tolist(),
@@ -50,8 +50,10 @@ def columns(block: LegBlock) -> tuple[LegRows, Bools]:
 
 
 def flexion_of(block: LegBlock) -> Floats:
-    """Knee flexion, or where it is unknown what the inclinations say."""
-    return np.where(np.isfinite(block.flexion), block.flexion, block.thigh_incl - block.shank_incl)
+    """Knee flexion as the inclinations show it: gravity tells them at once, the joint angle needs the relative heading,
+    which may be off for a while after the start."""
+    flexion: Floats = block.thigh_incl - block.shank_incl
+    return flexion
 
 
 class Past:

@@ -5,6 +5,7 @@ events whatever the cutting. `analyse` looks at a whole recording both ways: the
 rates filtered without delay, with phases and activities as they are known in the end.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import inf, isfinite, nan
@@ -35,11 +36,9 @@ from pipeline.rates import NO_DELAY, CausalRates, RateParameters, two_sided_rate
 from pipeline.records import Side
 from pipeline.repetitions import BendFinder, BendParameters
 from pipeline.rows import EpisodeRow, RaisedEvent, StepRow
+from pipeline.sets import EXERCISES, ExerciseSet, SetFinder, SetParameters
 from pipeline.steps import (
-    EXERCISES,
     GAIT,
-    ExerciseSet,
-    SetFinder,
     StepParameters,
     StepUpFinder,
     StrideFinder,
@@ -53,6 +52,8 @@ from pipeline.valgus import JudgedUnit, ValgusWatch, WatchRows
 
 _WAY_S = 1.5
 """How far the way into and out of gait may reach beyond the strides."""
+_SAID_S = 30.0
+"""How long a word may be asked for after another one has been said: longer than any unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class MovementParameters:
     bends: BendParameters = field(default_factory=BendParameters)
     activity: ActivityParameters = field(default_factory=ActivityParameters)
     steps: StepParameters = field(default_factory=StepParameters)
+    sets: SetParameters = field(default_factory=SetParameters)
     valgus: ValgusParameters = field(default_factory=ValgusParameters)
     settle_s: float = 0.3
 
@@ -90,19 +92,19 @@ class Movement:
     ) -> None:
         self.side = side
         self.parameters = parameters or MovementParameters()
-        self._forced = activity
+        self._word = _Word(activity)
         self._stages: _Stages | None = None
 
-    def set_activity(self, activity: Activity | None) -> None:
-        """What a person says is being done from now on; None: tell it from the motion again."""
-        self._forced = activity
-        if self._stages is not None:
-            self._stages.forced = activity
+    def set_activity(self, activity: Activity | None, row: int | None = None) -> None:
+        """What a person says is being done, from a grid row on or from now on. None: tell it from the motion again."""
+        if row is None:
+            row = 0 if self._stages is None else self._stages.next_row
+        self._word.say(row, activity)
 
     def update(self, block: LegBlock) -> MovementUpdate:
         """The next rows of the leg, without a hole to those before."""
         if self._stages is None:
-            self._stages = _Stages(self.side, block.rate_hz, self.parameters, self._forced)
+            self._stages = _Stages(self.side, block.rate_hz, self.parameters, self._word)
         return self._stages.causal(block)
 
     def finish(self) -> MovementUpdate:
@@ -113,12 +115,22 @@ class Movement:
 
 
 def analyse(
-    side: Side, block: LegBlock, activity: Activity | None = None, parameters: MovementParameters | None = None
+    side: Side,
+    block: LegBlock,
+    activity: Activity | None = None,
+    parameters: MovementParameters | None = None,
+    said: Sequence[tuple[float, Activity | None]] = (),
 ) -> MovementUpdate:
-    """A whole recording, both ways. activity: what a person says was done. The rows' activity is final."""
+    """A whole recording, both ways. The rows' activity is final.
+
+    activity: what a person says was done; said: the same from a time (s) on, in order, None to tell it from the motion.
+    """
     if len(block) == 0:
         return MovementUpdate(np.zeros(0, np.uint8))
-    return _Stages(side, block.rate_hz, parameters or MovementParameters(), activity).whole(block)
+    word = _Word(activity)
+    for time_s, spoken in said:
+        word.say(int(np.ceil(time_s * block.rate_hz)), spoken)
+    return _Stages(side, block.rate_hz, parameters or MovementParameters(), word).whole(block)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +142,38 @@ class _Done:
     row: StepRow
 
 
+class _Word:
+    """What a person says is being done, and since which row."""
+
+    def __init__(self, activity: Activity | None) -> None:
+        self._said: list[tuple[float, Activity | None]] = [(-inf, activity)]
+
+    def say(self, row: int, activity: Activity | None) -> None:
+        """From a row on, later than all before."""
+        self._said.append((row, activity))
+
+    @property
+    def silent(self) -> bool:
+        """Nothing is said, and nothing that was still counts."""
+        return all(activity is None for _, activity in self._said)
+
+    def at(self, row: float) -> Activity | None:
+        """What holds at a row."""
+        return next(activity for since, activity in reversed(self._said) if since <= row)
+
+    def forget(self, row: float) -> None:
+        """No row before this one will be asked for."""
+        while len(self._said) > 1 and self._said[1][0] <= row:
+            del self._said[0]
+
+
 class _Stages:
     """The stages of one leg, strung together."""
 
-    def __init__(self, side: Side, rate_hz: float, parameters: MovementParameters, forced: Activity | None) -> None:
+    def __init__(self, side: Side, rate_hz: float, parameters: MovementParameters, word: _Word) -> None:
         p = parameters
         self.parameters = p
-        self.forced = forced
+        self.word = word
         self.side = side.value
         self.rate_hz = rate_hz
         self.past = Past(rate_hz)
@@ -145,12 +182,13 @@ class _Stages:
         self.bends = BendFinder(rate_hz, p.bends)
         self.strides = StrideFinder(rate_hz, p.steps)
         self.step_ups = StepUpFinder(rate_hz, p.steps)
-        self.sets = SetFinder(p.steps)
+        self.sets = SetFinder(p.sets)
         self.provisional = Provisional(rate_hz, p.activity)
         self.watch = ValgusWatch(self.side, rate_hz, self.past.span, p.valgus)
         self.loads = LoadFinder(p.activity)
         self.changes = ActivityChanges(self.side, rate_hz, p.settle_s)
         self.count = 0
+        self.counted: deque[tuple[float, float]] = deque(maxlen=4)
         self.flat_row = 0
         self.stride_end = nan
         self.next_row = 0
@@ -169,7 +207,7 @@ class _Stages:
         codes = self.provisional.update(
             block.start, rows.bent, rows.thigh, rows.lean, rows.knee_known, phases, postures, feet, finals
         )
-        codes = self._by_hand(codes)
+        codes = self._by_hand(block.start, codes)
         loads = self.loads.update(block.start, rows, phases, postures, feet)
         return self._judge(block, codes, done, loads, two_sided=False)
 
@@ -187,21 +225,28 @@ class _Stages:
         codes = self.provisional.update(
             block.start, rows.bent, rows.thigh, rows.lean, rows.knee_known, live, postures, feet, finals
         )
-        codes = self._by_hand(_settled(block.start, codes, rates.known, done, self.rate_hz))
+        codes = self._by_hand(block.start, _settled(block.start, codes, rates.known, done, self.rate_hz))
         loads = self.loads.update(block.start, rows, phases, postures, [])
         update = self._judge(block, codes, done, loads, two_sided=True)
-        last = self.finish()
-        update.episodes += last.episodes
-        update.events += last.events
+        last = self.finish(two_sided=True)
+        for name in ("steps", "episodes", "events", "episode_times_s"):
+            getattr(update, name).extend(getattr(last, name))
         return update
 
-    def finish(self) -> MovementUpdate:
+    def finish(self, two_sided: bool = False) -> MovementUpdate:
+        done = self._resolve([unit_of(bend) for bend in self.bends.finish(self.next_row)], two_sided)
         episodes, events = self.watch.finish(self.next_row)
+        events += [(d.unit.confirmed, _step_event(d, self.past)) for d in done]
         for _, episode in episodes:
             self.sets.collapse(episode.step_index)
         events += self._set_event(self.next_row, self.sets.finish())
-        times = [row / self.rate_hz for row, _ in episodes]
-        return MovementUpdate(np.zeros(0, np.uint8), [], [e for _, e in episodes], [e for _, e in events], times)
+        return MovementUpdate(
+            activity=np.zeros(0, np.uint8),
+            steps=[d.row for d in done],
+            episodes=[e for _, e in episodes],
+            events=[e for _, e in events],
+            episode_times_s=[row / self.rate_hz for row, _ in episodes],
+        )
 
     def _units(self, feet: Sequence[FootEvent], bends: Sequence[Unit]) -> list[Unit]:
         strides = (self.strides.event(event) for event in feet)
@@ -215,28 +260,47 @@ class _Stages:
             if found is None:
                 continue
             activity, unit, climbed = found
+            if self._counted(unit):
+                continue
             block = self.past.span(int(np.ceil(unit.begin)), int(unit.end) + 1)
             row = measure(self.side, self.count, activity, unit, block, climbed)
             self.count += 1
             done.append(_Done(activity, unit, row))
         return done
 
+    def _counted(self, unit: Unit) -> bool:
+        """Whether most of it was counted already: a lunge is seen as a bend, and again when the foot has come back."""
+        for begin, end in self.counted:
+            shared = min(end, unit.end) - max(begin, unit.begin)
+            if shared > 0.5 * min(end - begin, unit.end - unit.begin):
+                return True
+        self.counted.append((unit.begin, unit.end))
+        return False
+
     def _classify(self, unit: Unit, two_sided: bool) -> tuple[Activity, Unit, float] | None:
         p = self.parameters.activity
-        if unit.kind in {UnitKind.SIT_DOWN, UnitKind.STAND_UP}:
-            return Activity.SIT_TO_STAND, unit, nan
-        forced = self.forced if self.forced is not None and compatible(self.forced, unit) else None
         block = self.past.span(int(unit.begin), int(unit.end) + 1)
+        if unit.kind in {UnitKind.SIT_DOWN, UnitKind.STAND_UP}:
+            rises = self._rises(unit)
+            seat = self.step_ups.seat(unit, rises if abs(rises) > p.foot_lift_m else 0.0)
+            return None if seat is None else (*seat, nan)
+        word = self.word.at(unit.end)
+        forced = word if word is not None and compatible(word, unit) else None
         flexion = flexion_of(block)
         if unit.kind is UnitKind.BEND:
             before = self.past.span(int(unit.begin - p.before_s * self.rate_hz), int(unit.begin))
             shape = bend_shape(block, flexion, unit, before, p.ankle_m)
-            found = forced or classify_bend(shape, p)
+            found = classify_bend(shape, p)
+            if forced is not None and (found is not None or shape.shank > p.foot_flat_rad):
+                # A knee flexed in the air is no repetition, whatever is said.
+                found = forced
             whole: Unit | None = unit
             if found is Activity.STEP_UP:
                 whole = self.step_ups.half(unit, shape.rises_m)
             elif found is Activity.LUNGE and unit.lead_in == unit.lead_in:
                 whole = replace(unit, begin=unit.lead_in)
+            elif found is Activity.LUNGE and shape.shank < p.foot_flat_rad:
+                whole = self._from_the_step_back(unit)
             return None if found is None or whole is None else (found, whole, nan)
         climbed = self._climb(unit, two_sided)
         found = classify_stride(stride_shape(block, flexion, unit, climbed), p)
@@ -249,6 +313,29 @@ class _Stages:
             begin = unit.lead_in if unit.lead_in == unit.lead_in else unit.begin
             unit = replace(unit, begin=begin)
         return found, unit, climbed
+
+    def _rises(self, unit: Unit) -> float:
+        """How much higher the foot is after sitting down or standing up than before; 0 where that cannot be told,
+        because it did not stand still before."""
+        p = self.parameters.activity
+        lead = int(p.quiet_lead_s * self.rate_hz)
+        first, begin = int(unit.begin) - lead, int(unit.begin)
+        end = int(unit.end) + (lead if unit.kind is UnitKind.SIT_DOWN else 0)
+        still = self.past.span(first - int(p.quiet_s * self.rate_hz), first)
+        turning = self.past.span(first, begin)
+        rates = np.abs(np.concatenate([still.shank_rate, turning.shank_rate]))
+        if not (np.all(rates < p.quiet_rad_s) and np.all(np.abs(still.shank_acc) < p.quiet_m_s2)):
+            return 0.0
+        # Nothing after the row at which the unit is known: live it is still to come.
+        block = self.past.span(first, min(end, unit.confirmed) + 1)
+        return climb(block, 0, len(block) - 1, p.ankle_m)
+
+    def _from_the_step_back(self, unit: Unit) -> Unit:
+        """The rear leg's lunge begins when its thigh goes back, before the knee bends."""
+        p = self.parameters.activity
+        before = self.past.span(int(unit.begin - p.lunge_lead_s * self.rate_hz), int(unit.begin))
+        upright = np.flatnonzero(before.thigh_incl > p.leg_back_rad)
+        return replace(unit, begin=float(before.start + upright[-1])) if len(upright) else unit
 
     def _climb(self, unit: Unit, two_sided: bool) -> float:
         p = self.parameters.activity
@@ -266,11 +353,15 @@ class _Stages:
         drift = vertical_drift(block, before - block.start, begin - block.start, p.ankle_m)
         return climb(block, begin - block.start, len(block) - 1, p.ankle_m, drift)
 
-    def _by_hand(self, codes: list[int]) -> list[int]:
-        if self.forced is None:
+    def _by_hand(self, start: int, codes: list[int]) -> list[int]:
+        if self.word.silent:
             return codes
         rest = {Activity.STANDING, Activity.SITTING}
-        return [c if c in rest else int(self.forced) for c in codes]
+        for k, code in enumerate(codes):
+            word = self.word.at(start + k)
+            if word is not None and code not in rest:
+                codes[k] = int(word)
+        return codes
 
     def _judge(
         self, block: LegBlock, codes: list[int], done: Sequence[_Done], loads: Loaded, two_sided: bool
@@ -297,6 +388,7 @@ class _Stages:
         events += self.changes.update(block.start, codes)
         events += [(d.unit.confirmed, _step_event(d, self.past)) for d in done]
         self.next_row = block.start + len(block)
+        self.word.forget(self.next_row - _SAID_S * self.rate_hz)
         events += self._sets(done, episodes)
         ordered = [event for _, event in sorted(events, key=itemgetter(0))]
         return MovementUpdate(
@@ -328,10 +420,7 @@ class _Stages:
     def _set_event(self, row: int, over: ExerciseSet | None) -> list[tuple[int, RaisedEvent]]:
         if over is None:
             return []
-        values: dict[str, object] = {"side": self.side, "activity": over.activity.label}
-        values |= {"start_s": over.start_s, "end_s": over.end_s, "repetitions": over.repetitions}
-        values |= {"clean": over.repetitions - over.collapsed, "collapsed": over.collapsed}
-        values |= {"tempo_s": _json(over.tempo_s), "depth_deg": _json(over.depth_deg)}
+        values: dict[str, object] = {"side": self.side, **over.fields()}
         return [(row, RaisedEvent(row / self.rate_hz, "set", values))]
 
 
@@ -342,9 +431,6 @@ def _step_event(done: _Done, past: Past) -> RaisedEvent:
     elif done.unit.kind is UnitKind.STAND_UP:
         values["part"] = "up"
     is_step = done.unit.kind is UnitKind.STRIDE and done.activity not in EXERCISES
-    if not is_step:
-        lean = past.span(int(done.unit.begin), int(done.unit.end) + 1).shank_incl
-        values["shank_lean_deg"] = _json(-float(np.degrees(np.min(lean))))
     rate = past.rate_hz
     return RaisedEvent(done.unit.confirmed / rate, "step" if is_step else "repetition", values)
 

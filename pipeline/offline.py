@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from calibration.profile import Profile
-from pipeline.blocks import GridBlock, join
+from pipeline.blocks import Activity, GridBlock, join
 from pipeline.errors import BadInputError
 from pipeline.gravity_check import checked
 from pipeline.intake import Intake, IntakeParameters
 from pipeline.movement import analyse
 from pipeline.records import Event, Record, SensorInfo, Side
 from pipeline.rows import RaisedEvent
-from pipeline.session import Settings, legs_of, status_events
+from pipeline.session import TOLD, Settings, legs_of, spoken, status_events
 from pipeline.two_sided import analyse_leg
 from pipeline.update import LegResult, Update
 
@@ -44,11 +44,16 @@ def process(
     intakes = {s: Intake(mine, settings.corrections, IntakeParameters(min_rows=500)) for s, mine in legs.items()}
     grids: dict[Side, list[GridBlock]] = {side: [] for side in legs}
     events: list[RaisedEvent] = []
+    said: list[tuple[float, Activity | None]] = []
     for record in records:
         for side, intake in intakes.items():
             grids[side].extend(intake.update(record))
-        if isinstance(record, Event) and record.kind == "marker":
-            events.append(RaisedEvent(record.host_time_ns * 1e-9, "marker", dict(record.fields)))
+        if not isinstance(record, Event):
+            continue
+        if (word := spoken(record)) is not None:
+            said.append(word)
+        if record.kind in TOLD:
+            events.append(RaisedEvent(record.host_time_ns * 1e-9, record.kind, dict(record.fields)))
     progress(0.4)
     update = Update(events=events)
     quality: dict[str, Any] = {}
@@ -60,7 +65,7 @@ def process(
             raise BadInputError(f"the {side} leg has less than {LEAST_S:g} s of data: too short to analyse")
         grid, found = checked(join(grids[side]), side, mine)
         leg = analyse_leg(grid, side, settings.leg(side))
-        moved = analyse(side, leg.block, settings.activity)
+        moved = analyse(side, leg.block, settings.activity, settings.movement(side), said)
         update.legs.append(LegResult(side, leg.block, moved.activity))
         update.steps.extend(moved.steps)
         update.episodes.extend(moved.episodes)

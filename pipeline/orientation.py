@@ -24,6 +24,9 @@ from pipeline.rest_bias import RestBias, RestBiasParameters, bias_of_recording
 
 FILTERS = ("vqf", "madgwick", "mahony", "ekf")
 
+_LARGEST_BIAS_DEG_S = 25.0
+"""What cheap gyroscopes may be off by (MPU-6050: 20 deg/s); VQF's own limit is 2."""
+
 
 @dataclass(frozen=True, slots=True)
 class OrientationParameters:
@@ -176,7 +179,7 @@ def _make(rate_hz: float, p: OrientationParameters) -> _Filter:
 
 class _Vqf:
     def __init__(self, rate_hz: float, p: OrientationParameters) -> None:
-        self._vqf = vqf.VQF(1.0 / rate_hz, tauAcc=p.tau_acc_s, restBiasEstEnabled=False)
+        self._vqf = vqf.VQF(1.0 / rate_hz, tauAcc=p.tau_acc_s, restBiasEstEnabled=False, biasClip=_LARGEST_BIAS_DEG_S)
 
     def run(self, gyr: Floats, acc: Floats) -> tuple[Floats, Floats]:
         state: Mapping[str, Any] = self._vqf.updateBatch(gyr, acc)

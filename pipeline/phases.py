@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from math import inf
 
 import numpy as np
 
@@ -49,24 +50,29 @@ class PhaseParameters:
     swing_angle_rad: least forward turn of a swing; swing_shortest_s, swing_longest_s: of the forward turn.
     swing_over_share: below this share of its peak the forward turn is over.
     landing_s: longest wait for the contact's minimum; landing_rad_s: it must lie below this; rise_rad_s or settle_s
-    confirm it. toe_off_window_s: how far before the forward turn toe-off may lie.
+    confirm it. soft_landing_s: the wait is over earlier where the rate falls by less than soft_fall_rad_s in a
+    hundredth of a second. toe_off_window_s: how far before the forward turn toe-off may lie.
     push_off_rad_s: in a step forward the shank turns back at least so fast before, as the heel rises.
     thigh_back_rad: a thigh that went back by more in the thigh_glance_s before a swing is seen makes it no step
     forward; nor does one that, at the swing's end, is less than thigh_advance_rad ahead of its rearmost within
-    thigh_window_s before the shank's forward turn.
+    thigh_window_s before the shank's forward turn, and less than stance_advance_rad ahead of its rearmost within
+    stance_window_s (down stairs the thigh is in front, by front_thigh_rad or more, before the shank comes forward).
     free_lean_rad: a shank leant back further has its foot off the ground or on its toes (ankle dorsiflexion ends near
-    35 to 40 deg).
+    35 to 40 deg). behind_rad: a shank leant back further at its contact comes down behind the body: no step forward (in
+    walking and on stairs it is between 20 deg forward and 15 back).
     """
 
-    swing_floor_rad_s: float = 1.2
+    swing_floor_rad_s: float = 0.9
     swing_ceiling_rad_s: float = 2.2
     swing_share: float = 0.4
     memory_s: float = 6.0
     swing_angle_rad: float = 0.32
     swing_shortest_s: float = 0.12
-    swing_longest_s: float = 0.95
-    swing_over_share: float = 0.04
-    landing_s: float = 0.16
+    swing_longest_s: float = 1.1
+    swing_over_share: float = 0.2
+    landing_s: float = 0.14
+    soft_landing_s: float = 0.11
+    soft_fall_rad_s: float = 0.04
     landing_rad_s: float = -0.15
     rise_rad_s: float = 0.1
     settle_s: float = 0.05
@@ -77,7 +83,11 @@ class PhaseParameters:
     thigh_glance_s: float = 0.08
     thigh_back_rad: float = 0.02
     thigh_advance_rad: float = 0.07
+    stance_window_s: float = 0.9
+    stance_advance_rad: float = 0.1
+    front_thigh_rad: float = 0.12
     free_lean_rad: float = -0.66
+    behind_rad: float = -0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +136,9 @@ class Phases:
         self._considered = False
         self._forward = True
         self._thighs: deque[float] = deque(maxlen=max(2, round(p.thigh_window_s * rate_hz)))
+        self._stance_thighs: deque[float] = deque(maxlen=max(2, round(p.stance_window_s * rate_hz)))
         self._thigh_from = 0.0
+        self._stance_from = 0.0
         self._leant = 0.0
         self._contact_at = -1.0e9
         self._toe_off_at = 0.0
@@ -138,7 +150,7 @@ class Phases:
         """
         phases: list[int] = []
         events: list[FootEvent] = []
-        recent, thighs = self._recent, self._thighs
+        recent, thighs, stance_thighs = self._recent, self._thighs, self._stance_thighs
         row = start - 1
         for slow, fast, known, thigh, shank in zip(
             rates.swing, rates.contact, rates.known, inclined.thigh, inclined.shank, strict=True
@@ -155,6 +167,9 @@ class Phases:
                     if self._turned == 0.0:
                         self._rising_since = row
                         self._thigh_from = min(thighs, default=thigh)
+                        self._stance_from = min(stance_thighs, default=thigh)
+                        if thigh < self.parameters.front_thigh_rad:
+                            self._stance_from = inf
                         self._leant = shank
                         self._considered = False
                     self._turned += slow
@@ -170,14 +185,16 @@ class Phases:
                 else:
                     self._swing_ends(row, fast, thigh, events)
             elif state is _Foot.LANDING:
-                self._land(row, slow, fast, events)
+                self._land(row, slow, fast, shank, events)
             else:
                 self._state = _Foot.GROUND
                 self._turned = 0.0
                 recent.clear()
                 thighs.clear()
+                stance_thighs.clear()
             recent.append(slow)
             thighs.append(thigh)
+            stance_thighs.append(thigh)
             self._before = fast
             phases.append(1 if self._state is _Foot.GROUND else 2)
             if row >= self._expires and self._peaks:
@@ -226,7 +243,9 @@ class Phases:
         duration = (row - self._rising_since) / self._rate_hz
         angle = self._turned / self._rate_hz
         self._turned = 0.0
-        self._forward = not thigh - self._thigh_from < p.thigh_advance_rad
+        # Comparisons with NaN are false: an unknown thigh is taken to go forward.
+        back = thigh - self._thigh_from < p.thigh_advance_rad
+        self._forward = not (back and thigh - self._stance_from < p.stance_advance_rad)
         too_soon = row - self._contact_at < p.refractory_s * self._rate_hz
         if angle < p.swing_angle_rad or not p.swing_shortest_s <= duration <= p.swing_longest_s or too_soon:
             self._state = _Foot.GROUND
@@ -238,7 +257,7 @@ class Phases:
         self._low_at = row
         self._around = (self._before, fast)
 
-    def _land(self, row: int, slow: float, fast: float, events: list[FootEvent]) -> None:
+    def _land(self, row: int, slow: float, fast: float, shank: float, events: list[FootEvent]) -> None:
         p = self.parameters
         if slow > self._threshold:
             # The swing had two humps and goes on.
@@ -253,12 +272,16 @@ class Phases:
         elif row == self._low_at + 1:
             self._around = (self._around[0], fast)
         deep = self._low < p.landing_rad_s
+        waited = row - self._fell_at
+        soft = not deep and waited >= p.soft_landing_s * self._rate_hz
+        soft = soft and self._before - fast < p.soft_fall_rad_s * 100.0 / self._rate_hz
         settled = fast > self._low + p.rise_rad_s or row - self._low_at >= p.settle_s * self._rate_hz
-        if not (deep and settled) and row - self._fell_at < p.landing_s * self._rate_hz:
+        if not (deep and settled) and not soft and waited < p.landing_s * self._rate_hz:
             return
         # A foot put down without an impact leaves no minimum: it stands when the shank has stopped.
         at = self._low_at + _vertex(self._around[0], self._low, self._around[1]) if deep else float(self._fell_at)
         self._contact_at = at - self._delays.contact
+        self._forward = self._forward and not shank < p.behind_rad
         self._state = _Foot.GROUND
         self._turned = 0.0
         events.append(FootEvent(FootEventKind.CONTACT, self._contact_at, row, self._forward))

@@ -16,6 +16,8 @@ class SensorCounts:
     clock_restarts: times that the device's clock or counter began anew within a connection.
     rate_hz: samples received per second of session time (0 before any). clock: what its ticks mean.
     skew_ppm: how much its clock runs fast. time_sd_s: standard deviation of its sample times.
+    pair_offset_s, pair_offset_sd_s: how late the thigh's rows were against the shank's when their shared motion last
+    showed it, and its standard deviation, s; None where no motion showed it.
     battery: 0 to 1, None where it never said.
     """
 
@@ -37,6 +39,8 @@ class SensorCounts:
     clock: str = ""
     skew_ppm: float = 0.0
     time_sd_s: float = 0.0
+    pair_offset_s: float | None = None
+    pair_offset_sd_s: float | None = None
 
     def as_dict(self) -> dict[str, int | float | str | None]:
         """The counts for a JSON file."""

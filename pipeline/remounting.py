@@ -96,7 +96,7 @@ def sensors_worn(
     stretches = [Stretch(begin, alignment, False)]
     events: list[RaisedEvent] = []
     length = round(0.5 * rate_hz)
-    watch, now = SlipWatch(False, good, p), alignment
+    watch, now = SlipWatch(False, good, p, suspecting=False), alignment
     anew: Calibrated | None = None
 
     def believed(row: int) -> tuple[float, float]:
@@ -110,7 +110,7 @@ def sensors_worn(
             continue
         block = rows.cut(number * length, (number + 1) * length)
         if anew is not None and anew.standing is not None and block.start >= (anew.flexing or anew.standing)[1]:
-            now, watch = anew.alignment, SlipWatch(False, block.start, p)
+            now, watch = anew.alignment, SlipWatch(False, block.start, p, suspecting=False)
             stretches.append(Stretch(anew.standing[0], now, False))
             fields: dict[str, object] = {"method": now.method, "flexions": anew.flexions, "after": "slip"}
             events.append(RaisedEvent(block.start / rate_hz, "calibration", fields))

@@ -41,11 +41,13 @@ class BendParameters:
     leave_rad: flexion above the low that begins a bend; near_rad: what counts as back at the low, or near_share of the
     depth if that is more. turned_rad, turned_share: a bend that gave back this share and rises again by this is over;
     pause_s: so is one that gave it back and rests.
-    chair_*: thigh above, flexion above, shank leaning back less than, changes within still_s below still_rad,
-    and the way down no shorter than lowered_s.
-    slow_chair_s, slow_chair_lean_rad: after a longer rest the shank may lean more. rise_rad: the thigh must come down
-    from the seat by this much; stood_rad: flexion of standing.
-    swing_margin_s: the deepest point may lie this long after toe-off and still be loaded.
+    chair_*: thigh above, flexion above, changes within still_s below still_rad, and the way down no shorter than
+    lowered_s.
+    rests_s, rests_lean_rad: the longer it rests the further forward the shank may lean (a squat is held for a second or
+    two, a low seat for longer); end_rest_s: how long it must have rested at the end of a recording.
+    rise_rad: the thigh must come down from the seat by this much; stood_rad: flexion of standing.
+    swing_margin_s: the deepest point may lie this long after toe-off and still be loaded. rear_shank_rad,
+    rear_thigh_rad: a shank that lies further back under a thigh no further forward kneels, whatever the foot does.
     contact_window_s, contact_thigh_rad: a contact this long before the bend, with the thigh this far forward (further
     than in walking), belongs to it if the thigh stays reaching_on_rad forward until then. await_s: wait for the foot
     to leave again, or the knee to bend again on the way back.
@@ -60,19 +62,21 @@ class BendParameters:
     pause_s: float = 0.25
     chair_thigh_rad: float = radians(58.0)
     chair_flexion_rad: float = radians(55.0)
-    chair_lean_rad: float = radians(-11.0)
     still_s: float = 0.25
     still_rad: float = radians(2.5)
     lowered_s: float = 0.45
-    slow_chair_s: float = 1.5
-    slow_chair_lean_rad: float = radians(-36.0)
+    end_rest_s: float = 0.5
+    rests_s: tuple[float, ...] = (0.0, 0.29, 2.0, 4.0)
+    rests_lean_rad: tuple[float, ...] = (radians(-6.0), radians(-11.0), radians(-18.0), radians(-36.0))
     rise_rad: float = radians(22.0)
     stood_rad: float = radians(22.0)
     swing_margin_s: float = 0.1
+    rear_shank_rad: float = radians(-62.0)
+    rear_thigh_rad: float = radians(12.0)
     contact_window_s: float = 0.8
     contact_thigh_rad: float = radians(28.0)
     reaching_on_rad: float = radians(15.0)
-    await_s: float = 0.45
+    await_s: float = 0.28
     longest_s: float = 12.0
 
 
@@ -112,6 +116,7 @@ class BendFinder:
         self._begin = 0
         self._peak = 0.0
         self._peak_row = 0
+        self._peak_thigh = 0.0
         self._drop = 0.0
         self._drop_row = 0
         self._still_since: int | None = None
@@ -155,7 +160,7 @@ class BendFinder:
                     self._near_row = row
                 elif bent > low + leave:
                     self._low = low
-                    self._leave(row, bent)
+                    self._leave(row, bent, raised)
                 low += (bent - low) * self._settle
                 self._low = low
                 if bent > self.parameters.chair_flexion_rad and self._on_chair(row, bent, raised):
@@ -168,6 +173,19 @@ class BendFinder:
                 self._release(row, bends)
             postures.append(int(self._mode))
         return postures, bends
+
+    def finish(self, row: int) -> list[Bend]:
+        """The recording ends before `row`: nobody ends it in a squat, so that who rests deep down now sits."""
+        p = self.parameters
+        if self._mode is not Posture.BENDING or self._still_since is None or not self._recent:
+            return []
+        bent, raised = self._recent[-1]
+        rests = row - self._still_since >= p.end_rest_s * self._rate_hz
+        if not rests or raised - bent < p.rests_lean_rad[-1] or row - self._begin > p.longest_s * self._rate_hz:
+            return []
+        end = max(self._begin + 1, self._still_since)
+        self._mode = Posture.SEATED
+        return [Bend(BendKind.SIT_DOWN, self._begin, min(self._peak_row, end), end, row - 1)]
 
     def _forget(self) -> None:
         self._mode = Posture.UPRIGHT
@@ -189,11 +207,12 @@ class BendFinder:
         elif event.kind is FootEventKind.REFUSED and self._swings:
             self._swings.pop()
 
-    def _leave(self, row: int, bent: float) -> None:
+    def _leave(self, row: int, bent: float, raised: float) -> None:
         self._mode = Posture.BENDING
         self._begin = self._near_row
         self._peak = self._drop = bent
         self._peak_row = self._drop_row = row
+        self._peak_thigh = raised
         self._peak_upright = self._upright_row
 
     def _beyond(self, row: int, bent: float, raised: float, bends: list[Bend]) -> None:
@@ -218,6 +237,7 @@ class BendFinder:
         if bent > self._peak:
             self._peak = self._drop = bent
             self._peak_row = self._drop_row = row
+            self._peak_thigh = raised
             self._peak_upright = self._upright_row
         elif bent < self._drop:
             self._drop, self._drop_row = bent, row
@@ -244,7 +264,9 @@ class BendFinder:
         step = self._step_before(self._begin, self._peak_row, self._peak_upright)
         self._near_row = end
         self._low = low
-        if end - self._begin > p.longest_s * self._rate_hz or self._in_swing(self._peak_row):
+        kneels = self._peak_thigh < p.rear_thigh_rad and self._peak_thigh - self._peak < p.rear_shank_rad
+        swings = not kneels and self._in_swing(self._peak_row)
+        if end - self._begin > p.longest_s * self._rate_hz or swings:
             return
         longest = p.longest_s * self._rate_hz
         waits = self._waiting[-1] if self._waiting else None
@@ -296,9 +318,10 @@ class BendFinder:
         lean = raised - bent
         # A foot is put onto a box much faster than a body onto a chair.
         lowered = self._mode is Posture.UPRIGHT or self._still_since - self._begin > p.lowered_s * self._rate_hz
-        if lean > p.chair_lean_rad and lowered:
-            return True
-        return lean > p.slow_chair_lean_rad and row - self._still_since > p.slow_chair_s * self._rate_hz
+        rested = (row - self._still_since) / self._rate_hz
+        if not lowered and rested < p.rests_s[2]:
+            return False
+        return any(lean > most and rested > least for least, most in zip(p.rests_s, p.rests_lean_rad, strict=True))
 
     def _sit(self, row: int, bent: float, raised: float) -> None:
         self._mode = Posture.SEATED

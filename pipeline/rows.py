@@ -1,11 +1,15 @@
 """The rows of the result tables, degrees and seconds, field names as in the files."""
 
 from dataclasses import dataclass
+from math import nan
 
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
-    """One step (initial contact to next) or repetition. NaN where unknown; quality 0 to 1."""
+    """One step (initial contact to next) or repetition. NaN where unknown; quality 0 to 1.
+
+    shank_lean_deg: of a repetition, the loaded shank's largest forward lean near its deepest point.
+    """
 
     side: str
     index: int
@@ -27,6 +31,7 @@ class StepRow:
     thigh_adduction_peak_deg: float
     climb_m: float
     quality: float
+    shank_lean_deg: float = nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,8 @@ class SummaryRow:
     peak_flexion_mean_deg: float
     cadence_mean_spm: float
     quality: float
+    peak_valgus_excess_sd_deg: float = nan
+    peak_medial_collapse_sd_deg: float = nan
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ on how the records were cut.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import itemgetter
 from typing import Any
 
@@ -15,19 +15,24 @@ import numpy as np
 
 from calibration.inertial import Inertial
 from calibration.profile import Profile, ProfileError
+from pipeline import start_check
 from pipeline.blocks import Activity, GridBlock, LegBlock, Status
+from pipeline.calibration_progress import CalibrationProgress
 from pipeline.engine import LegEngine, LegSettings
 from pipeline.errors import BadInputError
 from pipeline.gravity_check import GravityCheck
 from pipeline.intake import Intake, IntakeParameters
-from pipeline.movement import Movement, MovementUpdate
+from pipeline.movement import Movement, MovementParameters, MovementUpdate
 from pipeline.orientation import FILTERS, OrientationParameters
 from pipeline.placement_watch import LegsWatch, LegWatch
 from pipeline.records import Event, Record, SensorInfo, Side
 from pipeline.rows import EpisodeRow, RaisedEvent, StepRow
+from pipeline.thresholds import Thresholds
 from pipeline.update import LegResult, Update
 
 LEFT_RIGHT = (Side.LEFT, Side.RIGHT)
+TOLD = ("marker", start_check.KIND)
+"""Recorded events that are raised as they are."""
 
 Found = RaisedEvent | StepRow | EpisodeRow
 Raise = Callable[[float, str, Found], None]
@@ -37,18 +42,24 @@ Raise = Callable[[float, str, Found], None]
 @dataclass(frozen=True, slots=True)
 class Settings:
     """filter: see pipeline/orientation.py. profiles: saved calibrations, used as given. activity: set by hand.
+    thresholds: of valgus episodes, per leg.
     corrections: of single sensors, by id. min_rows: grid rows gathered before they are handed on (1 live, more in
     replay: the same results, faster)."""
 
     filter: str = "vqf"
     profiles: Mapping[Side, Profile] = field(default_factory=dict)
     activity: Activity | None = None
+    thresholds: Thresholds = field(default_factory=Thresholds)
     corrections: Mapping[int, Inertial] = field(default_factory=dict)
     min_rows: int = 1
 
     def __post_init__(self) -> None:
         if self.filter not in FILTERS:
             raise BadInputError(f"unknown filter '{self.filter}': choose one of {', '.join(FILTERS)}")
+
+    def movement(self, side: Side) -> MovementParameters:
+        """What the movement stages of one leg need."""
+        return MovementParameters(valgus=self.thresholds.of(side))
 
     def leg(self, side: Side) -> LegSettings:
         """What the engine of one leg needs."""
@@ -107,6 +118,15 @@ class Session:
         """What the calibration of a leg waits for, or `done`."""
         return self._legs[side].phase
 
+    def progress(self, side: Side) -> CalibrationProgress | None:
+        """How far the calibration of a leg has come; None before the first sample and when it is done."""
+        return self._legs[side].progress
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """How episodes are judged."""
+        return self._settings.thresholds
+
     def warnings(self) -> list[str]:
         """What is wrong with the sensors now, one line each."""
         return [*self._both.messages, *(line for leg in self._legs.values() for line in leg.watch.messages)]
@@ -125,9 +145,9 @@ class Session:
         return {side.value: leg.quality() for side, leg in self._legs.items()}
 
     def _note(self, event: Event) -> None:
-        """A marker goes into the events."""
-        if event.kind == "marker":
-            raised = RaisedEvent(event.host_time_ns * 1e-9, "marker", dict(event.fields))
+        """A marker goes into the events, and the check before the session."""
+        if event.kind in TOLD:
+            raised = RaisedEvent(event.host_time_ns * 1e-9, event.kind, dict(event.fields))
             self._raise(raised.time_s, "", raised)
 
     def _raise(self, time_s: float, side: str, found: Found) -> None:
@@ -159,14 +179,19 @@ class _Leg:
         self._both = both
         self._engine: LegEngine | None = None
         self._gravity: GravityCheck | None = None
-        self._movement = Movement(side, activity=settings.activity)
+        self._movement = Movement(side, settings.movement(side), settings.activity)
         self._actions: list[tuple[float, Event]] = []
         self._status: int | None = None
+        self._moving = False
         self.reached_s = -np.inf
 
     @property
     def phase(self) -> str:
         return "wait for the sensors" if self._engine is None else self._engine.phase
+
+    @property
+    def progress(self) -> CalibrationProgress | None:
+        return None if self._engine is None else self._engine.progress
 
     @property
     def complaints(self) -> list[str]:
@@ -190,6 +215,10 @@ class _Leg:
     def finish(self, update: Update, raise_: Raise) -> None:
         for grid in self._intake.finish():
             self._run(grid, update, raise_)
+        if self._engine is not None and not self._moving:
+            self._engine.finish()
+            self._raise_events(raise_)
+            self._recover(raise_)
         self._hand_on(self._movement.finish(), raise_)
 
     def quality(self) -> dict[str, Any]:
@@ -215,7 +244,7 @@ class _Leg:
             if at > begin:
                 self._through(grid.cut(begin, at), update, raise_)
             begin = at
-            self._act(self._actions.pop(0)[1], raise_)
+            self._act(self._actions.pop(0)[1], grid.start + begin, raise_)
         if begin < len(grid):
             self._through(grid.cut(begin, len(grid)), update, raise_)
         self.reached_s = (grid.start + len(grid)) / grid.rate_hz
@@ -228,17 +257,44 @@ class _Leg:
     def _checked(self, grid: GridBlock, update: Update, raise_: Raise) -> None:
         assert self._engine is not None and self._gravity is not None
         for block in self._engine.update(grid):
-            for event in [*self._gravity.take_events(), *self._engine.take_events()]:
-                fields = {"side": self.side.value, **event.fields}
-                raise_(event.time_s, self.side.value, RaisedEvent(event.time_s, event.kind, fields))
+            self._raise_events(raise_)
             for event in status_events(block, self.side, self._status):
                 raise_(event.time_s, self.side.value, event)
             self._status = int(block.status[-1])
             for warning in self._both.angles(self.side, block):
                 raise_(warning.time_s, "", warning)
+            if not self._moving and np.isnan(block.thigh_incl).all():
+                # Not calibrated yet: the movement stages take these rows once they can be seen.
+                update.legs.append(LegResult(self.side, block, np.zeros(len(block), np.uint8)))
+                continue
+            if not self._moving:
+                self._recover(raise_, block.start)
             moved = self._movement.update(block)
             update.legs.append(LegResult(self.side, block, moved.activity))
             self._hand_on(moved, raise_)
+
+    def _raise_events(self, raise_: Raise) -> None:
+        assert self._engine is not None and self._gravity is not None
+        for event in [*self._gravity.take_events(), *self._engine.take_events()]:
+            fields = {"side": self.side.value, **event.fields}
+            raise_(event.time_s, self.side.value, RaisedEvent(event.time_s, event.kind, fields))
+
+    def _recover(self, raise_: Raise, until: int | None = None) -> None:
+        """The movement until the calibration, once it is there: raised now, each step with its own time.
+
+        until: the grid row that comes next; None: the recording is over.
+        """
+        assert self._engine is not None
+        self._moving = True
+        block = self._engine.take_recovered()
+        if block is None:
+            return
+        if until is not None:
+            block = block.cut(0, until - block.start)
+        moved = self._movement.update(block)
+        now_s = (block.start + len(block)) / block.rate_hz
+        late = [replace(e, time_s=max(e.time_s, now_s)) for e in moved.events]
+        self._hand_on(replace(moved, events=late), raise_)
 
     def _hand_on(self, moved: MovementUpdate, raise_: Raise) -> None:
         """Steps are raised with the event that tells of them."""
@@ -250,8 +306,8 @@ class _Leg:
         for event in moved.events:
             raise_(event.time_s, self.side.value, event)
 
-    def _act(self, event: Event, raise_: Raise) -> None:
-        """A recorded setting takes effect. One that cannot be read is said, not fatal."""
+    def _act(self, event: Event, row: int, raise_: Raise) -> None:
+        """A recorded setting takes effect from a grid row on. One that cannot be read is said, not fatal."""
         assert self._engine is not None
         if event.kind == "calibration" and event.fields.get("side") == self.side.value:
             try:
@@ -260,10 +316,18 @@ class _Leg:
                 time_s = event.host_time_ns * 1e-9
                 fields: dict[str, object] = {"side": self.side.value, "error": str(error)}
                 raise_(time_s, self.side.value, RaisedEvent(time_s, "status", fields))
-        activity = event.fields.get("activity")
-        if event.kind in ("activity", "marker") and isinstance(activity, str):
-            known = {a.label: a for a in Activity}
-            self._movement.set_activity(known.get(activity))
+        word = spoken(event)
+        if word is not None:
+            self._movement.set_activity(word[1], row)
+
+
+def spoken(event: Event) -> tuple[float, Activity | None] | None:
+    """The activity that an event sets by hand, and since when (s); None as the activity: tell it from the motion again
+    (an empty name, or one that is not known). None where the event says nothing about it."""
+    name = event.fields.get("activity")
+    if event.kind not in ("activity", "marker") or not isinstance(name, str):
+        return None
+    return event.host_time_ns * 1e-9, {a.label: a for a in Activity}.get(name)
 
 
 def status_events(block: LegBlock, side: Side, before: int | None) -> list[RaisedEvent]:

@@ -142,9 +142,17 @@ def rereferenced(alignment: Alignment, slip: Slip) -> Alignment:
 class SlipWatch:
     """`update` every complete block; a Slip when there is one. `suspect`: this rest does not look like the others, so
     that nothing should be learned from it. After a slip the angles are expected as re-referenced. known_standing:
-    whether the alignment's zero is a standing of this strapping-on; good: grid row up to which nothing slipped."""
+    whether the alignment's zero is a standing of this strapping-on; good: grid row up to which nothing slipped.
+    suspecting: False where nobody asks for `suspect`."""
 
-    def __init__(self, known_standing: bool, good: int = 0, parameters: SlipParameters | None = None) -> None:
+    def __init__(
+        self,
+        known_standing: bool,
+        good: int = 0,
+        parameters: SlipParameters | None = None,
+        suspecting: bool = True,
+    ) -> None:
+        self._suspecting = suspecting
         self._p = parameters or SlipParameters()
         self._scatter = self._p.scatter(1.0)
         self._loose = self._p.scatter(self._p.loose)
@@ -168,8 +176,11 @@ class SlipWatch:
         if self._length == 1 or self._length > self._p.first_block:
             self._expected = believed(rows.start)
         judged = self._length >= self._p.first_block
+        due = judged and (self._length - self._p.first_block) % self._p.every_blocks == 0
+        if not due and not self._suspecting:
+            return None
         stance = stance_of(join_rows(self._run) if judged else rows, alignment, self._expected)
-        if not judged or (self._length - self._p.first_block) % self._p.every_blocks:
+        if not due:
             self.suspect = self._unlike([stance]) > self._p.doubtful
             return None
         return self._judge(stance)

@@ -67,7 +67,9 @@ class Smoothed:
             return RelativeRows(np.repeat(self.mean.T, n, axis=1), np.repeat(self.cov.T, n, axis=1))
         block = np.clip(np.searchsorted(self.centre, t, "right") - 1, 0, len(self.centre) - 2)
         share = np.clip((t - self.centre[block]) / (self.centre[block + 1] - self.centre[block]), 0.0, 1.0)
-        table = np.concatenate([self.mean, self.cov], axis=1).T
+        used = slice(int(block[0]), int(block[-1]) + 2)
+        table = np.concatenate([self.mean[used], self.cov[used]], axis=1).T
+        block = block - used.start
         rows = table[:, block] + np.diff(table, axis=1)[:, block] * share
         return RelativeRows(rows[: len(self.mean.T)], rows[len(self.mean.T) :])
 

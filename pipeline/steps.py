@@ -1,14 +1,13 @@
-"""Steps, repetitions and sets: what the foot's events and the knee's bends come to, and the row that each gets.
+"""Steps and repetitions: what the foot's events and the knee's bends come to, and the row that each gets.
 
 A step runs from an initial contact to the next of the same foot, with one toe-off between. A stride whose second
 contact is a foot that came back is no step, but what lies in it may be a lunge or a step-up (activity.py says which). A
-repetition is a bend of the knee with the foot on the ground. A set is a row of repetitions of one kind without a long
-pause or a walk between them.
+repetition is a bend of the knee with the foot on the ground. Sets of them: sets.py.
 """
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from math import inf, nan
+from math import inf, nan, pi
 
 import numpy as np
 
@@ -20,17 +19,7 @@ from pipeline.rows import StepRow
 GAIT = frozenset({Activity.WALKING, Activity.STAIR_ASCENT, Activity.STAIR_DESCENT})
 """Activities that come in steps; OTHER may."""
 
-EXERCISES = frozenset(
-    {
-        Activity.LUNGE,
-        Activity.SQUAT,
-        Activity.SINGLE_LEG_SQUAT,
-        Activity.DEADLIFT,
-        Activity.STEP_UP,
-        Activity.STEP_DOWN,
-    }
-)
-"""Activities that come in sets."""
+_NEAR_DEEPEST = pi / 12.0
 
 
 class UnitKind(IntEnum):
@@ -66,16 +55,11 @@ class StepParameters:
     """shortest_s, longest_s: of a stride that may be a step or, longer than a step, a lunge or a step-up.
 
     step_up_s: longest step-up, from lifting the foot to having it back on the floor.
-    set_pause_s: a longer pause ends a set; set_fewest: repetitions that make a set; set_walk: so many
-    steps of gait end it.
     """
 
     shortest_s: float = 0.4
     longest_s: float = 7.0
     step_up_s: float = 8.0
-    set_pause_s: float = 12.0
-    set_fewest: int = 2
-    set_walk: int = 3
 
 
 class StrideFinder:
@@ -114,11 +98,15 @@ class StrideFinder:
 
 
 class StepUpFinder:
-    """Pairs the way up onto a box with the way down from it, where neither shows a swing."""
+    """Pairs the way up onto a box with the way down from it, where neither shows a swing.
+
+    rises_m: how much higher the foot ends than it began; 0 where it stays.
+    """
 
     def __init__(self, rate_hz: float, parameters: StepParameters | None = None) -> None:
         self._longest = (parameters or StepParameters()).step_up_s * rate_hz
         self._up: Unit | None = None
+        self._lowers = False
 
     def half(self, unit: Unit, rises_m: float) -> Unit | None:
         """A bend after which the foot stands higher (rises_m above 0) or lower. The step-up that is thereby whole."""
@@ -129,6 +117,23 @@ class StepUpFinder:
         if up is None or unit.end - up.begin > self._longest:
             return None
         return replace(unit, begin=up.begin, deepest=up.deepest)
+
+    def seat(self, unit: Unit, rises_m: float) -> tuple[Activity, Unit] | None:
+        """A sitting down or standing up; or a foot that was put onto a box and rests there, which looks like one."""
+        if unit.kind is UnitKind.SIT_DOWN and rises_m > 0.0:
+            self._up, self._lowers = unit, False
+            return None
+        up = self._up
+        if up is None or unit.end - up.begin > self._longest:
+            self._up = None
+            return Activity.SIT_TO_STAND, unit
+        if unit.kind is UnitKind.SIT_DOWN:
+            self._lowers = True
+        elif rises_m < 0.0 or self._lowers:
+            # The foot comes off the box: it went down, or the body had been lowered to the floor before.
+            self._up = None
+            return Activity.STEP_UP, replace(unit, kind=UnitKind.BEND, begin=up.begin, deepest=up.deepest)
+        return None
 
 
 def unit_of(bend: Bend) -> Unit:
@@ -182,7 +187,20 @@ def measure(side: str, index: int, activity: Activity, unit: Unit, block: LegBlo
         thigh_adduction_peak_deg=_deg(_highest(block.thigh_tilt, block.valid)[0]),
         climb_m=climb_m,
         quality=round(0.5 * known + 0.5 * trusted, 3),
+        shank_lean_deg=nan if is_step else shank_lean(unit, block),
     )
+
+
+def shank_lean(unit: Unit, block: LegBlock) -> float:
+    """How far (deg) the loaded shank leans forward at most, within 15 deg of the deepest point."""
+    begin = unit.contact if unit.contact >= unit.begin else unit.begin
+    end = unit.toe_off if unit.toe_off > begin else unit.end
+    loaded = block.cut(max(int(np.ceil(begin)) - block.start, 0), max(int(end) - block.start, 0))
+    if len(loaded) == 0 or not np.isfinite(loaded.flexion).any():
+        return nan
+    deep = loaded.flexion > np.nanmax(loaded.flexion) - _NEAR_DEEPEST
+    lean, _ = _highest(-loaded.shank_incl, deep)
+    return _deg(lean)
 
 
 def _deg(angle: float) -> float:
@@ -196,67 +214,3 @@ def _highest(values: Floats, where: Bools) -> tuple[float, float]:
         return nan, nan
     row = int(np.argmax(counted))
     return (float(counted[row]), float(row)) if counted[row] > -inf else (nan, nan)
-
-
-@dataclass(frozen=True, slots=True)
-class ExerciseSet:
-    """A finished set. tempo_s: mean seconds a repetition; depth_deg: mean peak flexion; collapsed: with an episode."""
-
-    activity: Activity
-    start_s: float
-    end_s: float
-    repetitions: int
-    collapsed: int
-    tempo_s: float
-    depth_deg: float
-
-
-class SetFinder:
-    """Groups repetitions into sets. `row` returns the set that is thereby over."""
-
-    def __init__(self, parameters: StepParameters | None = None) -> None:
-        self.parameters = parameters or StepParameters()
-        self._rows: list[StepRow] = []
-        self._activity = Activity.OTHER
-        self._collapsed: set[int] = set()
-        self._steps = 0
-
-    def row(self, activity: Activity, row: StepRow) -> ExerciseSet | None:
-        """The next step or repetition."""
-        if activity not in EXERCISES:
-            self._steps += activity in GAIT
-            return self.finish() if self._steps >= self.parameters.set_walk else None
-        over = None
-        pause = row.start_s - self._rows[-1].end_s if self._rows else 0.0
-        if self._rows and (activity is not self._activity or pause > self.parameters.set_pause_s):
-            over = self.finish()
-        self._activity = activity
-        self._rows.append(row)
-        self._steps = 0
-        return over
-
-    def collapse(self, step_index: int) -> None:
-        """An episode lies in this step or repetition."""
-        self._collapsed.add(step_index)
-
-    @property
-    def over_s(self) -> float:
-        """When the set in progress is over unless another repetition comes; infinite without one."""
-        return self._rows[-1].end_s + self.parameters.set_pause_s if self._rows else inf
-
-    def finish(self) -> ExerciseSet | None:
-        """The set in progress, which ends here."""
-        rows, collapsed = self._rows, self._collapsed
-        self._rows, self._collapsed, self._steps = [], set(), 0
-        if len(rows) < self.parameters.set_fewest:
-            return None
-        depths = [r.peak_flexion_deg for r in rows if np.isfinite(r.peak_flexion_deg)]
-        return ExerciseSet(
-            activity=self._activity,
-            start_s=rows[0].start_s,
-            end_s=rows[-1].end_s,
-            repetitions=len(rows),
-            collapsed=len(collapsed & {r.index for r in rows}),
-            tempo_s=sum(r.end_s - r.start_s for r in rows) / len(rows),
-            depth_deg=sum(depths) / len(depths) if depths else nan,
-        )

@@ -1,19 +1,23 @@
 """The session in a few rows: per side and activity, and what compares sides, sets and the beginning with the end.
 
 Steps and repetitions are averaged over those in which a value is known. Where there are too few, the value is NaN and
-the quality low: too little is said, not averaged. Standing and sitting have a duration only. Kept per step are a dozen
-numbers, so that an hour of walking stays under a megabyte.
+`too_little` says so in words: too little is said, not averaged. Differences (right less left, last third less first)
+come with their standard error, and are called clear only beyond twice that and beyond the smallest change that can be
+detected at all. Standing and sitting have a duration only. Kept per step are a dozen numbers, so that an hour of
+walking stays under a megabyte.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import isfinite, nan, sqrt
 from typing import Any
 
 import numpy as np
 
 from pipeline.blocks import Activity
 from pipeline.rows import EpisodeRow, StepRow, SummaryRow
+from pipeline.sets import EXERCISES, Prescription
+from pipeline.thresholds import Limits
 from pipeline.update import LegResult, Update
 
 _TIMED = (Activity.STANDING, Activity.SITTING)
@@ -28,25 +32,36 @@ _COMPARED = (
 
 @dataclass(frozen=True, slots=True)
 class SummaryParameters:
-    """fewest: steps for a mean; fewest_p95: for a 95th percentile; plenty: from here on numbers cost no quality.
-    fewest_thirds: for a comparison of the first with the last third; worst: how many worst steps are listed."""
+    """When there is too little, and why there.
 
-    fewest: int = 3
-    fewest_p95: int = 8
+    The peaks of one person's clean steps vary by 0.5 to 1.2 deg (standard deviation, in simulation). fewest: with 5 of
+    them the mean is known to within 1.5 deg (95 %: 2.8 * 1.2 / sqrt(5)), half of the smallest change that can be
+    detected within a session, 2 to 3 deg (biomechanics notes, section 7); with 3 it would be 3 deg. fewest_p95: below
+    20 values a 95th percentile is but a guess beyond the second largest. fewest_thirds: with 12, thirds of 4, a
+    difference of 2 deg stands out of chance (1.96 * 1.2 * sqrt(2 / 4) = 1.7). detectable_deg: a smaller difference is
+    none. plenty: from here on numbers cost no quality. worst: how many worst steps are listed.
+    """
+
+    fewest: int = 5
+    fewest_p95: int = 20
     plenty: int = 8
-    fewest_thirds: int = 9
+    fewest_thirds: int = 12
+    detectable_deg: float = 2.0
     worst: int = 5
 
 
 class Summary:
     """Collects updates; `rows` and `extras` may be asked for at any time."""
 
-    def __init__(self, parameters: SummaryParameters | None = None) -> None:
+    def __init__(self, parameters: SummaryParameters | None = None, prescription: Prescription | None = None) -> None:
         self.parameters = parameters or SummaryParameters()
+        self.prescription = prescription or Prescription()
         self._steps: dict[tuple[str, Activity], list[StepRow]] = {}
         self._episodes: dict[tuple[str, Activity], int] = {}
         self._still: dict[tuple[str, Activity], _Still] = {}
         self._sets: list[dict[str, object]] = []
+        self._cued_otherwise = 0
+        self._withdrawn = 0
 
     def add(self, update: Update) -> None:
         """What the session handed on."""
@@ -56,7 +71,10 @@ class Summary:
             self._steps.setdefault((step.side, _activity(step.activity)), []).append(step)
         for episode in update.episodes:
             self._add_episode(episode)
-        self._sets += [dict(event.fields) for event in update.events if event.kind == "set"]
+        for event in update.events:
+            if event.kind == "set":
+                self._add_set(dict(event.fields))
+            self._withdrawn += event.kind == "episode_end" and event.fields.get("withdrawn") is True
 
     def rows(self) -> list[SummaryRow]:
         """One row per side and activity that occurred, in the order of the activities."""
@@ -64,16 +82,21 @@ class Summary:
         return [self._row(*key) for key in sorted(keys)]
 
     def extras(self) -> dict[str, Any]:
-        """JSON values: left_right (right less left, deg), sets, thirds (last less first), worst_steps, counts."""
+        """JSON values: left_right (right less left, deg), sets, exercises (sets and repetitions against what was asked
+        for), thirds (last less first, deg), worst_steps, too_little (in words), counts."""
         return {
             "left_right": self._left_right(),
             "sets": self._sets,
+            "exercises": self._exercises(),
             "thirds": self._thirds(),
+            "too_little": self._too_little(),
             "worst_steps": self._worst(),
             "counts": {
                 "steps": sum(len(steps) for steps in self._steps.values()),
                 "episodes": sum(self._episodes.values()),
                 "sets": len(self._sets),
+                "episodes_cued_as_another_activity": self._cued_otherwise,
+                "cues_withdrawn": self._withdrawn,
             },
         }
 
@@ -86,7 +109,16 @@ class Summary:
             still.seconds += count / leg.block.rate_hz
             still.valid += int(np.count_nonzero(rows & leg.block.valid))
 
+    def _add_set(self, values: dict[str, Any]) -> None:
+        """number: which set of its exercise and side; in_range: as many repetitions as were asked for."""
+        activity = _activity(values["activity"])
+        fewest, most = self.prescription.of(activity)[1]
+        same = [s for s in self._sets if (s["side"], s["activity"]) == (values["side"], values["activity"])]
+        in_range = fewest <= values["repetitions"] <= most
+        self._sets.append({**values, "number": len(same) + 1, "asked": [fewest, most], "in_range": in_range})
+
     def _add_episode(self, episode: EpisodeRow) -> None:
+        self._cued_otherwise += episode.activity != episode.activity_at_onset
         key = episode.side, _activity(episode.activity)
         self._episodes[key] = self._episodes.get(key, 0) + 1
 
@@ -108,7 +140,10 @@ class Summary:
             values = _finite(getattr(s, name) for s in steps)
             return float(np.percentile(values, 95)) if len(values) >= p.fewest_p95 else nan
 
-        peaks = _finite(s.peak_abduction_deg for s in steps)
+        def sd(name: str) -> float:
+            values = _finite(getattr(s, name) for s in steps)
+            return float(np.std(values, ddof=1)) if len(values) >= p.fewest else nan
+
         return SummaryRow(
             side=side,
             activity=activity.label,
@@ -117,7 +152,7 @@ class Summary:
             episodes=episodes,
             episodes_per_100_steps=100.0 * episodes / len(steps) if len(steps) >= p.fewest else nan,
             peak_abduction_mean_deg=mean("peak_abduction_deg"),
-            peak_abduction_sd_deg=float(np.std(peaks, ddof=1)) if len(peaks) >= p.fewest else nan,
+            peak_abduction_sd_deg=sd("peak_abduction_deg"),
             peak_abduction_p95_deg=p95("peak_abduction_deg"),
             peak_valgus_excess_mean_deg=mean("peak_valgus_excess_deg"),
             peak_valgus_excess_p95_deg=p95("peak_valgus_excess_deg"),
@@ -127,44 +162,89 @@ class Summary:
             peak_flexion_mean_deg=mean("peak_flexion_deg"),
             cadence_mean_spm=mean("cadence_spm"),
             quality=round(quality, 3),
+            peak_valgus_excess_sd_deg=sd("peak_valgus_excess_deg"),
+            peak_medial_collapse_sd_deg=sd("peak_medial_collapse_deg"),
         )
 
     def _left_right(self) -> list[dict[str, object]]:
-        """Right less left in degrees, where both sides have enough steps (a ratio blows up near zero)."""
+        """Right less left in degrees, where both sides have steps (a ratio blows up near zero)."""
         found = []
         for activity in sorted({activity for _, activity in self._steps}):
-            sides = [self._steps.get((side, activity), []) for side in ("left", "right")]
-            entry: dict[str, object] = {"activity": activity.label, "steps_left": len(sides[0])}
-            entry["steps_right"] = len(sides[1])
-            for name in _COMPARED:
-                left, right = (_mean([getattr(s, name) for s in steps], self.parameters.fewest) for steps in sides)
-                entry[name] = _json(right - left)
-            if all(sides):
-                found.append(entry)
+            left, right = (self._steps.get((side, activity), []) for side in ("left", "right"))
+            if left and right:
+                entry: dict[str, object] = {"activity": activity.label, "steps_left": len(left)}
+                found.append(
+                    entry | {"steps_right": len(right)} | self._difference(left, right, self.parameters.fewest)
+                )
         return found
 
     def _thirds(self) -> list[dict[str, object]]:
         """Last third less first third of a side's steps of an activity, deg: what grows with fatigue."""
         found = []
         for (side, activity), steps in sorted(self._steps.items()):
-            third = len(steps) // 3
             if len(steps) < self.parameters.fewest_thirds:
                 continue
+            third = len(steps) // 3
             ordered = sorted(steps, key=lambda s: s.start_s)
             entry: dict[str, object] = {"side": side, "activity": activity.label, "steps": len(steps)}
-            for name in _COMPARED:
-                first, last = (
-                    _mean([getattr(s, name) for s in part], self.parameters.fewest)
-                    for part in (ordered[:third], ordered[-third:])
-                )
-                entry[name] = _json(last - first)
-            found.append(entry)
+            fewest = self.parameters.fewest_thirds // 3
+            found.append(entry | self._difference(ordered[:third], ordered[-third:], fewest))
         return found
 
+    def _difference(self, one: Sequence[StepRow], other: Sequence[StepRow], fewest: int) -> dict[str, object]:
+        """Mean of `other` less mean of `one`, its standard error, and which measures differ clearly."""
+        values: dict[str, object] = {}
+        clear: list[str] = []
+        for name in _COMPARED:
+            a, b = (_finite(getattr(s, name) for s in steps) for steps in (one, other))
+            if min(len(a), len(b)) < fewest:
+                values |= {name: None, name.replace("_deg", "_se_deg"): None}
+                continue
+            difference = float(np.mean(b) - np.mean(a))
+            error = sqrt(float(np.var(a, ddof=1)) / len(a) + float(np.var(b, ddof=1)) / len(b))
+            values |= {name: _json(difference), name.replace("_deg", "_se_deg"): _json(error)}
+            if abs(difference) > max(2.0 * error, self.parameters.detectable_deg):
+                clear.append(name)
+        return values | {"clear": clear}
+
+    def _exercises(self) -> list[dict[str, object]]:
+        """Per side and exercise: sets and repetitions done, and whether that is what was asked for."""
+        found = []
+        for key in sorted(k for k in self._steps if k[1] in EXERCISES):
+            side, activity = key
+            own = [s for s in self._sets if (s["side"], s["activity"]) == (side, activity.label)]
+            asked = self.prescription.of(activity)[0]
+            found.append(
+                {
+                    "side": side,
+                    "activity": activity.label,
+                    "sets": len(own),
+                    "repetitions": len(self._steps[key]),
+                    "asked_sets": list(asked),
+                    "in_range": asked[0] <= len(own) <= asked[1] and all(s["in_range"] for s in own),
+                }
+            )
+        return found
+
+    def _too_little(self) -> list[str]:
+        """What is not averaged or compared because there is too little of it."""
+        p = self.parameters
+        said = []
+        for (side, activity), steps in sorted(self._steps.items()):
+            known = len(_finite(s.peak_abduction_deg for s in steps))
+            what = "repetition" if activity in EXERCISES or activity is Activity.SIT_TO_STAND else "step"
+            name = f"{side} {activity.label.replace('_', ' ')}"
+            if known < p.fewest:
+                of = "" if known == len(steps) else f" with known angles, of {len(steps)}"
+                said.append(f"{name}: {known} {what}{'' if known == 1 else 's'}{of}; means need {p.fewest}")
+            elif len(steps) < p.fewest_thirds:
+                said.append(f"{name}: {len(steps)} {what}s; a comparison of beginning and end needs {p.fewest_thirds}")
+        return said
+
     def _worst(self) -> list[dict[str, object]]:
-        """The steps with the largest valgus excess of all."""
-        steps = [s for steps in self._steps.values() for s in steps if isfinite(s.peak_valgus_excess_deg)]
-        steps.sort(key=lambda s: (-s.peak_valgus_excess_deg, s.side, s.start_s))
+        """The steps in which a measure stands highest as a share of its usual threshold."""
+        ranked = [(_badness(s), s) for steps in self._steps.values() for s in steps]
+        ranked = sorted((r for r in ranked if isfinite(r[0])), key=lambda r: (-r[0], r[1].side, r[1].start_s))
         return [
             {
                 "side": s.side,
@@ -172,10 +252,11 @@ class Summary:
                 "index": s.index,
                 "start_s": _json(s.start_s),
                 "end_s": _json(s.end_s),
+                "peak_abduction_s": _json(s.peak_abduction_s),
                 "peak_valgus_excess_deg": _json(s.peak_valgus_excess_deg),
                 "peak_medial_collapse_deg": _json(s.peak_medial_collapse_deg),
             }
-            for s in steps[: self.parameters.worst]
+            for _, s in ranked[: self.parameters.worst]
         ]
 
 
@@ -184,6 +265,13 @@ class _Still:
     rows: int = 0
     valid: int = 0
     seconds: float = 0.0
+
+
+def _badness(step: StepRow) -> float:
+    """The larger of both measures' shares of the default thresholds; NaN where neither is known."""
+    usual = Limits()
+    shares = [step.peak_valgus_excess_deg / usual.excess_deg[0], step.peak_medial_collapse_deg / usual.collapse_deg[0]]
+    return max(_finite(shares), default=nan)
 
 
 def _activity(label: str) -> Activity:

@@ -34,6 +34,8 @@ class TableTime:
     skew_ppm = 0.0
     time_sd_s = 0.0
     inferred_lost = 0
+    shift_s = 0.0
+    is_open = True
 
     def __init__(self, tick_s: float, parameters: TableTimeParameters | None = None) -> None:
         self._p = parameters or TableTimeParameters()

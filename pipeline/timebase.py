@@ -80,6 +80,7 @@ class TimeBase:
     `update` takes a packet's ticks and gives times for all samples that are timed by now, those held before first, in
     the order they were given: nan marks a sample that must not be used (duplicate or not believed).
     floor_s: times are strictly above it (the last time of the sensor's connection before this one).
+    correction_s: may be set at any time (see `agreement`): it is added to the envelope's offset, by and by.
     rate_known: tick_s was measured in a connection before, so that the opening is short.
     """
 
@@ -95,7 +96,7 @@ class TimeBase:
         self._p = parameters or TimeBaseParameters()
         self._tick_s = tick_s if isfinite(tick_s) and tick_s > 0 else 0.01
         self._none = clock is Clock.NONE
-        self._last_s = floor_s
+        self._last_s = self._floor_s = floor_s
         self._held: list[tuple[list[int], float]] = []
         self._open = False
         self._rate_known = rate_known
@@ -113,6 +114,7 @@ class TimeBase:
         self._late: deque[float] = deque(maxlen=_LATE_BINS)
         self._late_edge = -1e300
         self._packet_s = self._tick_s
+        self.correction_s = 0.0
         self.duplicates = 0
         self.reordered = 0
         self.refused = 0
@@ -132,10 +134,33 @@ class TimeBase:
         return -1e6 * self._envelope.slope / (1.0 + self._envelope.slope)
 
     @property
+    def is_open(self) -> bool:
+        """Whether a mapping exists, so that what follows means something."""
+        return self._open
+
+    @property
+    def shift_s(self) -> float:
+        """What is added to the device's time at present."""
+        return self._shift
+
+    @property
+    def envelope_s(self) -> float:
+        """What arrivals alone would add to it."""
+        return self._envelope.offset + self._envelope.slope * self._newest_x
+
+    @property
+    def drift(self) -> tuple[float, float]:
+        """Change of that per second, and its standard deviation."""
+        return self._envelope.slope, self._envelope.slope_sd
+
+    @property
     def time_sd_s(self) -> float:
         """Standard deviation of the newest sample's time, beyond what all sensors of the link share."""
         e = self._envelope
-        unseen = max(0.0, min(self._packet_s, 0.03) - e.width_s) / sqrt(12.0)
+        # Until the corridor is nearly as high as a packet is long, the phase of packets against connection events has
+        # not gone round, and what it hides may lie anywhere within that length.
+        hidden = min(self._packet_s, 0.03)
+        unseen = (max(0.0, hidden - e.width_s) if e.width_s > 0.8 * hidden else hidden) / sqrt(12.0)
         lever = min(self._newest_x, 600.0) / 2 * e.slope_sd
         guessed = self._p.lateness_samples * self._tick_s if self.inferred_lost else 0.0
         return sqrt(unseen**2 + min(lever, 0.02) ** 2 + guessed**2 + self._p.minimum_latency_sd_s**2)
@@ -204,6 +229,7 @@ class TimeBase:
     def _begin(self) -> list[float]:
         held, self._held = self._held, []
         first, last = held[0], held[-1]
+        self._floor_s = self._last_s
         if self.clock is not Clock.DEVICE_TIME and not self._rate_known:
             self._measure_rate(held)
         self._open = True
@@ -256,9 +282,14 @@ class TimeBase:
         if tick in self._recent:
             self.duplicates += 1
             return nan
-        self.reordered += 1
         self._recent.append(tick)
-        return (tick - self._tick0 + self._skipped) * self._tick_s + self._shift
+        time_s = (tick - self._tick0 + self._skipped) * self._tick_s + self._shift
+        if time_s <= self._floor_s:
+            # It belongs to a time that the mapping before this one has given away.
+            self.refused += 1
+            return nan
+        self.reordered += 1
+        return time_s
 
     def _map(self, tick: int) -> float:
         self._newest = tick
@@ -269,7 +300,7 @@ class TimeBase:
         passed = max(x - self._newest_x, 0.0)
         self._shift += envelope.slope * passed
         most = passed * (p.slew if x > p.opening_slew_s else p.opening_slew)
-        step = envelope.offset + envelope.slope * x - self._shift
+        step = envelope.offset + envelope.slope * x + self.correction_s - self._shift
         self._shift += most if step > most else -most if step < -most else step
         self._newest_x = x
         time_s = x + self._shift

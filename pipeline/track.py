@@ -17,6 +17,9 @@ from firmware_interface.samples import STANDARD_GRAVITY
 
 Vector = tuple[float, float, float]
 
+Row = tuple[Vector, Vector, bool, bool]
+"""One sensor at one time of the grid: specific force m/s2, angular rate rad/s, ok, clipped."""
+
 STANDARD_GRAVITY_VECTOR: Vector = (0.0, 0.0, STANDARD_GRAVITY)
 """What rows hold before a sensor's first sample: harmless to filters, and never ok."""
 
@@ -75,6 +78,8 @@ class Track:
         self.last_s = -1e300
         self.spikes = 0
         self.late = 0
+        self.packet_s = 0.0
+        """The longest span of samples that came in one packet."""
         self.gaps = 0
         self.empty_rows = 0
         self._in_gap = True
@@ -132,7 +137,7 @@ class Track:
         steps = [b - a for a, b in zip(self.times, self.times[1:], strict=False)]
         return median(steps) if len(steps) >= 4 else None
 
-    def row(self, time_s: float) -> tuple[Vector, Vector, bool, bool]:
+    def row(self, time_s: float) -> Row:
         """acc, gyr, ok, clipped at a grid time; the time is final from here on."""
         self._final_s = time_s
         times = self.times
@@ -222,7 +227,7 @@ class Track:
 
     # -- rows ----------------------------------------------------------------------------------------------------------
 
-    def _no_data(self, acc: Vector, gyr: Vector, clipped: bool) -> tuple[Vector, Vector, bool, bool]:
+    def _no_data(self, acc: Vector, gyr: Vector, clipped: bool) -> Row:
         self.empty_rows += 1
         if not self._in_gap:
             self._in_gap = True
@@ -296,7 +301,7 @@ class Track:
         )
         return acc, gyr
 
-    def _average(self, time_s: float, at: int) -> tuple[Vector, Vector, bool, bool]:
+    def _average(self, time_s: float, at: int) -> Row:
         """Mean of the broken line through the samples over one grid interval."""
         times = self.times
         begin, end = time_s - self.half_s, time_s + self.half_s

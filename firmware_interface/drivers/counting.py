@@ -74,3 +74,27 @@ class Unwrapper:
         self._order.clear()
         self.head = None
         self.take(raw, value)
+
+
+class Widened:
+    """A counter of few bits, continued so far that a timeline of 32 bits can judge it.
+
+    Where it jumps, its value is told from the furthest believed one, which stays: if the timeline takes the jump for
+    a restart, `restarted` makes it the new start; if not, it was damage, and moved nothing.
+    """
+
+    def __init__(self, bits: int) -> None:
+        self._unwrapper = Unwrapper(bits, late=(1 << bits) // 8, ahead=(1 << bits) // 2 - 1)
+        self._latest = (0, 0)
+
+    def value(self, raw: int) -> int:
+        """The continued value; it may be negative after a jump back."""
+        move, value = self._unwrapper.look(raw)
+        self._latest = raw, value
+        if move in (Move.FIRST, Move.AHEAD, Move.LATE):
+            self._unwrapper.take(raw, value)
+        return value
+
+    def restarted(self) -> None:
+        """What came last is where the counter goes on from."""
+        self._unwrapper.restart(*self._latest)

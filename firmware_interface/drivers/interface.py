@@ -1,7 +1,8 @@
 """What a driver is: how to recognise a sensor, set it up, and turn its bytes into samples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Protocol
 
 from firmware_interface.samples import Floats, ImuSamples
@@ -18,14 +19,62 @@ class Advertisement:
     rssi_dbm: int | None = None
 
 
+class Claim(IntEnum):
+    """How surely a driver recognises an advertisement, weakest first; NO is false."""
+
+    NO = 0
+    NAME = 1
+    """By its name or by the form of its data: anything could be called that."""
+    MAKER = 2
+    """By its maker's company id: one of this maker's devices, not surely one of this format."""
+    SERVICE = 3
+    """By the format's own service."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A notification on `characteristic` that begins with `begins`."""
+
+    characteristic: str
+    begins: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Write:
-    """One write to a characteristic while a sensor is configured; pause_s is waited afterwards."""
+    """One write to a characteristic while a sensor is configured; pause_s is waited afterwards.
+
+    answer: what the sensor replies with; it is waited for, and a sensor that stays silent is not configured.
+    optional: a sensor that has no such characteristic, or refuses, is configured all the same.
+    """
 
     characteristic: str
     payload: bytes
     response: bool = True
     pause_s: float = 0.0
+    answer: Answer | None = None
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One read of a characteristic. The value is recorded as if it had been notified.
+
+    optional: a sensor that has no such characteristic, or refuses, gives nothing and is configured all the same.
+    """
+
+    characteristic: str
+    optional: bool = False
+
+
+Step = Write | Read
+Conversation = Generator[Step, bytes, None]
+"""How a sensor is started: each `yield` of a read, or of a write with an answer, gives what the sensor said.
+
+What the decoder has to know of it comes as a notification too, so that a recording can be decoded by itself.
+"""
+
+DESCRIPTION = "description"
+"""The characteristic under which a driver's own description stands in a recording; no sensor has it."""
 
 
 class Decoder(Protocol):
@@ -50,13 +99,15 @@ class Encoder(Protocol):
 
 
 class Driver(Protocol):
-    """One packet format. Instances hold no state; `decoder()` and `encoder()` do.
+    """One packet format. Instances hold no state; `decoder()` and `encoder()` do. Drivers derive from it.
 
     name: registry key, stored in recordings (e.g. "movella_dot").
     label: what a person reads.
     service: UUID to advertise and scan for.
-    notify: characteristics to subscribe, in order.
-    acc_range, gyr_range: full scale in m/s2 and rad/s.
+    notify: characteristics to subscribe, the data first; those after it may be missing in a sensor.
+    acc_range, gyr_range: full scale in m/s2 and rad/s, as `start` sets it.
+    description: what the decoder needs to know beyond the name, recorded at every connection before anything else (a
+        driver that a file describes); empty for all others.
     """
 
     name: str
@@ -65,11 +116,17 @@ class Driver(Protocol):
     notify: tuple[str, ...]
     acc_range: float
     gyr_range: float
+    description: bytes = b""
 
-    def matches(self, advertisement: Advertisement) -> bool: ...
+    def matches(self, advertisement: Advertisement) -> Claim:
+        """How surely this device speaks the format. The advertisement is untrusted."""
+        ...
 
-    def start(self, rate_hz: float) -> tuple[Write, ...]:
-        """The writes that set the rate and start the stream; sent after subscribing, at every connection."""
+    def start(self, rate_hz: float) -> Conversation:
+        """What sets the rate and the ranges and starts the stream, after subscribing, at every connection.
+
+        Raises RefusedError, from within, where the sensor says that it cannot.
+        """
         ...
 
     def stop(self) -> tuple[Write, ...]: ...

@@ -10,16 +10,14 @@ The clock wraps every 71.6 min and restarts with the device: see timeline.py.
 """
 
 import struct
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
-from statistics import median
 
 import numpy as np
 
-from firmware_interface.drivers.interface import Advertisement, Write
-from firmware_interface.drivers.rates import nearest
-from firmware_interface.drivers.timeline import SECOND, Packet, Timeline, empty
+from firmware_interface.drivers.interface import Advertisement, Claim, Conversation, Driver, Write
+from firmware_interface.drivers.rates import Spacing, nearest
+from firmware_interface.drivers.timeline import Packet, Timeline, empty
 from firmware_interface.samples import STANDARD_GRAVITY, Floats, ImuSamples
 
 COMPANY = 0x0886
@@ -56,7 +54,7 @@ _VALUES_AT = {MEDIUM_PAYLOAD: 4, LONG_PAYLOAD: 20}
 """Offset of acceleration and rate: after the time (modes 20, 21), after time and quaternion (mode 26)."""
 
 
-class MovellaDot:
+class MovellaDot(Driver):
     """The DOT as a driver."""
 
     name = "movella_dot"
@@ -66,14 +64,17 @@ class MovellaDot:
     acc_range = ACC_RANGE
     gyr_range = GYR_RANGE
 
-    def matches(self, advertisement: Advertisement) -> bool:
-        """By name, new or old, or by the maker's company id."""
-        return advertisement.name.startswith(NAMES) or COMPANY in advertisement.manufacturer
+    def matches(self, advertisement: Advertisement) -> Claim:
+        """By the maker's company id, or by name, new or old."""
+        if COMPANY in advertisement.manufacturer:
+            return Claim.MAKER
+        return Claim.NAME if advertisement.name.startswith(NAMES) else Claim.NO
 
-    def start(self, rate_hz: float) -> tuple[Write, ...]:
-        """Stop (rate and filter cannot change while measuring), output rate, start of mode 21."""
-        rate = int(nearest(RATES_HZ, rate_hz))
-        return (*self.stop(), Write(DEVICE_CONTROL, rate_control(rate)), Write(MEASUREMENT_CONTROL, measure(True)))
+    def start(self, rate_hz: float) -> Conversation:
+        """Stop (rate and filter cannot change while measuring), output rate and filter, start of mode 21."""
+        yield from self.stop()
+        yield Write(DEVICE_CONTROL, rate_control(int(nearest(RATES_HZ, rate_hz))))
+        yield Write(MEASUREMENT_CONTROL, measure(True))
 
     def stop(self) -> tuple[Write, ...]:
         """End of the measurement."""
@@ -116,8 +117,7 @@ class MovellaDotDecoder:
 
     def __init__(self) -> None:
         self._timeline = Timeline()
-        self._steps: deque[int] = deque(maxlen=9)
-        self._last_tick: int | None = None
+        self._spacing = Spacing(RATES_HZ)
 
     def feed(self, characteristic: str, payload: bytes) -> ImuSamples:
         """One notification: one sample, or none where it is a battery level, or damaged, or a duplicate."""
@@ -126,14 +126,16 @@ class MovellaDotDecoder:
         at = _VALUES_AT.get(characteristic)
         if at is None or not at + 24 <= len(payload) <= _LONGEST:
             return empty(1)
-        values = np.frombuffer(payload, "<f4", count=6, offset=at).astype(np.float64).reshape(1, 6)
+        # Damage may be a NaN that numpy warns of.
+        with np.errstate(invalid="ignore"):
+            values = np.frombuffer(payload, "<f4", count=6, offset=at).astype(np.float64).reshape(1, 6)
         # The comparison is False for NaN too.
         if not (np.abs(values) <= _ABSURD * _FULL_SCALE).all():
             return empty(1)
         samples = self._timeline.place(
             Packet(
                 time_us=int.from_bytes(payload[:4], "little"),
-                step_us=self._interval_us(),
+                step_us=self._spacing.us,
                 counter=None,
                 acc=values[:, :3],
                 gyr=np.radians(values[:, 3:]),
@@ -142,22 +144,8 @@ class MovellaDotDecoder:
             )
         )
         for tick in samples.ticks.tolist():
-            self._learn(tick)
+            self._spacing.learn(tick)
         return samples
-
-    def _learn(self, tick: int) -> None:
-        if self._last_tick is not None and tick > self._last_tick:
-            self._steps.append(tick - self._last_tick)
-        self._last_tick = tick if self._last_tick is None else max(tick, self._last_tick)
-
-    def _interval_us(self) -> int:
-        """Time between samples: the median of the last steps at the nearest rate the sensor has; 0 until it is known.
-
-        The sensor does not say its rate, so nothing can be called lost before a few steps are known.
-        """
-        if len(self._steps) < 3:
-            return 0
-        return round(SECOND / nearest(RATES_HZ, SECOND / median(self._steps)))
 
 
 class MovellaDotEncoder:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from firmware_interface.drivers.interface import Advertisement, Write
-from firmware_interface.drivers.rates import nearest
-from firmware_interface.drivers.timeline import SECOND, Packet, Timeline, empty
+from firmware_interface.drivers.interface import Advertisement, Claim, Conversation, Driver, Write
+from firmware_interface.drivers.rates import SECOND, nearest
+from firmware_interface.drivers.timeline import Packet, Timeline, empty
 from firmware_interface.samples import STANDARD_GRAVITY, Floats, ImuSamples, Ints
 
 SERVICE = "e5a40001-68b7-44f1-9f2d-298b09b2118c"
@@ -42,7 +42,7 @@ def crc16(data: bytes) -> int:
     return crc_hqx(data, 0xFFFF)
 
 
-class OpenFormat:
+class OpenFormat(Driver):
     """The open format as a driver."""
 
     name = "open_format"
@@ -52,13 +52,13 @@ class OpenFormat:
     acc_range = ACC_RANGE_G * STANDARD_GRAVITY
     gyr_range = float(np.radians(GYR_RANGE_DPS))
 
-    def matches(self, advertisement: Advertisement) -> bool:
+    def matches(self, advertisement: Advertisement) -> Claim:
         """By the service."""
-        return SERVICE in advertisement.service_uuids
+        return Claim.SERVICE if SERVICE in advertisement.service_uuids else Claim.NO
 
-    def start(self, rate_hz: float) -> tuple[Write, ...]:
+    def start(self, rate_hz: float) -> Conversation:
         """One write: start at this rate."""
-        return (Write(CONTROL, struct.pack("<BH", START, int(nearest(RATES_HZ, rate_hz)))),)
+        yield Write(CONTROL, struct.pack("<BH", START, int(nearest(RATES_HZ, rate_hz))))
 
     def stop(self) -> tuple[Write, ...]:
         """One write: stop."""

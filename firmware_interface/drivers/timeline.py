@@ -7,15 +7,16 @@ That is believed only when the next packet follows on: then both are delivered, 
 after the last; otherwise the doubtful packet is rejected. So one damaged packet never bends the time of the others.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from firmware_interface.drivers.counting import Move, Unwrapper
+from firmware_interface.drivers.rates import SECOND
 from firmware_interface.samples import Bools, Clock, Floats, ImuSamples
 
 TICK_S = 1e-6
-SECOND = 1_000_000
 """Ticks are microseconds."""
 
 _FOLLOWS_ON = 2 * SECOND
@@ -86,7 +87,7 @@ class Timeline:
         self._missing = 0
         first = self._take(before, Move.FIRST, tick, count, 0)
         second = self._take(packet, *self._look(packet), 0)
-        return replace(_join(first, second), restarts=1)
+        return replace(joined([first, second]), restarts=1)
 
     def _follows(self, before: Packet, packet: Packet) -> bool:
         if not 0 < self._clock.distance(before.time_us, packet.time_us) <= _FOLLOWS_ON:
@@ -133,14 +134,17 @@ def empty(rejected: int) -> ImuSamples:
     return ImuSamples.empty(TICK_S, Clock.DEVICE_TIME, rejected=rejected)
 
 
-def _join(first: ImuSamples, second: ImuSamples) -> ImuSamples:
-    both = first.mag is not None and second.mag is not None
+def joined(blocks: Sequence[ImuSamples]) -> ImuSamples:
+    """Blocks that follow each other as one, at least one; clock and battery are the last one's."""
+    fields = [block.mag for block in blocks if block.mag is not None]
     return replace(
-        second,
-        ticks=np.concatenate([first.ticks, second.ticks]),
-        acc=np.concatenate([first.acc, second.acc]),
-        gyr=np.concatenate([first.gyr, second.gyr]),
-        mag=np.concatenate([first.mag, second.mag]) if both else None,
-        clipped=np.concatenate([first.clipped, second.clipped]),
-        lost=first.lost + second.lost,
+        blocks[-1],
+        ticks=np.concatenate([block.ticks for block in blocks]),
+        acc=np.concatenate([block.acc for block in blocks]),
+        gyr=np.concatenate([block.gyr for block in blocks]),
+        mag=np.concatenate(fields) if len(fields) == len(blocks) else None,
+        clipped=np.concatenate([block.clipped for block in blocks]),
+        lost=sum(block.lost for block in blocks),
+        rejected=sum(block.rejected for block in blocks),
+        restarts=sum(block.restarts for block in blocks),
     )

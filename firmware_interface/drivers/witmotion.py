@@ -8,8 +8,12 @@ that never came cannot be seen. So ticks count the frames received, and clock is
 A frame is believed where another header, or the end of what has arrived, follows its 20 bytes: after lost bytes this
 finds the frames again, and it refuses the 28-byte frames of the WTVB vibration sensor, which begin alike.
 
+Register answers tell the rate and the battery's voltage; the maker's table makes a level of it. Temperature,
+quaternion and field answers are understood as frames and not used. The ranges are fixed at 16 g and 2000 deg/s.
+
 Sources: the maker's BLE 5.0 SDK (WITMOTION/WitBluetooth_BWT901BLE5_0), WT901BLECL datasheet v20-0707 section 6, the WIT
-standard communication protocol; frames recorded from real modules are in the tests.
+standard communication protocol; battery register and table: Bwt901bleProcessor.cs of the maker's C# SDK, as quoted in
+public notes on the WT901BLE67. Frames recorded from real modules are in the tests.
 """
 
 import struct
@@ -17,7 +21,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from firmware_interface.drivers.interface import Advertisement, Write
+from firmware_interface.drivers.interface import Advertisement, Claim, Conversation, Driver, Write
 from firmware_interface.drivers.rates import nearest
 from firmware_interface.samples import STANDARD_GRAVITY, Clock, Floats, ImuSamples
 
@@ -36,9 +40,16 @@ SAVE = bytes.fromhex("ffaa000000")
 RATE_REGISTER = 0x03
 BANDWIDTH_REGISTER = 0x1F
 READ_REGISTER = 0x27
+BATTERY_REGISTER = 0x64
 RATE_CODES = {10.0: 0x06, 20.0: 0x07, 50.0: 0x08, 100.0: 0x09, 200.0: 0x0B}
 _BANDWIDTH_CODES = {10.0: 0x06, 20.0: 0x05, 50.0: 0x04, 100.0: 0x03, 200.0: 0x02}
 """5, 10, 20, 42 and 98 Hz: the widest below half the rate. The factory's 20 Hz blurs gait at 100 Hz."""
+
+BATTERY_LEVELS = (
+    *((396, 1.0), (393, 0.9), (387, 0.75), (382, 0.6), (379, 0.5), (377, 0.4)),
+    *((373, 0.3), (370, 0.2), (368, 0.15), (350, 0.1), (340, 0.05), (1, 0.0)),
+)
+"""Hundredths of a volt, and the level from there on."""
 
 _DEFAULT_RATE_HZ = 100.0
 _MAX_PAYLOAD = 512
@@ -51,7 +62,7 @@ def register_write(register: int, value: int) -> bytes:
     return struct.pack("<BBBH", 0xFF, 0xAA, register, value)
 
 
-class WitMotion:
+class WitMotion(Driver):
     """The WitMotion BLE 5.0 family as a driver."""
 
     name = "witmotion"
@@ -61,27 +72,31 @@ class WitMotion:
     acc_range = ACC_RANGE
     gyr_range = GYR_RANGE
 
-    def matches(self, advertisement: Advertisement) -> bool:
-        """By the service or a name that begins with WT; never the WTVB vibration sensors."""
-        if advertisement.name.upper().startswith("WTVB"):
-            return False
-        return SERVICE in advertisement.service_uuids or advertisement.name.upper().startswith("WT")
+    def matches(self, advertisement: Advertisement) -> Claim:
+        """By the service, or a name that begins with WT; never the WTVB vibration sensors."""
+        name = advertisement.name.upper()
+        if name.startswith("WTVB"):
+            return Claim.NO
+        if SERVICE in advertisement.service_uuids:
+            return Claim.SERVICE
+        return Claim.NAME if name.startswith("WT") else Claim.NO
 
-    def start(self, rate_hz: float) -> tuple[Write, ...]:
-        """Unlock, rate, bandwidth, save, in the maker's order; then the rate is read back.
+    def start(self, rate_hz: float) -> Conversation:
+        """Unlock, rate, bandwidth, save, in the maker's order; then rate and battery are read.
 
-        The answer comes as a notification, so a recording tells its own rate. The stream runs from power-on.
+        The answers come as notifications, so a recording tells its own rate. The stream runs from power-on.
         """
         rate = nearest(self.rates_hz(), rate_hz)
-        commands = (
+        for command in (
             UNLOCK,
             register_write(RATE_REGISTER, RATE_CODES[rate]),
             UNLOCK,
             register_write(BANDWIDTH_REGISTER, _BANDWIDTH_CODES[rate]),
             SAVE,
             register_write(READ_REGISTER, RATE_REGISTER),
-        )
-        return tuple(Write(WRITE, command, response=False, pause_s=0.1) for command in commands)
+            register_write(READ_REGISTER, BATTERY_REGISTER),
+        ):
+            yield Write(WRITE, command, response=False, pause_s=0.1)
 
     def stop(self) -> tuple[Write, ...]:
         """Nothing: the stream ends with the connection."""
@@ -110,12 +125,14 @@ class WitMotionDecoder:
         self._rest = b""
         self._frames = 0
         self._tick_s = 1 / _DEFAULT_RATE_HZ
+        self._battery: float | None = None
 
     def feed(self, characteristic: str, payload: bytes) -> ImuSamples:
         """The frames that one notification completes. rejected counts the stretches of bytes that were no frame."""
         if characteristic != NOTIFY or not 0 < len(payload) <= _MAX_PAYLOAD:
             return ImuSamples.empty(self._tick_s, Clock.NONE, rejected=1)
         frames, self._rest, skipped = _split(self._rest + payload)
+        self._battery = None
         for frame in frames:
             if frame[1] == ANSWER:
                 self._learn(frame)
@@ -132,15 +149,19 @@ class WitMotionDecoder:
             gyr=values[:, 3:],
             mag=None,
             clipped=np.logical_or.reduce(np.abs(values) >= (_COUNTS - 1) * _SCALE, axis=1),
+            battery=self._battery,
             rejected=skipped,
         )
 
     def _learn(self, answer: bytes) -> None:
-        """Takes the rate from an answer that begins at the rate register."""
+        """Takes rate and battery level from answers that begin at their registers."""
         register, value = struct.unpack_from("<HH", answer, 2)
-        for rate, code in RATE_CODES.items():
-            if register == RATE_REGISTER and value == code:
-                self._tick_s = 1 / rate
+        if register == RATE_REGISTER:
+            rate = next((rate for rate, code in RATE_CODES.items() if value == code), None)
+            self._tick_s = self._tick_s if rate is None else 1 / rate
+        elif register == BATTERY_REGISTER:
+            # 0 is what modules without the register give.
+            self._battery = next((level for least, level in BATTERY_LEVELS if value >= least), None)
 
 
 def _split(data: bytes) -> tuple[list[bytes], bytes, int]:

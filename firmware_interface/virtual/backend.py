@@ -23,6 +23,7 @@ MTU = 247
 """What most centrals agree to: one notification in one radio packet."""
 
 _CONNECT_S = 10.0
+_DISCONNECT_S = 5.0
 _PROPERTIES = ("broadcast", "read", "write-without-response", "write", "notify", "indicate")
 
 T = TypeVar("T")
@@ -146,7 +147,10 @@ class BumbleClient(BaseBleakClient):
             # It may end by itself meanwhile.
             with suppress(BleakError):
                 await self._request(self._connection.disconnect())
-            await self._gone
+            # The other end may have been lost in the middle of it.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_DISCONNECT_S):
+                    await self._gone
 
     async def pair(self, *args: Any, **options: Any) -> None:
         """Not needed by any sensor here."""

@@ -2,7 +2,8 @@
 
 bumble's virtual link delivers at once. A real one meets once every connection interval, carries a few packets each
 time, and sometimes not at all; what was missed is sent at the next event (Bluetooth acknowledges every packet). So
-notifications arrive in bursts, late but in order. When the sensor's queue is full, its firmware drops new packets.
+notifications arrive in bursts, late but in order. When the sensor's queue is full, its firmware drops new packets. When
+nothing was heard for the supervision time-out, both ends give the connection up.
 """
 
 from collections import deque
@@ -19,12 +20,14 @@ class LinkModel:
     missed: part of the connection events that fail.
     packets_per_event: the most that one event carries.
     queue_packets: the most that wait in the sensor.
+    supervision_s: a link on which every event failed for so long is lost (centrals choose 0.4 to 6 s).
     """
 
     interval_s: float = 0.03
     missed: float = 0.05
     packets_per_event: int = 6
     queue_packets: int = 40
+    supervision_s: float = 2.0
 
 
 class PacedLink:
@@ -37,6 +40,8 @@ class PacedLink:
         self._model = model
         self._random = random
         self._next_s = start_s + model.interval_s
+        self._heard_s = start_s
+        self._faded_to_s = start_s
         self._queue: deque[tuple[str, bytes]] = deque()
         self.dropped = 0
 
@@ -44,6 +49,15 @@ class PacedLink:
     def next_s(self) -> float:
         """When the next connection event is due."""
         return self._next_s
+
+    @property
+    def lost(self) -> bool:
+        """Whether the supervision time-out is over."""
+        return self._next_s - self._heard_s > self._model.supervision_s + self._model.interval_s
+
+    def fade(self, until_s: float) -> None:
+        """Every connection event up to then fails, as when a body stands in between."""
+        self._faded_to_s = until_s
 
     def offer(self, characteristic: str, payload: bytes) -> None:
         """Queue a packet in the sensor, or drop it where the queue is full."""
@@ -55,9 +69,11 @@ class PacedLink:
     def deliver(self, now_s: float) -> list[tuple[str, bytes]]:
         """The packets carried by the connection events up to now."""
         carried: list[tuple[str, bytes]] = []
-        while self._next_s <= now_s:
+        while self._next_s <= now_s and not self.lost:
+            event_s = self._next_s
             self._next_s += self._model.interval_s
-            if self._random.random() >= self._model.missed:
+            if self._random.random() >= self._model.missed and event_s >= self._faded_to_s:
+                self._heard_s = event_s
                 for _ in range(min(self._model.packets_per_event, len(self._queue))):
                     carried.append(self._queue.popleft())
         return carried

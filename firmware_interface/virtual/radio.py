@@ -99,6 +99,10 @@ class VirtualRadio:
         """Cut a sensor's link, as by distance; it advertises again at once."""
         await self._sensors[name].lose_link()
 
+    def fade(self, name: str, seconds: float) -> None:
+        """Nothing of a sensor is heard for so long; beyond its link's supervision time-out the connection is lost."""
+        self._sensors[name].fade(asyncio.get_running_loop().time() + seconds)
+
     async def switch_off(self, name: str) -> None:
         """A sensor's battery is empty."""
         await self._sensors[name].switch(False)
@@ -118,6 +122,10 @@ class VirtualRadio:
     def writes(self, name: str) -> list[tuple[str, bytes]]:
         """Everything that was written to a sensor: characteristic and bytes, in order."""
         return list(self._sensors[name].writes)
+
+    def connections(self, name: str) -> int:
+        """How often a sensor was connected to."""
+        return self._sensors[name].connections
 
     def motion_s(self) -> float:
         """True time since the motion began; 0 before."""

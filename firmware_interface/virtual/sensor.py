@@ -16,14 +16,16 @@ from bumble.host import Host
 from bumble.link import LocalLink
 
 from firmware_interface.drivers.interface import Driver, Encoder
-from firmware_interface.virtual.behaviour import NOTIFY, READ, WRITE, WRITE_BLIND, behaviour
+from firmware_interface.virtual.behaviour import INDICATE, NOTIFY, READ, WRITE, WRITE_BLIND
 from firmware_interface.virtual.link import LinkModel, PacedLink
 from firmware_interface.virtual.sampling import DeviceClock, Sampler
 from firmware_interface.virtual.source import MotionSource
+from firmware_interface.virtual.twins import twin
 
 _ADVERTISE_MS = 100.0
 _BATCH_S = 0.04
 """How long a sensor collects samples for a notification: four frames of a WitMotion module at 100 Hz, as captured."""
+_CATCH_UP_S = 0.06
 _WHOLE_PACKET = 251
 """Octets of a data packet with data length extension: without it bumble cuts notifications to pieces of 27."""
 
@@ -66,15 +68,18 @@ class VirtualSensor:
         """Notifications that the sensor's full queue refused."""
         self.writes: list[tuple[str, bytes]] = []
         """Everything that was written to the sensor: characteristic and bytes."""
+        self.connections = 0
+        """How often anybody connected to it."""
         self._air: Any = air
         self._stage = stage
         self._random = random
-        self._behaviour = behaviour(model.driver, model.rate_hz)
+        self._behaviour = twin(model.driver, model.rate_hz)
         self._sampler = Sampler(model.source, model.clock)
         self._encoder: tuple[float, Encoder] | None = None
         self._connection: Any = None
         self._subscribed = False
         self._hangs = False
+        self._faded_to_s = 0.0
         self._off = False
         self._stream: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -125,6 +130,10 @@ class VirtualSensor:
         """A sensor that hangs keeps its connection and sends nothing."""
         self._hangs = hangs
 
+    def fade(self, until_s: float) -> None:
+        """Nothing is heard of the sensor until then (time of the loop): its connection may outlast that, or not."""
+        self._faded_to_s = until_s
+
     async def lose_link(self) -> None:
         """Cut the connection as by distance: what the sensor still holds is lost, and both ends notice a time-out.
 
@@ -163,6 +172,7 @@ class VirtualSensor:
             WRITE: Characteristic.Properties.WRITE,
             WRITE_BLIND: Characteristic.Properties.WRITE_WITHOUT_RESPONSE,
             NOTIFY: Characteristic.Properties.NOTIFY,
+            INDICATE: Characteristic.Properties.INDICATE,
         }
         bits = Characteristic.Properties(sum(names[each] for each in properties))
         value = AttributeValue(
@@ -171,13 +181,14 @@ class VirtualSensor:
         )
         permissions = Attribute.Permissions.READABLE | Attribute.Permissions.WRITEABLE
         made = Characteristic(uuid, bits, permissions, value)
-        if NOTIFY in properties:
+        if {NOTIFY, INDICATE} & set(properties):
             made.on("subscription", lambda _, notify, indicate: self._on_subscription(uuid, notify))
         self._characteristics[uuid] = made
         return made
 
     def _on_connection(self, connection: Any) -> None:
         self._connection = connection
+        self.connections += 1
         connection.on("disconnection", lambda _: self._on_disconnection())
 
     def _on_disconnection(self) -> None:
@@ -224,19 +235,26 @@ class VirtualSensor:
         self._sampler.start(self._stage.motion_s(), rate_hz)
         while True:
             await asyncio.sleep(max(link.next_s - loop.time(), 0.0))
+            link.fade(self._faded_to_s)
+            # After a stall of the computer all sensors catch up side by side, in turns of the loop: none ahead of the
+            # others, and none whose queue overflows because it could not be emptied meanwhile.
+            now_s = min(loop.time(), link.next_s + _CATCH_UP_S)
             if self._hangs:
-                link.deliver(loop.time())
+                link.deliver(now_s)
                 continue
             room = self._connection.att_mtu - 3
-            ticks, acc, gyr = self._sampler.take(self._stage.motion_s(), batch)
+            ticks, acc, gyr = self._sampler.take(self._stage.motion_s() - (loop.time() - now_s), batch)
             for i in range(0, len(ticks), batch):
                 part = slice(i, i + batch)
                 for packet in encoder.encode(ticks[part], acc[part], gyr[part], self.model.battery, room):
                     dropped = link.dropped
                     link.offer(*packet)
                     self.dropped += link.dropped - dropped
-            for packet in link.deliver(loop.time()):
+            for packet in link.deliver(now_s):
                 await self._notify(*packet)
+            if link.lost:
+                self._spawn(self.lose_link())
+                return
 
     def _encoder_for(self, rate_hz: float) -> Encoder:
         """The same encoder as long as the rate stays: a sample counter runs on through connections."""
@@ -246,7 +264,11 @@ class VirtualSensor:
 
     async def _notify(self, characteristic: str, payload: bytes) -> None:
         if self._connection is not None:
-            await self._device.notify_subscriber(self._connection, self._characteristics[characteristic], payload)
+            known = self._characteristics[characteristic]
+            if known.properties & Characteristic.Properties.INDICATE:
+                await self._device.indicate_subscriber(self._connection, known, payload)
+            else:
+                await self._device.notify_subscriber(self._connection, known, payload)
 
     async def _advertise(self) -> None:
         if self._advertising is not None and not self._advertising.enabled and self._connection is None:

@@ -78,6 +78,21 @@ def assign(
     return [Assigned(_info(number, place, taken[place]), taken[place]) for number, place in enumerate(taken)]
 
 
+def untold(found: Sequence[Found], sides: Sequence[Side], named: Mapping[Place, str]) -> tuple[list[Side], list[Found]]:
+    """The legs of which neither the call nor the sensors' names tell anything, and the sensors that are left for them,
+    where those are enough to be told apart by a movement."""
+    names = {who.casefold() for who in named.values()}
+    left = [each for each in found if not names & _names(each)]
+    told = set(named)
+    for place in [(side, segment) for side in sides for segment in Segment]:
+        match = None if place in told else _by_name(place, left, one_leg=len(sides) == 1)
+        if match is not None:
+            told.add(place)
+            left.remove(match)
+    legs = [side for side in sides if not any((side, segment) in told for segment in Segment)]
+    return (legs, left) if len(left) >= 2 * len(legs) else ([], left)
+
+
 def _by_name(place: Place, left: Sequence[Found], one_leg: bool) -> Found | None:
     """The one sensor whose name says this place; with one leg only, the name need not say the side."""
     side, segment = place

@@ -7,12 +7,28 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.options import Filter, FilterOption, RateOption, SensorOption, SideOption, VirtualOption
+from pipeline.commands.options import (
+    DriverFileOption,
+    Filter,
+    FilterOption,
+    LanOption,
+    NetworkOption,
+    OnlyOption,
+    PersonOption,
+    PortOption,
+    RateOption,
+    SensorOption,
+    SideOption,
+    VirtualOption,
+)
 from pipeline.errors import BadInputError, KneetrackError
 from pipeline.records import SensorInfo, Side
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from calibration.profile import Profile
+    from pipeline.update import Update
 
 
 def calibrate(
@@ -38,12 +54,28 @@ def calibrate(
             help="The sensor's own errors instead: still for 3 s on each of its six sides. Kept for its next sessions.",
         ),
     ] = False,
+    clean: Annotated[
+        Path | None,
+        typer.Option(
+            "--clean",
+            metavar="FILE",
+            help="Also write the clean movement of the recording's slow, well done repetitions and steps, for "
+            "--thresholds (TOML).",
+        ),
+    ] = None,
     filter_: FilterOption = None,
     virtual: VirtualOption = False,
     rate: RateOption = 100.0,
     sensor: SensorOption = None,
+    only: OnlyOption = None,
+    driver_file: DriverFileOption = None,
+    network: NetworkOption = False,
+    person: PersonOption = None,
+    dashboard: Annotated[bool, typer.Option("--dashboard", help="Guide the person in a browser, too.")] = False,
+    lan: LanOption = False,
+    port: PortOption = 8077,
 ) -> None:
-    """Write a calibration profile of one leg: stand still for 5 s, then bend the free knee slowly 5 times or more.
+    """Write a calibration profile of one leg: stand still for 5 s, bend the free knee slowly 6 times, walk ten steps.
 
     A profile belongs to one strapping-on of the sensors. Given a profile as FILE, --static-valgus is entered in it.
     With --inertial, FILE or --sensor ADDRESS names the sensors that are laid on their six sides.
@@ -56,19 +88,26 @@ def calibrate(
     if file is not None and file.suffix.lower() == ".json":
         _edit(file, static_valgus, out)
         return
+    if file is None and clean is not None:
+        raise BadInputError("--clean learns from a recording: record the guided repetitions first, then name the file")
+    found: Update | None = None
     if file is None:
         from pipeline.commands.assigning import parse_places
         from pipeline.commands.connecting import Wanted
         from pipeline.commands.guiding import guided
+        from pipeline.screens.dashboard.publisher import Where
 
-        wanted = Wanted((side or Side.RIGHT,), rate, virtual, parse_places(sensor or []))
-        profile, sensors = guided(wanted, filter_ or Filter.VQF)
+        legs, named = (side or Side.RIGHT,), parse_places(sensor or [])
+        wanted = Wanted(legs, rate, virtual, named, only=only, driver_file=driver_file, network=network)
+        where = Where(lan, port) if dashboard or lan else None
+        profile = _worn(*guided(wanted, filter_ or Filter.VQF, where), person)
     else:
-        profile, sensors = _recorded(file, side, filter_)
-    worn = {sensor.segment.value: sensor.address for sensor in sensors}
+        profile, found = _recorded(file, side, filter_, person)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    profile = replace(profile, static_valgus_deg=static_valgus, sensors=worn, created_utc=now)
+    profile = replace(profile, static_valgus_deg=static_valgus, created_utc=now)
     _save(profile, out)
+    if clean is not None and found is not None:
+        _save_clean(found, Side(profile.side), clean)
 
 
 def _inertial(file: Path | None, side: Side | None, sensors: list[str], rate_hz: float, virtual: bool) -> None:
@@ -100,26 +139,26 @@ def _edit(file: Path, static_valgus: float | None, out: Path) -> None:
     _save(replace(profile, static_valgus_deg=static_valgus), out)
 
 
-def _recorded(file: Path, side: Side | None, filter_: str | None) -> "tuple[Profile, list[SensorInfo]]":
+def _recorded(file: Path, side: Side | None, filter_: Filter | None, person: str | None) -> "tuple[Profile, Update]":
     from itertools import chain
 
     from pipeline import offline
-    from pipeline.commands.corrections import recorded_corrections
-    from pipeline.commands.inputs import filter_of, sensors_of
+    from pipeline.commands.inputs import Asked, sensors_of
     from pipeline.commands.progress import bar
     from pipeline.files.opening import open_recording
+    from pipeline.person import person_of
+    from pipeline.thresholds import Thresholds
 
     recording = open_recording(file, side)
     try:
+        person = person_of(recording.meta, person, str(file))
         sensors = sensors_of(recording, side, str(file))
         sides = sorted({sensor.side.value for sensor in sensors})
         if len(sides) > 1:
             raise BadInputError(f"{file} holds both legs: choose one with --side")
-        from pipeline.session import Settings
-
+        # What is called clean is judged by the usual thresholds, not by the session's.
+        settings = replace(Asked(filter=filter_).settings(recording, str(file)), thresholds=Thresholds())
         with bar(file.name) as progress:
-            corrections = recorded_corrections(recording, str(file))
-            settings = Settings(filter=filter_of(recording, filter_), corrections=corrections)
             found = offline.process(chain.from_iterable(recording.records()), sensors, settings, progress)
     finally:
         recording.close()
@@ -128,7 +167,13 @@ def _recorded(file: Path, side: Side | None, filter_: str | None) -> "tuple[Prof
         raise KneetrackError(
             f"{file} does not calibrate the {sides[0]} leg: record 5 s of quiet standing, then 5 slow knee flexions"
         )
-    return profile, list(sensors)
+    return _worn(profile, sensors, person), found.update
+
+
+def _worn(profile: "Profile", sensors: "Sequence[SensorInfo]", person: str | None) -> "Profile":
+    """The profile with whose it is and the sensors that were worn."""
+    addresses = {sensor.segment.value: sensor.address for sensor in sensors}
+    return replace(profile, sensors=addresses, person=person or "")
 
 
 def _save(profile: "Profile", out: Path) -> None:
@@ -146,6 +191,27 @@ def _save(profile: "Profile", out: Path) -> None:
     if not profile.path.known:
         typer.echo(
             "No unloaded flexions were seen: valgus excess will equal abduction. Bend the free knee slowly 5 times."
+        )
+
+
+def _save_clean(found: "Update", side: Side, out: Path) -> None:
+    """The person's own clean movement, as a thresholds profile."""
+    from pipeline.clean import CleanReference, guided_pieces, learn_clean
+    from pipeline.files.private import write_private
+    from pipeline.thresholds import clean_toml
+
+    (leg,) = (leg for leg in found.legs if leg.side is side)
+    steps = [step for step in found.steps if step.side == side.value and step.activity != "other"]
+    learnt = learn_clean(guided_pieces(leg.block, steps), CleanReference({}))
+    if not learnt.curves:
+        raise KneetrackError("no two repetitions of a kind were recognised: record three slow ones of each exercise")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_private(out, clean_toml({side: learnt}))
+    typer.echo(f"{out}: clean movement of {', '.join(activity.label for activity in learnt.curves)}")
+    if found.episodes:
+        typer.echo(
+            f"{len(found.episodes)} valgus episodes lie in it by the usual thresholds: was it done well? A reference "
+            "taken from collapsing repetitions hides the collapse."
         )
 
 

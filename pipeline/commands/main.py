@@ -12,7 +12,21 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from pipeline.commands import calibrate, doctor, export, import_, live, process, replay, report, scan, simulate
+from pipeline.commands import (
+    anonymise,
+    calibrate,
+    doctor,
+    export,
+    forget,
+    import_,
+    live,
+    process,
+    replay,
+    report,
+    scan,
+    simulate,
+    trends,
+)
 from pipeline.commands.errors import one_line
 
 INTERRUPTED = 130
@@ -53,6 +67,9 @@ app.command("simulate")(simulate.simulate)
 app.command("import")(import_.import_)
 app.command("export")(export.export)
 app.command("report")(report.report)
+app.command("trends")(trends.trends)
+app.command("anonymise")(anonymise.anonymise)
+app.command("forget")(forget.forget)
 app.command("doctor")(doctor.doctor)
 
 

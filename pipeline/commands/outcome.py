@@ -8,8 +8,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from calibration.profile import Profile
+from calibration.profile import SCHEMA, Profile
 from pipeline.files.results import ResultsWriter
+from pipeline.person import KEY, known_person
 from pipeline.records import SensorInfo, Side
 from pipeline.rows import SummaryRow
 from pipeline.screens.report import write_report
@@ -21,9 +22,10 @@ _VERSIONS = ("kneetrack", "numpy", "scipy", "vqf", "bleak")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The rows of the summary and the files of the session."""
+    """The rows of the summary, what else it says (see `Summary.extras`), and the files of the session."""
 
     rows: list[SummaryRow]
+    extras: dict[str, Any]
     files: list[Path]
 
 
@@ -37,6 +39,7 @@ def complete(
     quality: Mapping[str, Any],
     given: Mapping[Side, Profile],
     recording: Mapping[str, str],
+    person: str | None = None,
 ) -> Outcome:
     """Finish the result folder and write its page.
 
@@ -46,17 +49,19 @@ def complete(
     quality : as the session tells it.
     given : saved calibrations that were used.
     recording : the texts of the recording's `meta` table.
+    person : whose session it is; None: as the recording says.
 
     Raises KneetrackError where the disk refused the results.
     """
-    rows = summary.rows()
+    rows, extras = summary.rows(), summary.extras()
     told = {
         "mode": mode,
+        KEY: person or known_person(recording.get(KEY)),
         "calibration": {side: leg.get("calibration", {}) for side, leg in quality.items()},
         "structural_valgus_deg": {
             side: given[Side(side)].static_valgus_deg if side in given else None for side in quality
         },
-        **summary.extras(),
+        **extras,
         "sensors": {
             f"{info.side} {info.segment}": {
                 "driver": info.driver,
@@ -66,8 +71,9 @@ def complete(
             for info in sensors
         },
         "versions": versions(),
+        "calibration_version": SCHEMA,
         "recorded_with": _recorded_with(recording),
-        "parameters": {"filter": settings.filter},
+        "parameters": {"filter": settings.filter, "valgus": settings.thresholds.told(sorted(quality))},
     }
     files = results.finish(rows, told)
     files.append(write_report(results.folder))
@@ -75,7 +81,7 @@ def complete(
         warning = leg.get("calibration", {}).get("quick_check", {}).get("warning")
         if warning:
             print(f"kneetrack: {warning}", file=sys.stderr)
-    return Outcome(rows, files)
+    return Outcome(rows, extras, files)
 
 
 def _calibrated(settings: Settings, sensor: int) -> str | None:

@@ -5,22 +5,26 @@ import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.commands.options import (
+    ActivityOption,
     CalibrationOption,
     Files,
-    Filter,
     FilterOption,
     OrientationsOption,
+    PersonOption,
     SideOption,
+    ThresholdsOption,
     expanded,
 )
 from pipeline.errors import BadInputError, KneetrackError
-from pipeline.records import Side
-from pipeline.rows import SummaryRow
+
+if TYPE_CHECKING:
+    from pipeline.commands.inputs import Asked
+    from pipeline.commands.outcome import Outcome
 
 
 def process(
@@ -32,57 +36,55 @@ def process(
     calibration: CalibrationOption = None,
     orientations: OrientationsOption = False,
     filter_: FilterOption = None,
+    thresholds: ThresholdsOption = None,
+    person: PersonOption = None,
+    activity: ActivityOption = None,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Files at a time (default: one per core).")] = None,
 ) -> None:
     """Analyse recordings both ways in time, the most exact way: angles, steps, episodes, summary and report."""
+    from pipeline.commands.inputs import Asked
     from pipeline.files.opening import grouped
 
     groups = grouped(expanded(files))
-    options = (side, list(calibration or []), orientations, filter_)
+    asked = Asked(side, tuple(calibration or []), orientations, filter_, thresholds, person, activity)
     if len(groups) == 1:
-        _one(groups[0], out, options)
+        _one(groups[0], out, asked)
     else:
-        _several(groups, out, options, min(jobs or os.cpu_count() or 1, len(groups)))
-
-
-Options = tuple[Side | None, list[Path], bool, Filter | None]
+        _several(groups, out, asked, min(jobs or os.cpu_count() or 1, len(groups)))
 
 
 def analyse(
-    source: Sequence[Path], folder: Path, options: Options, progress: Callable[[float], None] = lambda share: None
-) -> tuple[list[SummaryRow], list[Path]]:
-    """Process one recording (one file, or a pair) into a folder; its summary rows and its files."""
+    source: Sequence[Path], folder: Path, asked: "Asked", progress: Callable[[float], None] = lambda share: None
+) -> "Outcome":
+    """Process one recording (one file, or a pair) into a folder."""
     from itertools import chain
 
     from pipeline import offline
-    from pipeline.commands.corrections import recorded_corrections
-    from pipeline.commands.inputs import filter_of, load_profiles, recorded_profiles, sensors_of
+    from pipeline.commands.inputs import load_profiles, recorded_profiles, sensors_of
     from pipeline.commands.outcome import complete
     from pipeline.files.opening import open_recording
     from pipeline.files.results import ResultsWriter
-    from pipeline.session import Settings
+    from pipeline.person import person_of
     from pipeline.summary import Summary
 
-    side, calibration, orientations, filter_ = options
     name = str(source[0])
-    recording = open_recording(list(source), side)
+    recording = open_recording(list(source), asked.side)
     try:
-        sensors = sensors_of(recording, side, name)
-        profiles = load_profiles(calibration) or recorded_profiles(recording, name)
-        settings = Settings(
-            filter=filter_of(recording, filter_), profiles=profiles, corrections=recorded_corrections(recording, name)
-        )
+        whose = person_of(recording.meta, asked.person, name)
+        sensors = sensors_of(recording, asked.side, name)
+        profiles = load_profiles(asked.calibration) or recorded_profiles(recording, name)
+        settings = asked.settings(recording, name, profiles)
         try:
             found = offline.process(chain.from_iterable(recording.records()), sensors, settings, progress)
         except BadInputError as error:
             raise BadInputError(f"{name}: {error}") from error
     finally:
         recording.close()
-    summary = Summary()
+    summary = Summary(prescription=settings.thresholds.prescription)
     summary.add(found.update)
-    with ResultsWriter(folder, orientations=orientations, start_utc=recording.start_utc) as results:
+    with ResultsWriter(folder, orientations=asked.orientations, start_utc=recording.start_utc) as results:
         results.write(found.update)
-        outcome = complete(
+        return complete(
             results,
             summary,
             mode="process",
@@ -91,24 +93,26 @@ def analyse(
             quality=found.quality,
             given=profiles,
             recording=recording.meta,
+            person=whose,
         )
-    return outcome.rows, outcome.files
 
 
-def _one(source: Sequence[Path], out: Path, options: Options) -> None:
+def _one(source: Sequence[Path], out: Path, asked: "Asked") -> None:
     from rich.console import Console
 
     from pipeline.commands.progress import bar
+    from pipeline.screens.session_notes import session_notes
     from pipeline.screens.terminal import file_list, summary_table
 
     with bar(source[0].name) as progress:
-        rows, files = analyse(source, out, options, progress)
+        outcome = analyse(source, out, asked, progress)
     console = Console()
-    console.print(summary_table(rows))
-    console.print(file_list(out, files), soft_wrap=True)
+    console.print(summary_table(outcome.rows))
+    console.print(session_notes(outcome.extras))
+    console.print(file_list(out, outcome.files), soft_wrap=True)
 
 
-def _several(groups: Sequence[Sequence[Path]], out: Path, options: Options, jobs: int) -> None:
+def _several(groups: Sequence[Sequence[Path]], out: Path, asked: "Asked", jobs: int) -> None:
     from concurrent.futures import ProcessPoolExecutor, as_completed
     from multiprocessing import get_context
 
@@ -121,8 +125,8 @@ def _several(groups: Sequence[Sequence[Path]], out: Path, options: Options, jobs
     failed = 0
     # A fresh interpreter for each: a forked one inherits the locks of threads that it does not have.
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool, bar("processing", len(groups)) as progress:
-        running: dict[Future[tuple[list[SummaryRow], list[Path]]], Path] = {
-            pool.submit(analyse, group, folder, options): folder for group, folder in zip(groups, folders, strict=True)
+        running: dict[Future[Outcome], Path] = {
+            pool.submit(analyse, group, folder, asked): folder for group, folder in zip(groups, folders, strict=True)
         }
         try:
             for done, future in enumerate(as_completed(running), start=1):
@@ -135,14 +139,14 @@ def _several(groups: Sequence[Sequence[Path]], out: Path, options: Options, jobs
         raise KneetrackError(f"{failed} of {len(groups)} recordings could not be processed (see above)")
 
 
-def _say(future: "Future[tuple[list[SummaryRow], list[Path]]]", folder: Path) -> bool:
+def _say(future: "Future[Outcome]", folder: Path) -> bool:
     from pipeline.commands.errors import one_line
 
     error = future.exception()
     if error is not None:
         print(f"kneetrack: {one_line(error)}", file=sys.stderr)
         return False
-    rows, _ = future.result()
+    rows = future.result().rows
     steps, episodes = sum(row.steps for row in rows), sum(row.episodes for row in rows)
     typer.echo(f"{folder}: {steps} steps and repetitions, {episodes} valgus episodes")
     return True

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.options import (
+    ActivityOption,
     CalibrationOption,
     Files,
-    Filter,
     FilterOption,
+    LanOption,
     OrientationsOption,
+    PersonOption,
+    PortOption,
     SideOption,
+    ThresholdsOption,
     expanded,
 )
 from pipeline.commands.stopping import Stopping
@@ -24,12 +28,14 @@ from pipeline.records import Event, Record, Side
 
 if TYPE_CHECKING:
     from calibration.profile import Profile
+    from pipeline.commands.inputs import Asked
     from pipeline.files.recording import Recorded
+    from pipeline.screens.dashboard.publisher import Publisher
     from pipeline.session import Session
     from pipeline.update import Update
 
-_PIECE = 16
-"""Records handed on at a time where the replay keeps pace with the clock."""
+_PIECE = 4
+"""Records handed on at a time where the replay keeps pace with the clock, for each time of real time."""
 _BATCH_ROWS = 500
 
 
@@ -39,25 +45,45 @@ def replay(
         Path | None, typer.Option("--out", help="The result folder (of several files: DIR/<file stem>).", metavar="DIR")
     ] = None,
     speed: Annotated[
-        str, typer.Option("--speed", help="Times real time (1: as it was), or max.", metavar="1|max")
-    ] = "max",
+        str | None,
+        typer.Option(
+            "--speed", help="Times real time (1: as it was), or max (default; with --dashboard: 1).", metavar="1|max"
+        ),
+    ] = None,
+    dashboard: Annotated[
+        bool, typer.Option("--dashboard", help="Show it in a browser as a live session is shown.")
+    ] = False,
+    lan: LanOption = False,
+    port: PortOption = 8077,
     side: SideOption = None,
     calibration: CalibrationOption = None,
     orientations: OrientationsOption = False,
     filter_: FilterOption = None,
+    thresholds: ThresholdsOption = None,
+    person: PersonOption = None,
+    activity: ActivityOption = None,
 ) -> None:
     """Play recordings through the live engine: the same angles, steps and episodes as in the live session.
 
     Without --out the session is only shown. Ctrl-C ends it and keeps what there is.
     """
-    factor = _factor(speed)
-    with Stopping() as stop:
-        from pipeline.files.opening import grouped
+    factor = _factor(speed or ("1" if dashboard or lan else "max"))
+    with Stopping() as stop, ExitStack() as stack:
+        from rich.console import Console
 
+        from pipeline.commands.boarding import board, opened
+        from pipeline.commands.inputs import Asked
+        from pipeline.files.opening import grouped
+        from pipeline.screens.dashboard.publisher import Where
+
+        where = Where(lan, port) if dashboard or lan else None
+        publisher = opened(stack.enter_context(board(where)), lan, Console())
+
+        asked = Asked(side, tuple(calibration or []), orientations, filter_, thresholds, person, activity)
         groups = grouped(expanded(files))
         for group in groups:
             folder = out if out is None or len(groups) == 1 else out / group[0].stem
-            _replay(group, folder, factor, stop, (side, list(calibration or []), orientations, filter_))
+            _replay(group, folder, factor, stop, asked, publisher)
             if stop.asked:
                 break
 
@@ -80,55 +106,58 @@ def _replay(
     folder: Path | None,
     factor: float,
     stop: Stopping,
-    options: tuple[Side | None, list[Path], bool, Filter | None],
+    asked: "Asked",
+    publisher: "Publisher | None",
 ) -> None:
     from rich.console import Console
 
-    from pipeline.commands.corrections import recorded_corrections
-    from pipeline.commands.inputs import filter_of, load_profiles, recorded_profiles, sensors_of
+    from pipeline.commands.inputs import load_profiles, recorded_profiles, sensors_of
     from pipeline.commands.outcome import complete
     from pipeline.commands.progress import bar
     from pipeline.files.opening import open_recording
     from pipeline.files.results import ResultsWriter
+    from pipeline.person import person_of
+    from pipeline.screens.dashboard.showing import Showing
+    from pipeline.screens.session_notes import session_notes
     from pipeline.screens.terminal import file_list, screen, summary_table
     from pipeline.screens.view import Tally, View, sensor_views
-    from pipeline.session import Session, Settings
+    from pipeline.session import Session
     from pipeline.summary import Summary
 
-    side, calibration, orientations, filter_ = options
     name = str(source[0])
     console = Console()
     with ExitStack() as stack:
-        recording = open_recording(list(source), side)
+        recording = open_recording(list(source), asked.side)
         stack.callback(recording.close)
-        sensors = sensors_of(recording, side, name)
+        whose = person_of(recording.meta, asked.person, name)
+        sensors = sensors_of(recording, asked.side, name)
         paced = math.isfinite(factor)
         rows_at_once = 1 if paced else _BATCH_ROWS
-        given = load_profiles(calibration)
-        settings = Settings(
-            filter=filter_of(recording, filter_),
-            profiles=given,
-            corrections=recorded_corrections(recording, name),
-            min_rows=rows_at_once,
-        )
-        session, summary = Session(sensors, settings), Summary()
+        given = load_profiles(asked.calibration)
+        settings = asked.settings(recording, name, given, rows_at_once)
+        session, summary = Session(sensors, settings), Summary(prescription=settings.thresholds.prescription)
         tally = Tally([sensor.side for sensor in sensors])
         results = None
         if folder is not None:
-            results = ResultsWriter(folder, orientations=orientations, start_utc=recording.start_utc)
+            results = ResultsWriter(folder, orientations=asked.orientations, start_utc=recording.start_utc)
             stack.enter_context(results)
 
         def view() -> View:
             return View(
                 elapsed_s=tally.time_s or 0.0,
                 limit_s=recording.duration_s,
-                legs=[tally.leg(leg, session.phase(leg)) for leg in tally.sides],
+                legs=[tally.leg(leg, session) for leg in tally.sides],
                 sensors=sensor_views(sensors, session.quality()),
                 episodes=tally.episodes,
                 episodes_seen=tally.episodes_seen,
                 where=str(folder or ""),
+                warnings=session.warnings(),
             )
 
+        showing = None
+        if publisher is not None:
+            publisher.begin(replay=True)
+            showing = Showing(publisher, view, thresholds=settings.thresholds)
         with ExitStack() as shown:
             table = shown.enter_context(screen(console)) if paced else None
             progress = None if paced else shown.enter_context(bar(source[0].name))
@@ -139,10 +168,16 @@ def _replay(
                     results.write(update)
                 if table is not None:
                     table.show(view)
+                if showing is not None:
+                    showing.take(update)
+                    stop.asked = stop.asked or showing.stopped
         for line in session.complaints():
             print(f"kneetrack: {line}", file=sys.stderr)
         if results is None:
             console.print(summary_table(summary.rows()))
+            console.print(session_notes(summary.extras()))
+            if publisher is not None:
+                publisher.ended(Path(name), [], again=False)
             return
         outcome = complete(
             results,
@@ -153,8 +188,12 @@ def _replay(
             quality=session.quality(),
             given=given or recorded_profiles(recording, name),
             recording=recording.meta,
+            person=whose,
         )
+    if publisher is not None:
+        publisher.ended(results.folder, outcome.files, again=False)
     console.print(summary_table(outcome.rows))
+    console.print(session_notes(outcome.extras))
     console.print(file_list(results.folder, outcome.files), soft_wrap=True)
 
 
@@ -176,8 +215,9 @@ def _pieces(
     first_ns: int | None = None
     begun = time.monotonic()
     for batch in recording.records():
-        for at in range(0, len(batch), _PIECE if math.isfinite(factor) else len(batch)):
-            piece = batch[at : at + _PIECE] if math.isfinite(factor) else batch
+        size = max(1, round(_PIECE * factor)) if math.isfinite(factor) else len(batch)
+        for at in range(0, len(batch), size):
+            piece = batch[at : at + size]
             first_ns = piece[0].host_time_ns if first_ns is None else first_ns
             passed_s = (piece[-1].host_time_ns - first_ns) * 1e-9
             while not stop.asked and time.monotonic() - begun < passed_s / factor:

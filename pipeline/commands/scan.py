@@ -4,18 +4,26 @@ from typing import Annotated
 
 import typer
 
+from pipeline.commands.options import DriverFileOption, NetworkOption
+
 
 def scan(
     seconds: Annotated[
         float, typer.Option("--for", min=0.5, max=300.0, help="How long to listen, s.", metavar="SECONDS")
     ] = 8.0,
     virtual: Annotated[bool, typer.Option("--virtual", help="Look for simulated sensors on a virtual radio.")] = False,
+    driver_file: DriverFileOption = None,
+    network: NetworkOption = False,
     battery: Annotated[
         bool, typer.Option("--battery", help="Connect to each for a moment to read its battery.")
     ] = False,
     forget: Annotated[bool, typer.Option("--forget", help="Forget where every sensor was worn.")] = False,
 ) -> None:
-    """List the sensors in range: address, name, driver, signal, battery, and where it was worn last time."""
+    """List the sensors in range: address, name, driver and how surely it is the right one, signal, battery, and where
+    it was worn last time.
+
+    A sensor recognised by its service speaks the format; by its maker or its name it probably does.
+    """
     import asyncio
 
     from rich import box
@@ -31,11 +39,11 @@ def scan(
     console = Console(stderr=True)
     levels: dict[str, float] | None = {} if battery else None
     with console.status(f"listening for {seconds:.0f} s"):
-        found = asyncio.run(sensors_in_range(seconds, virtual, levels))
+        found = asyncio.run(sensors_in_range(seconds, virtual, driver_file, network, levels))
     if not found:
         raise SensorError("no sensor in range: switch the sensors on, bring them near, and disconnect them from phones")
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("address", "name", "driver", "signal", "battery", "worn"):
+    for name in ("address", "name", "driver", "known by", "signal", "battery", "worn"):
         table.add_column(name, no_wrap=True)
     worn = Remembered().places()
     for each in found:
@@ -46,6 +54,7 @@ def scan(
             each.advertisement.address,
             each.advertisement.name,
             each.driver.name,
+            each.claim.name.lower(),
             "-" if signal is None else f"{signal} dBm",
             "-" if level is None else f"{100 * level:.0f} %",
             "-" if place is None else f"{place[0]} {place[1]}",

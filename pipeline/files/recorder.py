@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pipeline.errors import BadInputError
+from pipeline.files.private import FILE_MODE, make_private_folder
 from pipeline.files.schema import MAX_PAYLOAD, MAX_TIME_NS, SCHEMA_VERSION, create
 from pipeline.records import Event, Notification, Record, SensorInfo, Side
 
@@ -42,7 +43,7 @@ class RecordingWriter:
 
     Parameters
     ----------
-    path : the file to create (readable by its owner only); folders on the way are made.
+    path : the file to create (readable by its owner only); folders on the way are made, for the owner alone.
     sensors : who is worn where; later changes by `set_sensor`.
     meta : texts by key. `start_utc` (ISO 8601; empty: unknown), `host_clock_anchor_ns` (the monotonic clock at the
         session's zero) and `software` (JSON, versions) are filled in where they are missing.
@@ -217,8 +218,8 @@ class RecordingWriter:
 
 def _claim(path: Path) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        make_private_folder(path.parent)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, FILE_MODE))
     except FileExistsError:
         raise BadInputError(f"{path} exists already and is not overwritten: choose another name") from None
     except OSError as error:

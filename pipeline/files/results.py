@@ -3,7 +3,7 @@
 Written as the session goes, in constant memory, under hidden names beside the final ones; `finish` completes the files
 and renames them into place. So a folder holds the results of one whole run or of another, never a mixture, a run that
 fails leaves older results as they were, and files that are not ours are not touched. An interruption (Ctrl-C) is no
-failure: what there is by then is completed.
+failure: what there is by then is completed. Files and the folders made for them are their owner's alone.
 """
 
 import asyncio
@@ -20,8 +20,10 @@ from typing import Any, Self, TextIO
 
 import pyarrow
 
+from pipeline import start_check
 from pipeline.errors import BadInputError, KneetrackError
 from pipeline.files.angle_table import ANGLES_SCHEMA, ORIENTATIONS_SCHEMA, GridTable, angle_rows, orientation_rows
+from pipeline.files.private import claim_private, make_private_folder
 from pipeline.files.row_table import RowTable
 from pipeline.rows import EpisodeRow, RaisedEvent, StepRow, SummaryRow
 from pipeline.update import Update
@@ -47,10 +49,11 @@ class ResultsWriter:
         self._final: dict[Path, Path] = {}
         self._seq = 0
         self._problem: str | None = None
+        self._check: dict[str, object] = {}
         self._open = True
         self._tables: list[GridTable | RowTable] = []
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(self.folder)
             self._angles = GridTable(self._temporary("angles.parquet"), ANGLES_SCHEMA, angle_rows)
             self._tables.append(self._angles)
             self._orientations = None
@@ -62,6 +65,7 @@ class ResultsWriter:
             self._episodes = self._row_table(EpisodeRow, "episodes")
             self._summary = RowTable(SummaryRow, self._temporary("summary.csv"), None)
             self._tables.append(self._summary)
+            self._summary_json = self._temporary("summary.json")
             self._events: TextIO = self._events_path().open("w", encoding="utf-8", newline="\n", buffering=1)
         except (OSError, pyarrow.ArrowException) as error:
             self.abort()
@@ -94,8 +98,8 @@ class ResultsWriter:
     ) -> list[Path]:
         """Complete all files, put them in place, and return their paths.
 
-        summary_json: what `summary.json` says besides `start_utc` and the `rows`. Raises KneetrackError where the disk
-        refused; older results are then left as they were.
+        summary_json: what `summary.json` says besides `start_utc`, the `check` before the session and the `rows`.
+        Raises KneetrackError where the disk refused; older results are then left as they were.
         """
         if not self._open:
             return []
@@ -106,9 +110,9 @@ class ResultsWriter:
                 self._summary.add(row)
             start = self._start_utc.astimezone(UTC).isoformat() if self._start_utc else None
             rows = [asdict(row) for row in summary_rows]
-            told = plain({"start_utc": start, **(summary_json or {}), "rows": rows})
+            told = plain({"start_utc": start, **self._check, **(summary_json or {}), "rows": rows})
             text = json.dumps(told, indent=2, ensure_ascii=False, allow_nan=False)
-            self._temporary("summary.json").write_text(text + "\n", encoding="utf-8")
+            self._summary_json.write_text(text + "\n", encoding="utf-8")
             for table in self._tables:
                 table.close()
             self._events.close()
@@ -156,21 +160,23 @@ class ResultsWriter:
 
     def _temporary(self, name: str) -> Path:
         path = self.folder / f".{name}.partial"
+        claim_private(path)
         self._final[path] = self.folder / name
         return path
 
     def _events_path(self) -> Path:
         """Where there are no older events, the final name, line by line: others may follow a session as it goes."""
-        path = self._temporary("events.jsonl")
-        final = self._final[path]
-        if not final.exists():
-            del self._final[path]
-            self._final[final] = final
-            return final
-        return path
+        final = self.folder / "events.jsonl"
+        if final.exists():
+            return self._temporary("events.jsonl")
+        claim_private(final)
+        self._final[final] = final
+        return final
 
     def _write_event(self, event: RaisedEvent) -> None:
         self._seq += 1
+        if event.kind == start_check.KIND and (check := start_check.Check.from_fields(event.fields)) is not None:
+            self._check = {start_check.KIND: check.fields()}
         fields = {key: value for key, value in event.fields.items() if key not in _RESERVED}
         line = {
             "seq": self._seq,

@@ -9,6 +9,7 @@ import textwrap
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from textwrap import wrap
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -18,37 +19,18 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.rows import EpisodeRow, SummaryRow
+from pipeline.screens import words
 from pipeline.screens.digits import large
+from pipeline.screens.guide import STEP_NAMES, GuideView
 from pipeline.screens.view import Angle, LegView, SensorView, View
 
 WIDTH = 80
 _REDRAW_S = 0.25
 _LINE_S = 5.0
 _COLUMN = 25
-NAMES = {
-    "other": "other movement",
-    "standing": "standing",
-    "sitting": "sitting",
-    "walking": "walking",
-    "stair_ascent": "stairs up",
-    "stair_descent": "stairs down",
-    "lunge": "lunge",
-    "squat": "squat",
-    "single_leg_squat": "single-leg squat",
-    "deadlift": "deadlift",
-    "step_up": "step up",
-    "step_down": "step down",
-    "sit_to_stand": "sit to stand",
-}
+NAMES = words.ACTIVITIES
 """The activities in a person's words."""
-_STATUS = {
-    "gap": "no data",
-    "calibrating": "calibrating",
-    "slipped": "a sensor slipped",
-    "clipped": "too fast for the sensor",
-    "single_sensor": "one sensor is missing",
-    "ok": "ok",
-}
+_STATUS = words.STATUS
 
 
 class Screen(Protocol):
@@ -121,7 +103,9 @@ class LineScreen:
         at = f"{view.elapsed_s:6.1f} s  "
         lines = []
         for leg in view.legs:
-            lines += self._changed(f"calibration {leg.side}", leg.calibration, f"{at}{leg.side}: {_to_do(leg)}")
+            lines += self._changed(f"calibration {leg.side}", _progress_key(leg), f"{at}{leg.side}: {_to_do(leg)}")
+            repeat = "" if leg.guide is None else leg.guide.repeat
+            lines += self._changed(f"repeat {leg.side}", repeat, f"{at}{leg.side}: {repeat or 'taken'}")
         for sensor in view.sensors:
             lines += self._changed(f"sensor {sensor.name}", sensor.state, f"{at}{sensor.name}: {sensor.state}")
         lines += self._changed("problem", view.problem, f"{at}{view.problem or 'recording again'}")
@@ -226,7 +210,7 @@ def _leg(leg: LegView, blocks: bool) -> list[RenderableType]:
     title.append(counted, style="dim")
     title.truncate(WIDTH, overflow="ellipsis")
     if not leg.calibrated:
-        return [title, Text(_to_do(leg), style="bold yellow")]
+        return [title, Text(_to_do(leg), style="bold yellow"), *_guide(leg.guide, blocks)]
     style = "bold red" if leg.in_episode else ("bold green" if leg.status == "ok" else "yellow")
     grid = Table.grid(padding=0)
     for _ in range(3):
@@ -286,7 +270,39 @@ def _sensors(sensors: Sequence[SensorView]) -> RenderableType:
 
 
 def _to_do(leg: LegView) -> str:
-    return "calibrated" if leg.calibrated else f"Calibration: {leg.calibration}"
+    guide = leg.guide
+    if guide is None:
+        return "calibrated" if leg.calibrated else f"Calibration: {leg.calibration}"
+    count = f" ({guide.count})" if guide.count else ""
+    quality = f", {guide.quality}: {guide.detail}" if guide.quality else ""
+    return f"Calibration: {guide.title[0].lower()}{guide.title[1:]}{count}{quality}"
+
+
+def _progress_key(leg: LegView) -> str:
+    """What makes a new line in plain output: the seconds of standing do not."""
+    guide = leg.guide
+    if guide is None:
+        return leg.calibration
+    return f"{guide.step} {guide.count if guide.step == 2 else ''} {guide.quality}"
+
+
+def _guide(guide: GuideView | None, blocks: bool) -> list[RenderableType]:
+    """The guide's bar, and what is to be repeated."""
+    if guide is None or guide.step == 0:
+        return []
+    filled = round(40 * guide.done)
+    full, empty = ("█", "░") if blocks else ("#", ".")
+    steps = "  ".join(
+        f"{'x' if number < guide.step else ('>' if number == guide.step else ' ')} {name}"
+        for number, name in enumerate(STEP_NAMES, start=1)
+    )
+    parts: list[RenderableType] = [Text(full * filled + empty * (40 - filled), style="green"), Text(steps, style="dim")]
+    if guide.repeat:
+        return [*parts, *(Text(line, style="bold red") for line in wrap(guide.repeat, WIDTH)[:2])]
+    how = Text(guide.how)
+    how.truncate(WIDTH, overflow="ellipsis")
+    parts.append(how)
+    return parts
 
 
 def _with_sd(angle: Angle) -> str:

@@ -14,10 +14,14 @@ import numpy as np
 from pipeline.blocks import Activity, LegBlock, Status
 from pipeline.records import SensorInfo, Side
 from pipeline.rows import EpisodeRow
+from pipeline.screens.guide import Guide, GuideView
+from pipeline.screens.step_peak import StepPeak
+from pipeline.session import Session
 from pipeline.update import LegResult, Update
 
 _DEG = 180.0 / np.pi
 _EPISODES_KEPT = 5
+_GAIT = ("walking", "stair_ascent", "stair_descent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,8 @@ class Angle:
 class LegView:
     """One leg now. calibration: what the person should do, "done" where nothing. status: a label of `Status`.
 
-    steps: counted steps and repetitions by activity.
+    steps: counted steps and repetitions by activity. guide: the guided calibration, where it is followed.
+    step_peak_deg: largest valgus excess of the last step while loaded. trusted: the angles' own spread is small enough.
     """
 
     side: Side
@@ -46,18 +51,22 @@ class LegView:
     activity: str = "other"
     steps: Mapping[str, int] = field(default_factory=dict)
     in_episode: bool = False
+    guide: GuideView | None = None
+    step_peak_deg: float = float("nan")
+    trusted: bool = True
 
     @property
     def calibrated(self) -> bool:
-        """Nothing is left for the person to do."""
-        return self.calibration in ("", "done")
+        """There are angles, and nothing has to be done for them."""
+        return self.calibration in ("", "done") and self.status != "calibrating"
 
 
 @dataclass(frozen=True, slots=True)
 class SensorView:
     """One sensor now. name: where it is worn. state: connected, searching, silent.
 
-    rate_hz: samples a second that arrive; battery 0 to 1 or None; lost, samples: since the start.
+    rate_hz: samples a second that arrive; battery 0 to 1 or None; lost, samples: since the start. rssi_dbm: signal
+    strength when it was connected, None where unknown. calibration: how well the sensor's place on the leg is known.
     """
 
     name: str
@@ -67,6 +76,8 @@ class SensorView:
     battery: float | None = None
     samples: int = 0
     lost: int = 0
+    rssi_dbm: float | None = None
+    calibration: str = ""
 
     @property
     def loss(self) -> float:
@@ -102,12 +113,15 @@ class Tally:
         self._steps: dict[Side, Counter[str]] = {side: Counter() for side in self.sides}
         self._episodes: deque[EpisodeRow] = deque(maxlen=_EPISODES_KEPT)
         self._open: set[Side] = set()
+        self._guides = {side: Guide(2 if len(self.sides) == 1 else 1) for side in self.sides}
+        self._peaks = {side: StepPeak() for side in self.sides}
         self.episodes_seen = 0
         self.time_s: float | None = None
 
     def add(self, update: Update) -> None:
         """One update, in order."""
         for leg in update.legs:
+            self._peaks[leg.side].add(leg.block)
             if len(leg.block):
                 self._last[leg.side] = LegResult(
                     leg.side, leg.block.cut(-1 + len(leg.block), len(leg.block)), leg.activity[-1:]
@@ -115,6 +129,7 @@ class Tally:
                 self.time_s = max(self.time_s or 0.0, float(leg.block.time_s[-1]))
         for step in update.steps:
             self._steps[Side(step.side)][step.activity] += 1
+            self._peaks[Side(step.side)].step(step)
         for episode in update.episodes:
             self._episodes.append(episode)
             self.episodes_seen += 1
@@ -128,12 +143,16 @@ class Tally:
         """The last episodes, newest last."""
         return list(self._episodes)
 
-    def leg(self, side: Side, calibration: str) -> LegView:
+    def leg(self, side: Side, session: Session) -> LegView:
         """One leg now, with the session's word on its calibration."""
         last = self._last.get(side)
         steps = dict(self._steps[side])
+        calibration = session.phase(side)
+        # Of two legs, each step of either counts.
+        gait = sum(self._steps[leg][name] for leg in self.sides for name in _GAIT)
+        guide = self._guides[side].view(session.progress(side), session.profiles().get(side), gait)
         if last is None:
-            return LegView(side, calibration, steps=steps)
+            return LegView(side, calibration, steps=steps, guide=guide)
         block = last.block
         return LegView(
             side,
@@ -147,16 +166,23 @@ class Tally:
             activity=Activity(int(last.activity[-1])).label,
             steps=steps,
             in_episode=side in self._open,
+            guide=guide,
+            step_peak_deg=self._peaks[side].peak_deg,
+            trusted=bool(block.valid[-1]),
         )
 
 
 def sensor_views(
-    sensors: Sequence[SensorInfo], quality: Mapping[str, Any], states: Mapping[int, str] | None = None
+    sensors: Sequence[SensorInfo],
+    quality: Mapping[str, Any],
+    states: Mapping[int, str] | None = None,
+    signals: Mapping[int, float] | None = None,
 ) -> list[SensorView]:
-    """The sensors now, from the session's quality; states: by sensor id, `connected` where not told."""
+    """The sensors now, from the session's quality; by sensor id: states, `connected` where not told, and signals."""
     views = []
     for sensor in sensors:
-        counts = quality.get(sensor.side.value, {}).get("sensors", {}).get(sensor.segment.value, {})
+        leg = quality.get(sensor.side.value, {})
+        counts = leg.get("sensors", {}).get(sensor.segment.value, {})
         views.append(
             SensorView(
                 f"{sensor.side} {sensor.segment}",
@@ -166,6 +192,8 @@ def sensor_views(
                 counts.get("battery"),
                 counts.get("samples", 0),
                 counts.get("lost", 0),
+                (signals or {}).get(sensor.id),
+                _calibration(leg.get("calibration", {}), sensor.segment.value),
             )
         )
     return views
@@ -173,3 +201,8 @@ def sensor_views(
 
 def _angle(block: LegBlock, name: str) -> Angle:
     return Angle(float(getattr(block, name)[-1]) * _DEG, float(getattr(block, f"{name}_sd")[-1]) * _DEG)
+
+
+def _calibration(calibration: Mapping[str, Any], segment: str) -> str:
+    sd = calibration.get(f"{segment}_axis_sd_deg")
+    return "not calibrated yet" if sd is None else f"calibrated, axis ±{sd:.0f}°"

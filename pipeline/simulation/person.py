@@ -6,12 +6,13 @@ Angles in degrees here because a person is read and written by people; lengths i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from pipeline.blocks import Floats
 from pipeline.records import Segment, Side
+from pipeline.simulation.manner import Manner, draw_manner
 from pipeline.simulation.wearing import DEG, Wearing, draw_wearing
 
 
@@ -109,6 +110,7 @@ class Person:
     gait: Gait
     legs: Mapping[Side, Leg]
     wearing: Mapping[tuple[Side, Segment], Wearing]
+    manner: Manner = field(default_factory=Manner)
 
     def mirrored(self) -> "Person":
         """The same person in a mirror: the right leg's numbers on the left, and the reverse."""
@@ -121,6 +123,7 @@ class Person:
                 asymmetry=-self.gait.asymmetry,
                 sway=self.gait.sway[half:] + self.gait.sway[:half],
             ),
+            manner=replace(self.manner, uneven=1.0 / self.manner.uneven),
             legs={other[side]: leg for side, leg in self.legs.items()},
             wearing={(other[side], segment): worn for (side, segment), worn in self.wearing.items()},
         )
@@ -146,6 +149,8 @@ def draw_person(
     so that two people of one seed differ in nothing else.
     """
     height = height_m if height_m is not None else float(rng.normal(1.72, 0.09))
+    # Drawn apart, so that the numbers below are the same with and without it.
+    manner = draw_manner(rng.spawn(1)[0], variation)
     size = height / 1.72
     body = Body(
         height_m=height,
@@ -157,15 +162,15 @@ def draw_person(
         heel_m=0.05 * size,
     )
     gait = _draw_gait(rng, cadence_spm, variation, posture)
-    gait = replace(gait, jolt_deg=shocks * gait.jolt_deg)
+    gait = replace(gait, jolt_deg=shocks * manner.impact * gait.jolt_deg)
     legs = _draw_legs(rng, variation)
     wearing = {}
     for side in Side:
         for segment in Segment:
             length = body.thigh_m if segment is Segment.THIGH else body.shank_m
             worn = draw_wearing(rng, segment, length, soft_tissue, sensor_errors, aligned)
-            wearing[side, segment] = replace(worn, shock=shocks * worn.shock)
-    return Person(body, gait, legs, wearing)
+            wearing[side, segment] = replace(worn, shock=shocks * manner.impact * worn.shock)
+    return Person(body, gait, legs, wearing, manner)
 
 
 def _draw_gait(rng: np.random.Generator, cadence_spm: float | None, variation: float, posture: float) -> Gait:

@@ -40,11 +40,13 @@ class Bout:
     """One piece of a script.
 
     what: stand, flex, seated_flex, walk, up, down, lunge, squat, single_leg_squat, deadlift, step_up, step_down, sit
-    (sit to stand and back), sitting, reach, kneel, turn, lift.
-    amount: seconds for stand, walk, sitting, reach, kneel, turn and lift; steps for up and down; repetitions otherwise.
+    (sit to stand and back), sitting, talk (standing at ease), reach, kneel, turn, lift.
+    amount: seconds for stand, walk, sitting, talk, reach, kneel, turn and lift; steps for up and down; repetitions
+    otherwise.
     lead: the leg that begins (walking, stairs) or does it (lunge, flex, seated_flex, step_up, step_down,
     single_leg_squat). alternate: repetitions change legs. speed: 1 is the person's own. slope_deg: uphill +.
-    style: "stiff" walks with a stiff knee; "sloppy" repeats carelessly. turn_deg: heading change spread over a walk.
+    style: "stiff" walks with stiff knees, "limp" spares the lead leg; "sloppy" repeats carelessly, "shallow" bends half
+    as far (squats). turn_deg: heading change spread over a walk.
     """
 
     what: str
@@ -61,7 +63,7 @@ class Bout:
 Script = Sequence[Bout]
 
 FLOWING = frozenset({"walk", "up", "down"})
-TIMED = frozenset({"stand", "walk", "sitting", "reach", "kneel", "turn", "lift"})
+TIMED = frozenset({"stand", "walk", "sitting", "talk", "reach", "kneel", "turn", "lift"})
 COUNTED = frozenset(
     {"flex", "up", "down", "lunge", "squat", "single_leg_squat", "deadlift", "step_up", "step_down", "sit"}
     | {"seated_flex"}
@@ -192,13 +194,13 @@ def everyday_script(
 
 
 def idle_script(rng: np.random.Generator, seconds: float = 600.0) -> list[Bout]:
-    """Everyday movement with no exercise in it: sitting, rising, reaching, turning, kneeling, riding a lift."""
+    """Everyday movement with no exercise in it: sitting, talking, reaching, turning, kneeling, riding a lift."""
     script = [Bout("stand", 5.0)]
     spent = 5.0
     while spent < seconds:
-        what = ("sitting", "reach", "turn", "kneel", "lift", "stand")[int(rng.integers(6))]
+        what = ("sitting", "reach", "turn", "kneel", "lift", "talk")[int(rng.integers(6))]
         lead = list(Side)[int(rng.integers(2))]
-        amount = float(rng.uniform(4.0, 25.0)) if what in {"sitting", "lift", "stand"} else float(rng.uniform(3.0, 8.0))
+        amount = float(rng.uniform(4.0, 25.0)) if what in {"sitting", "lift", "talk"} else float(rng.uniform(3.0, 8.0))
         turn = float(rng.choice([90.0, 180.0, -90.0, -180.0]))
         script.append(Bout(what, amount, lead=lead, turn_deg=turn if what == "turn" else 0.0))
         spent += amount + 4.0
@@ -211,17 +213,17 @@ def _led(bout: Bout, rng: np.random.Generator, sides: Sequence[Side], rate: floa
     return with_collapses(replace(bout, lead=lead), rng, rate, sides)
 
 
+CLEAN = frozenset(
+    {"stand", "flex", "seated_flex", "sitting", "sit", "talk", "reach", "kneel", "turn", "lift", "deadlift"}
+)
+"""Where no collapse is drawn."""
 DEEP = frozenset({"squat", "single_leg_squat", "step_down"})
 """Where the shank leans far enough for a medial collapse without abduction."""
 
 
-_EASY = frozenset({"stand", "flex", "seated_flex", "sitting", "sit", "reach", "kneel", "turn", "lift", "deadlift"})
-"""Where no knee collapses."""
-
-
 def with_collapses(bout: Bout, rng: np.random.Generator, rate: float, sides: Sequence[Side] = (Side.RIGHT,)) -> Bout:
     """The bout with collapses in about `rate` of the steps or repetitions of each side, 8 to 14 deg, all kinds."""
-    if bout.what in _EASY or rate <= 0.0:
+    if bout.what in CLEAN or rate <= 0.0:
         return bout
     count = int(bout.amount) if bout.what in COUNTED else int(bout.amount * 0.9)
     found = []

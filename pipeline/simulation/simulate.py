@@ -175,6 +175,7 @@ def person_record(person: Person) -> dict[str, object]:
     return {
         "body": asdict(person.body),
         "gait": asdict(person.gait),
+        "manner": asdict(person.manner),
         "legs": {side.value: asdict(leg) for side, leg in person.legs.items()},
         "wearing": {f"{side.value}_{seg.value}": asdict(worn) for (side, seg), worn in person.wearing.items()},
     }

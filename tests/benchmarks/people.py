@@ -21,7 +21,7 @@ from pipeline.quaternions import conjugate, rotate
 from pipeline.records import Side
 from pipeline.simulation.person import Person, draw_person, restrap
 from pipeline.simulation.script import Bout
-from pipeline.simulation.simulate import Slip, simulate
+from pipeline.simulation.simulate import Simulation, Slip, simulate
 from pipeline.smoothing import Smoothed
 from pipeline.two_sided import analyse_leg, analyse_oriented, neutrals
 from tests.benchmarks.angles.sessions import MakeScript, everyday
@@ -83,14 +83,23 @@ def simulated_leg(
     slips: straps that slide on the way.
     """
     rng = np.random.default_rng(seed)
-    side = Side.RIGHT if seed % 2 else Side.LEFT
+    side = side_of(seed)
     person = draw_person(rng)
     if strapping:
         person = restrap(person, np.random.default_rng([seed, strapping]))
     if change is not None:
         person = change(person)
     script = make(rng, side)
-    result = simulate(person, script, rng, sides=(side,), rate_hz=RATE_HZ, slips=slips)
+    return leg_of(simulate(person, script, rng, sides=(side,), rate_hz=RATE_HZ, slips=slips), seed, side)
+
+
+def side_of(seed: int) -> Side:
+    """The leg that wears the sensors."""
+    return Side.RIGHT if seed % 2 else Side.LEFT
+
+
+def leg_of(result: Simulation, seed: int, side: Side) -> SimulatedLeg:
+    """One leg of a simulated session."""
     table = result.table(side)
     time = table["time_s"].to_numpy()
     index = np.arange(int(np.ceil(time[0] * RATE_HZ)), int(np.floor(time[-1] * RATE_HZ)))
@@ -108,7 +117,9 @@ def simulated_leg(
         return np.ascontiguousarray(true[[f"{name}_{a}" for a in "wxyz"]].to_numpy()[rows])
 
     sensors, segments = ((attitude(f"thigh{what}"), attitude(f"shank{what}")) for what in ("_sensor", ""))
-    return SimulatedLeg(seed, side, script, grid, result.truth_angles(side), result.truth_steps(), sensors, segments)
+    return SimulatedLeg(
+        seed, side, result.script, grid, result.truth_angles(side), result.truth_steps(), sensors, segments
+    )
 
 
 def offline(leg: SimulatedLeg, settings: LegSettings | None = None) -> LegBlock:

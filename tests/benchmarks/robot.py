@@ -35,7 +35,7 @@ def offline(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: flo
     one, two = orient_offline(acc1, gyr1, ok, rate_hz), orient_offline(acc2, gyr2, ok, rate_hz)
     rows = LegRows(0, acc1, one.gyr, one.quat, acc2, two.gyr, two.quat, ok)
     signals = joint_signals(rows, rate_hz, None, SIGNALS)
-    states = HeadingSmoother(rate_hz, HEADING).smooth(signals).rows(0, len(acc1)).states.T
+    states = HeadingSmoother(rate_hz, HEADING, rounds=4).smooth(signals).rows(0, len(acc1)).states.T
     return relative(one, two, states)
 
 
@@ -86,12 +86,13 @@ def rmse_deg(estimate: Floats, truth: Floats, use: Bools) -> float:
 @dataclass(frozen=True)
 class RobotFile:
     """One recording: signals (acc1, gyr1, acc2, gyr2), each (n, 3); arms: vectors (3,) m from each sensor to the joint,
-    true; truth (n, 4) and fine (n,): the reference and where it can be trusted."""
+    true; first (4,): sensor 1 at the beginning; truth (n, 4) and fine (n,): the reference, and where it is trusted."""
 
     name: str
     rate_hz: float
     signals: tuple[Floats, Floats, Floats, Floats]
     arms: tuple[Floats, Floats]
+    first: Floats
     truth: Floats
     fine: Bools
 
@@ -109,7 +110,8 @@ def robot_files(folder: Path) -> list[RobotFile]:
         s = np.asarray(data.sensorData, float)
         one, two, three, four = (np.ascontiguousarray(s[:, 3 * k : 3 * k + 3]) for k in range(4))
         arms = -np.asarray(data.r_12, float), -np.asarray(data.r_21, float)
-        found.append(RobotFile(file.stem, float(data.rate), (one, two, three, four), arms, *reference(data)))
+        first = np.asarray(data.ref, float)[0, :4]
+        found.append(RobotFile(file.stem, float(data.rate), (one, two, three, four), arms, first, *reference(data)))
     return found
 
 

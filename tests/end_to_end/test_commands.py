@@ -11,7 +11,10 @@ from pipeline.commands.main import app, run
 from tests.end_to_end.kneetrack import ROOT, kneetrack
 from tests.pipeline.result_folder import write_results
 
-COMMANDS = ["live", "scan", "replay", "process", "calibrate", "simulate", "import", "export", "report", "doctor"]
+COMMANDS = [
+    "live", "scan", "replay", "process", "calibrate", "simulate", "import", "export", "report", "trends", "anonymise",
+    "forget", "doctor",
+]  # fmt: skip
 _TREE = typer.main.get_command(app)
 _README = (ROOT / "README.md").read_text(encoding="utf-8")
 

@@ -4,10 +4,15 @@ import struct
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from firmware_interface.drivers import movella_sync
 from firmware_interface.drivers.interface import Advertisement
 from firmware_interface.drivers.movella_dot import BATTERY, LONG_PAYLOAD, MEDIUM_PAYLOAD, MovellaDot, measure
+from firmware_interface.drivers.movella_sync import SyncResult
 from firmware_interface.samples import Clock
+from firmware_interface.virtual.twins.movella_dot import DotTwin
 
 # Written to a real device by the maker's server software, as published.
 RATE_60_HZ = bytes.fromhex("100000000000000b4d6f76656c6c6120444f5400000000003c00000000000000")
@@ -38,7 +43,7 @@ def test_commands_are_those_of_the_makers_server():
 
 
 def test_rate_is_the_nearest_the_sensor_has():
-    assert MovellaDot().start(100)[1].payload == RATE_60_HZ
+    assert list(MovellaDot().start(100))[1].payload == RATE_60_HZ
 
 
 def test_recognised_by_old_and_new_name_and_by_company():
@@ -129,3 +134,69 @@ def test_end_of_range_is_marked():
     clipped, whole = feed([payload(0, gyr_dps=(0, 1999.0, 0)), payload(16_667, gyr_dps=(0, 1500.0, 0))])
     assert clipped.clipped.tolist() == [True]
     assert whole.clipped.tolist() == [False]
+
+
+# Messages as printed in the specification XD0506P rev C and in comments of the maker's server.
+MESSAGES = {
+    "010102fc": (1, "02"),
+    "0103010602f3": (1, "010602"),
+    "010141bd": (1, "41"),
+    "0103010041ba": (1, "010041"),
+    "010260019c": (1, "6001"),
+    "0102700786": (1, "7007"),
+    "020108f5": (2, "08"),
+    "02025109a2": (2, "5109"),
+    "02025104a7": (2, "5104"),
+    "020701ccbbaacd22d402": (2, "01ccbbaacd22d4"),
+    "020102fb": (2, "02"),
+    "02025000ac": (2, "5000"),
+    "030104f8": (3, "04"),
+    "03080000000000000000f5": (3, "0000000000000000"),
+    "020701c97a283ff0db81": (2, "01c97a283ff0db"),
+    "02020300f9": (2, "0300"),
+}
+
+
+@pytest.mark.parametrize("text", MESSAGES)
+def test_messages_of_the_specification(text):
+    kind, data = MESSAGES[text]
+    assert movella_sync.parsed(bytes.fromhex(text)) == (kind, bytes.fromhex(data))
+    assert movella_sync.message(kind, bytes.fromhex(data)) == bytes.fromhex(text)
+
+
+def test_a_message_whose_checksum_does_not_add_up_is_refused():
+    """The one that is printed wrong in the specification."""
+    assert movella_sync.parsed(bytes.fromhex("010740df503b5b0807e0")) is None
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_are_a_message_by_chance_alone(octets):
+    found = movella_sync.parsed(octets)
+    assert found is None or movella_sync.message(*found) == octets
+    assert movella_sync.sync_result(octets) in {None, *SyncResult}
+    assert movella_sync.is_synchronised(octets) in {None, True, False}
+
+
+def test_synchronisation_messages():
+    assert movella_sync.start_sync("D4:22:CD:AA:BB:CC").hex() == "020701ccbbaacd22d402"
+    assert movella_sync.start_sync("db:f0:3f:28:7a:c9").hex() == "020701c97a283ff0db81"
+    assert movella_sync.stop_sync().hex() == "020102fb"
+    assert movella_sync.ask_status().hex() == "020108f5"
+    assert movella_sync.sync_result(bytes.fromhex("02020300f9")) is SyncResult.SUCCESS
+    assert movella_sync.sync_result(movella_sync.message(2, b"\x03\x07")) is SyncResult.SKEW_TOO_LARGE
+    assert movella_sync.sync_result(movella_sync.message(2, b"\x03\x63")) is None
+    assert movella_sync.is_synchronised(bytes.fromhex("02025104a7")) is True
+    assert movella_sync.is_synchronised(bytes.fromhex("02025109a2")) is False
+    assert movella_sync.stopped(bytes.fromhex("02025000ac")) is True
+    with pytest.raises(ValueError, match="no Bluetooth address"):
+        movella_sync.start_sync("5E7A0C3D-0000-4B5A-9C1E-2F6A8B7C1D00")
+
+
+def test_the_twin_synchronises_once_it_is_let_go():
+    twin = DotTwin(60.0)
+    twin.written(movella_sync.CONTROL, movella_sync.start_sync("D4:22:CD:AA:BB:CC"))
+    assert movella_sync.sync_result(twin.value(movella_sync.ACKNOWLEDGE, 1.0)) is SyncResult.NOT_STARTED
+    twin.disconnected()
+    assert movella_sync.sync_result(twin.value(movella_sync.ACKNOWLEDGE, 1.0)) is SyncResult.SUCCESS
+    twin.written(movella_sync.CONTROL, movella_sync.stop_sync())
+    assert movella_sync.sync_result(twin.value(movella_sync.ACKNOWLEDGE, 1.0)) is SyncResult.NOT_STARTED

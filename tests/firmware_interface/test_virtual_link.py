@@ -77,3 +77,14 @@ def test_another_rate_is_interpolated(source_hz):
     bound = 3.0 * 49 / 8 / source_hz**2 + 1e-4
     assert np.abs(acc - true_acc).max() <= bound
     assert np.abs(gyr - true_gyr).max() <= bound
+
+
+@pytest.mark.parametrize(("silent_s", "lost"), [(1.5, False), (2.5, True)])
+def test_a_link_that_is_not_heard_for_the_supervision_time_out_is_lost(silent_s, lost):
+    link = PacedLink(LinkModel(interval_s=0.03125, missed=0.0), np.random.default_rng(1), 0.0)
+    link.deliver(1.0)
+    link.fade(1.0 + silent_s)
+    link.offer("c", b"kept")
+    carried = [payload for now in np.arange(1.0, 6.0, 1 / 64) for _, payload in link.deliver(now)]
+    assert link.lost is lost
+    assert carried == ([] if lost else [b"kept"])

@@ -28,12 +28,16 @@ class Link:
         """True times (n,) of all samples; then index of each packet's last sample (m,) and its arrival time (m,)."""
         count = int(seconds * self.rate_hz)
         true = np.arange(count) / self.rate_hz / (1 + self.skew) + rng.uniform(0, 1 / self.rate_hz)
+        last = np.arange(self.per_packet - 1, count, self.per_packet)
+        return true, last, self.arrivals(true[last], seconds, rng)
+
+    def arrivals(self, taken: Floats, seconds: float, rng: np.random.Generator) -> Floats:
+        """When packets whose newest sample was taken at these times arrive, (m,) s."""
         steps = rng.choice(self.intervals_s, int((seconds + 5) / min(self.intervals_s)))
         events = rng.uniform(0, 0.03) + np.cumsum(steps)
         events = events[rng.random(len(events)) > self.miss]
-        arrivals = np.maximum.accumulate(events + rng.exponential(self.jitter_s, len(events)))
-        last = np.arange(self.per_packet - 1, count, self.per_packet)
-        return true, last, arrivals[np.searchsorted(events, true[last] + self.processing_s)]
+        heard = np.maximum.accumulate(events + rng.exponential(self.jitter_s, len(events)))
+        return np.asarray(heard[np.searchsorted(events, taken + self.processing_s)])
 
 
 def timed(

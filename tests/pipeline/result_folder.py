@@ -9,6 +9,8 @@ import pandas as pd
 
 from pipeline.rows import EpisodeRow, StepRow, SummaryRow
 
+_WITH_SD = ("flexion", "abduction", "rotation", "valgus_excess", "medial_collapse")
+
 
 def step(side: str, index: int, activity: str, start_s: float, excess_deg: float, collapse_deg: float) -> StepRow:
     """A step of 1 s."""
@@ -35,9 +37,17 @@ def summary(side: str, activity: str, steps: int, episodes: int) -> SummaryRow:
 
 
 def write_results(
-    folder: Path, sides: tuple[str, ...] = ("right",), steps: int = 20, quality: dict[str, object] | None = None
+    folder: Path,
+    sides: tuple[str, ...] = ("right",),
+    steps: int = 20,
+    quality: dict[str, object] | None = None,
+    many_rows: int = 0,
+    **told: object,
 ) -> Path:
-    """Walking, then stairs down, a step a second from 5 s on; a collapse in every tenth step."""
+    """Walking, then stairs down, a step a second from 5 s on; a collapse in every tenth step.
+
+    many_rows: so many more rows of the summary. told: further values of summary.json.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rate = 50.0
     time = np.arange(0.0, steps + 8.0, 1.0 / rate)
@@ -52,6 +62,9 @@ def write_results(
                     "flexion_deg": flexion,
                     "abduction_deg": np.sin(2.0 * np.pi * time),
                     "rotation_deg": np.cos(2.0 * np.pi * time),
+                    "valgus_excess_deg": np.sin(2.0 * np.pi * time),
+                    "medial_collapse_deg": 2.0 * np.sin(2.0 * np.pi * time),
+                    **{f"{name}_sd_deg": 0.5 for name in _WITH_SD},
                     "valid": time > 4.0,
                 }
             )
@@ -62,17 +75,19 @@ def write_results(
             rows.append(step(side, k, activity, 5.0 + k, 8.5 if collapsed else 2.0, 12.0 if collapsed else 3.0))
             if collapsed:
                 episodes.append(episode(side, activity, 5.2 + k, 8.5, 12.0))
+        summaries += [summary(side, f"move {k}", 10, 0) for k in range(many_rows)]
         for activity in ("walking", "stair_descent"):
             summaries.append(summary(side, activity, steps // 2, steps // 20))
     pd.concat(angles).to_parquet(folder / "angles.parquet")
     for name, kind, found in (("steps", StepRow, rows), ("episodes", EpisodeRow, episodes)):
         table = pd.DataFrame([asdict(row) for row in found], columns=list(kind.__dataclass_fields__))
         table.to_csv(folder / f"{name}.csv", index=False)
-    told = {
+    values = {
         "start_utc": "2026-11-20T09:12:44+00:00",
         "calibration": {side: {"method": None} for side in sides},
         "sensors": quality or {},
         "rows": [asdict(row) for row in summaries],
+        **told,
     }
-    (folder / "summary.json").write_text(json.dumps(told), encoding="utf-8")
+    (folder / "summary.json").write_text(json.dumps(values), encoding="utf-8")
     return folder

@@ -8,7 +8,7 @@ from bleak.backends.device import BLEDevice
 from firmware_interface.drivers.interface import Advertisement
 from firmware_interface.drivers.registry import driver
 from firmware_interface.scanning import Found
-from pipeline.commands.assigning import Place, assign, parse_places
+from pipeline.commands.assigning import Place, assign, parse_places, untold
 from pipeline.errors import BadInputError
 from pipeline.records import Segment, Side
 
@@ -86,3 +86,15 @@ def test_places_from_text() -> None:
     for wrong in (["thigh=AA"], ["right-knee=AA"], ["right-thigh="], ["right-thigh=A", "right-thigh=B"]):
         with pytest.raises(BadInputError, match="--sensor"):
             parse_places(wrong)
+
+
+def test_a_movement_is_asked_for_where_nothing_tells_of_a_whole_leg() -> None:
+    bare = [_found("AA", "DOT"), _found("BB", "DOT")]
+    both = [Side.RIGHT, Side.LEFT]
+    right = [_found("CC", "right thigh"), _found("DD", "right shank")]
+    assert untold(bare, [Side.RIGHT], {}) == ([Side.RIGHT], bare)
+    assert untold(bare + right, both, {}) == ([Side.LEFT], bare)
+    assert untold(bare, [Side.RIGHT], {THIGH: "aa", SHANK: "bb"})[0] == []
+    assert untold(bare, [Side.RIGHT], {THIGH: "aa"})[0] == [], "what is left is the other one"
+    assert untold(bare, both, {})[0] == [], "two sensors are not enough for two legs"
+    assert untold(right, [Side.RIGHT], {})[0] == []

@@ -60,6 +60,7 @@ STEPS = [
     "thigh_adduction_peak_deg",
     "climb_m",
     "quality",
+    "shank_lean_deg",
 ]
 EPISODES = [
     "side",
@@ -99,6 +100,8 @@ SUMMARY = [
     "peak_flexion_mean_deg",
     "cadence_mean_spm",
     "quality",
+    "peak_valgus_excess_sd_deg",
+    "peak_medial_collapse_sd_deg",
 ]
 FILES = [
     "angles.parquet",

@@ -156,6 +156,37 @@ def test_the_stated_delay_is_the_delay() -> None:
     assert shifts[int(np.argmin(misfit))] == pytest.approx(filters.delays.swing, abs=0.1)
 
 
+def soft_stride(period_s: float) -> Floats:
+    """Going up: the shank swings forward, stops as the foot is put down, and goes on forward slowly under the body."""
+    phase = np.arange(round(period_s * RATE_HZ)) / (period_s * RATE_HZ)
+    swing = 2.4 * np.sin(np.pi * np.clip((phase - 0.68) / 0.26, 0, 1))
+    push_off = -2.0 * np.sin(np.pi * np.clip((phase - 0.44) / 0.24, 0, 1))
+    return swing + push_off + 0.25 * np.sin(np.pi * np.clip(phase / 0.4, 0, 1))
+
+
+def test_a_foot_put_down_softly_stands_when_its_shank_stops() -> None:
+    """No impact, no minimum of the rate: the contact is where the swing ends, and is known in time."""
+    one = soft_stride(1.4)
+    rate = np.concatenate([np.zeros(100), *[one] * 8, np.zeros(100)])
+    ends = 100 + np.arange(8) * len(one) + 0.94 * len(one)
+    for events in (causal(rate)[1], both_ways(rate)):
+        contacts = [e for e in events if e.kind is FootEventKind.CONTACT]
+        assert len(contacts) == 8
+        assert np.max(np.abs(of(FootEventKind.CONTACT, events) - ends)) < 6.0
+        assert all(e.confirmed - e.position <= 15 for e in contacts)
+
+
+@pytest.mark.parametrize(("lean_deg", "forward"), [(10.0, True), (-15.0, True), (-40.0, False)])
+def test_a_foot_that_comes_down_behind_the_body_takes_no_step(lean_deg: float, forward: bool) -> None:
+    rate, _ = walk(3, 1.2, 4.5)
+    lean = np.full(len(rate), np.radians(lean_deg))
+    thigh = np.linspace(0.0, 3.0, len(rate))
+    _, events = causal(rate, None, Inclinations(thigh.tolist(), lean.tolist()))
+    contacts = [e for e in events if e.kind is FootEventKind.CONTACT]
+    assert len(contacts) == 3
+    assert {e.forward for e in contacts} == {forward}
+
+
 def test_exact_phases_swing_from_toe_off_to_contact() -> None:
     events = [
         FootEvent(FootEventKind.TOE_OFF, 12.4, 20),

@@ -118,6 +118,44 @@ def test_a_gap_ends_the_bend() -> None:
     assert all(b.begin >= 240 for b in bends)
 
 
+@pytest.mark.parametrize(("hold_s", "sits"), [(0.3, False), (1.5, False), (6.0, True)])
+def test_a_squat_that_is_held_is_no_chair_unless_nobody_could(hold_s: float, sits: bool) -> None:
+    """Thighs level, the shank leaning 24 deg: a second or two is a pause, six are a low seat."""
+    down = smooth(np.linspace(0, 1, 140))
+    course = np.concatenate([still(1), down, still(hold_s, 1.0), down[::-1], still(1)])
+    _, bends = found(96.0 * course, 72.0 * course)
+    assert [b.kind for b in bends] == ([BendKind.SIT_DOWN, BendKind.STAND_UP] if sits else [BendKind.BEND])
+
+
+def test_who_drops_onto_a_chair_sits_after_a_while() -> None:
+    down = smooth(np.linspace(0, 1, 35))
+    course = np.concatenate([still(1), down, still(5.0, 1.0), smooth(np.linspace(0, 1, 120))[::-1], still(1)])
+    _, bends = found(95.0 * course, 90.0 * course)
+    assert [b.kind for b in bends] == [BendKind.SIT_DOWN, BendKind.STAND_UP]
+
+
+@pytest.mark.parametrize(("rest_s", "sits"), [(0.2, False), (1.0, True)])
+def test_who_rests_deep_down_at_the_end_of_the_recording_sits(rest_s: float, sits: bool) -> None:
+    course = np.concatenate([still(1), smooth(np.linspace(0, 1, 140)), still(rest_s, 1.0)])
+    flexion, thigh = np.radians(94.0 * course), np.radians(74.0 * course)
+    finder = BendFinder(RATE_HZ)
+    _, bends = finder.update(0, flexion.tolist(), thigh.tolist(), [True] * len(course), [])
+    assert bends == []
+    last = finder.finish(len(course))
+    assert [b.kind for b in last] == ([BendKind.SIT_DOWN] if sits else [])
+    for bend in last:
+        assert bend.begin < bend.deepest <= bend.end <= bend.confirmed < len(course)
+
+
+def test_a_knee_that_kneels_behind_the_body_is_bent_whatever_the_foot_does() -> None:
+    """A rear leg's toes push off while its knee is deepest: what looks like a swing is none."""
+    flexion = np.concatenate([still(1, 15.0), 15.0 + down_and_up(2.0, 75.0), still(1, 15.0)])
+    thigh = np.concatenate([still(1, -22.0), -22.0 + down_and_up(2.0, 20.0), still(1, -22.0)])
+    events = [FootEvent(FootEventKind.TOE_OFF, 170.0, 215)]
+    assert len(found(flexion, thigh, events)[1]) == 1
+    assert found(flexion, thigh + 40.0, events)[1] == []
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(1, 300), min_size=1, max_size=40), st.integers(0, 2**31))
 def test_any_cutting_gives_the_same(cuts: list[int], seed: int) -> None:

@@ -76,14 +76,14 @@ def test_nothing_jumps(session: Simulation) -> None:
 
 @pytest.mark.parametrize("side", list(Side))
 def test_a_flat_carrying_foot_stays_where_it_is(session: Simulation, side: Side) -> None:
-    """While a foot is flat and carries alone, its ankle moves by less than 1.5 cm."""
+    """While a foot is flat and carries alone, its ankle moves by less than 2 cm."""
     leg = session.legs[side]
     flat = (leg.weight > 0.98) & (np.abs(leg.pitch) < np.deg2rad(0.5))
     edges = np.flatnonzero(np.diff(np.concatenate([[0], flat.astype(int), [0]])))
     stances = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > 20]
     assert len(stances) > 15
     for a, b in stances:
-        assert np.ptp(leg.ankle[a:b], axis=0).max() < 0.015
+        assert np.ptp(leg.ankle[a:b], axis=0).max() < 0.02
 
 
 def test_vqf_finds_the_inclination_from_perfect_sensors() -> None:

@@ -9,7 +9,8 @@ import pytest
 from pipeline.blocks import Activity
 from pipeline.phases import FootEvent, FootEventKind
 from pipeline.rows import StepRow
-from pipeline.steps import SetFinder, StepUpFinder, StrideFinder, Unit, UnitKind, measure
+from pipeline.sets import SetFinder
+from pipeline.steps import StepUpFinder, StrideFinder, Unit, UnitKind, measure
 from tests.pipeline.made_legs import RATE_HZ, leg
 
 CONTACT, TOE_OFF = FootEventKind.CONTACT, FootEventKind.TOE_OFF
@@ -128,5 +129,5 @@ def test_a_set_ends_with_a_pause_another_exercise_or_a_walk() -> None:
 def test_a_single_repetition_is_no_set() -> None:
     finder = SetFinder()
     finder.row(Activity.LUNGE, repetition(0, 0.0, Activity.LUNGE))
-    assert finder.over_s == pytest.approx(3.0 + finder.parameters.set_pause_s)
+    assert finder.over_s == pytest.approx(3.0 + finder.parameters.pause_s)
     assert finder.finish() is None

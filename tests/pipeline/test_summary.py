@@ -3,6 +3,8 @@
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from statistics import stdev
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from pipeline.blocks import Activity
 from pipeline.records import Side
 from pipeline.rows import EpisodeRow, RaisedEvent, StepRow, SummaryRow
+from pipeline.sets import Prescription
 from pipeline.summary import Summary
 from pipeline.update import LegResult, Update
 from tests.pipeline.made_legs import leg
@@ -77,7 +80,7 @@ def test_too_little_is_said_not_averaged() -> None:
 
 
 def test_unknown_values_are_left_out_and_unknown_throughout_is_nan() -> None:
-    steps = [step(k, 6.0 if k % 2 else math.nan, quality=0.5) for k in range(10)]
+    steps = [step(k, 6.0 if k % 2 else math.nan, quality=0.5) for k in range(12)]
     row = rows_of(steps)["right", "walking"]
     assert row.peak_valgus_excess_mean_deg == 6.0
     assert math.isnan(row.peak_valgus_excess_p95_deg)
@@ -97,25 +100,97 @@ def test_standing_has_a_duration_and_nothing_else() -> None:
     assert row.quality == 1.0
 
 
-def test_sides_thirds_worst_steps_and_sets() -> None:
+def test_sides_thirds_and_worst_steps() -> None:
     summary = Summary()
-    right = [step(k, 3.0 + (k >= 6) * 2.0) for k in range(9)]
-    left = [step(k, 2.0, side="left") for k in range(9)]
-    exercise = RaisedEvent(50.0, "set", {"side": "right", "activity": "squat", "repetitions": 8})
+    wave = (0.0, 0.6, -0.6)
+    right = [step(k, 3.0 + wave[k % 3] + (k >= 8) * 4.0) for k in range(12)]
+    left = [step(k, 2.0 + wave[k % 3], side="left") for k in range(12)]
     for a, b in zip(right, left, strict=True):
         summary.add(Update(steps=[a, b]))
-    summary.add(Update(events=[exercise, RaisedEvent(51.0, "step", {})]))
     extras = summary.extras()
     (difference,) = extras["left_right"]
-    assert difference["peak_valgus_excess_deg"] == pytest.approx(3.0 + 2.0 / 3.0 - 2.0, abs=1e-3)
-    thirds = {entry["side"]: entry["peak_valgus_excess_deg"] for entry in extras["thirds"]}
-    assert thirds == {"left": 0.0, "right": 2.0}
-    assert [w["index"] for w in extras["worst_steps"]] == [6, 7, 8, 0, 1]
-    assert extras["sets"] == [{"side": "right", "activity": "squat", "repetitions": 8}]
-    assert extras["counts"] == {"steps": 18, "episodes": 0, "sets": 1}
+    assert difference["peak_valgus_excess_deg"] == pytest.approx(1.0 + 4.0 / 3.0, abs=1e-3)
+    spread = [stdev([s.peak_valgus_excess_deg for s in steps]) for steps in (left, right)]
+    expected = math.sqrt((spread[0] ** 2 + spread[1] ** 2) / 12)
+    assert difference["peak_valgus_excess_se_deg"] == pytest.approx(expected, abs=1e-3)
+    assert difference["clear"] == ["peak_abduction_deg", "peak_valgus_excess_deg"]
+    thirds = {entry["side"]: entry for entry in extras["thirds"]}
+    assert thirds["left"]["peak_valgus_excess_deg"] == pytest.approx(0.0, abs=0.2) and thirds["left"]["clear"] == []
+    assert thirds["right"]["peak_valgus_excess_deg"] == pytest.approx(4.0, abs=0.2)
+    assert "peak_valgus_excess_deg" in thirds["right"]["clear"]
+    assert [w["index"] for w in extras["worst_steps"]] == [10, 9, 8, 11, 1]
+    assert [w["start_s"] for w in extras["worst_steps"]][:2] == [11.0, 9.9]
+    assert (extras["counts"]["steps"], extras["counts"]["episodes"], extras["counts"]["sets"]) == (24, 0, 0)
+    assert extras["too_little"] == []
     json.dumps(extras, allow_nan=False)
+
+
+def test_a_step_that_collapses_without_abduction_is_among_the_worst() -> None:
+    summary = Summary()
+    steps = [step(k, 4.0 + 0.01 * k) for k in range(8)]
+    steps[2] = replace(steps[2], peak_valgus_excess_deg=0.0, peak_medial_collapse_deg=11.0)
+    summary.add(Update(steps=steps))
+    assert [w["index"] for w in summary.extras()["worst_steps"]] == [2, 7, 6, 5, 4]
+
+
+def test_a_difference_within_the_smallest_detectable_one_is_not_clear() -> None:
+    summary = Summary()
+    summary.add(Update(steps=[step(k, 2.0 + 0.01 * (k % 2)) for k in range(30)]))
+    summary.add(Update(steps=[step(k, 3.5 + 0.01 * (k % 2), side="left") for k in range(30)]))
+    (difference,) = summary.extras()["left_right"]
+    assert difference["peak_valgus_excess_deg"] == pytest.approx(-1.5) and difference["clear"] == []
+
+
+def test_too_little_is_told_in_words() -> None:
+    summary = Summary()
+    summary.add(Update(steps=[step(k, math.nan if k else 3.0, "squat") for k in range(6)]))
+    summary.add(Update(steps=[step(k, 3.0) for k in range(7)]))
+    summary.add(Update(steps=[step(0, 3.0, side="left")]))
+    extras = summary.extras()
+    assert extras["too_little"] == [
+        "left walking: 1 step; means need 5",
+        "right walking: 7 steps; a comparison of beginning and end needs 12",
+        "right squat: 1 repetition with known angles, of 6; means need 5",
+    ]
+    assert extras["thirds"] == []
+    (difference,) = extras["left_right"]
+    assert difference["peak_valgus_excess_deg"] is None and difference["clear"] == []
+
+
+def squats(number: int, repetitions: int) -> Update:
+    first = 20 * number
+    fields: dict[str, object] = {"side": "right", "activity": "squat", "repetitions": repetitions}
+    steps = [step(first + k, 2.0, "squat") for k in range(repetitions)]
+    return Update(steps=steps, events=[RaisedEvent(100.0 * number, "set", fields)])
+
+
+def test_sets_are_numbered_and_held_against_what_was_asked_for() -> None:
+    summary = Summary()
+    for number, repetitions in enumerate((8, 12, 7)):
+        summary.add(squats(number, repetitions))
+    extras = summary.extras()
+    assert [(s["number"], s["repetitions"], s["in_range"]) for s in extras["sets"]] == [
+        (1, 8, True),
+        (2, 12, True),
+        (3, 7, False),
+    ]
+    (exercise,) = extras["exercises"]
+    assert (exercise["sets"], exercise["repetitions"], exercise["in_range"]) == (3, 27, False)
+    own = Summary(prescription=Prescription(sets=(3, 3), repetitions=(7, 12)))
+    for number, repetitions in enumerate((8, 12, 7)):
+        own.add(squats(number, repetitions))
+    assert own.extras()["exercises"][0]["in_range"] is True
 
 
 def test_an_activity_with_episodes_only_has_a_row() -> None:
     row = rows_of([], [episode("squat")])["right", "squat"]
     assert (row.steps, row.episodes) == (0, 1) and row.quality == 0.0
+
+
+def test_cues_that_the_final_activity_changed_or_withdrew_are_counted() -> None:
+    summary = Summary()
+    ends = [RaisedEvent(1.0 + k, "episode_end", {"side": "right", "withdrawn": k == 1}) for k in range(3)]
+    cued = replace(episode("squat"), activity_at_onset="lunge")
+    summary.add(Update(episodes=[episode(), cued], events=ends))
+    counts = summary.extras()["counts"]
+    assert (counts["episodes"], counts["episodes_cued_as_another_activity"], counts["cues_withdrawn"]) == (2, 1, 1)

@@ -10,6 +10,7 @@ from rich.console import Console
 from pipeline.records import Side
 from pipeline.screens import terminal
 from pipeline.screens.digits import LINES, large
+from pipeline.screens.guide import GuideView
 from pipeline.screens.terminal import LineScreen, LiveScreen, picture, screen, summary_table
 from pipeline.screens.view import Angle, LegView, SensorView, View
 from tests.pipeline.result_folder import episode, summary
@@ -125,6 +126,58 @@ def test_live_screen_draws_seldom() -> None:
         for _ in range(50):
             live.show(asked)
     assert 1 <= len(drawn) <= 10
+
+
+def _guided(side: Side, **changes: object) -> LegView:
+    values: dict[str, object] = {
+        "step": 2,
+        "title": "Bend the knee slowly 6 times",
+        "how": "Stand on the other leg and hold on to something. Lift the heel slowly behind you, and put it down.",
+        "done": 0.5,
+        "count": "3 of 6",
+        "repeat": "Once more: too fast (0.4 s): take two seconds for each bend, and do not let the foot fall down.",
+    }
+    return LegView(side, "bend the knee slowly (3 of 5)", guide=GuideView(**(values | changes)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("blocks", [True, False])
+def test_the_guide_fits_for_two_legs(blocks: bool) -> None:
+    sensors = [SensorView(f"{side} {segment}", "witmotion") for side in Side for segment in ("thigh", "shank")]
+    view = _view(legs=[_guided(Side.RIGHT), _guided(Side.LEFT)], sensors=sensors, episodes=[], episodes_seen=0)
+    lines = _drawn(view, blocks=blocks).splitlines()
+    assert max(cell_len(line.rstrip()) for line in lines) <= 80
+    assert len(lines) <= 24
+
+
+def test_the_guide_says_how_far_and_what_to_repeat() -> None:
+    text = _drawn(_view(legs=[_guided(Side.RIGHT)]), blocks=False)
+    for words in (
+        "bend the knee slowly 6 times (3 of 6)",
+        "####################....",
+        "too fast (0.4 s)",
+        "x Stand still",
+    ):
+        assert words in text
+
+
+def test_plain_lines_follow_the_guide(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    lines = LineScreen(Console(file=out, width=80))
+    clock = [100.0]
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: clock[0])
+
+    def show(leg: LegView) -> str:
+        before = len(out.getvalue())
+        clock[0] += 1.0
+        lines.show(lambda: _view(legs=[leg], sensors=[], episodes=[], episodes_seen=0))
+        return out.getvalue()[before:]
+
+    still = {"step": 1, "title": "Stand still", "repeat": ""}
+    assert "stand still (0.5 of 2.5 s)" in show(_guided(Side.RIGHT, **still, count="0.5 of 2.5 s"))
+    assert show(_guided(Side.RIGHT, **still, count="1.0 of 2.5 s")) == "", "the seconds make no lines"
+    assert "(0 of 6)" in show(_guided(Side.RIGHT, count="0 of 6", repeat=""))
+    assert "Once more: too fast" in show(_guided(Side.RIGHT, count="0 of 6"))
+    assert "(1 of 6)" in show(_guided(Side.RIGHT, count="1 of 6", repeat=""))
 
 
 def test_warnings_of_sensors() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from pipeline.simulation.bouts.locomotion import plan_locomotion
-from pipeline.simulation.bouts.standing import plan_lift, plan_reach, plan_standing
+from pipeline.simulation.bouts.standing import plan_lift, plan_reach, plan_standing, plan_talking
 from pipeline.simulation.bouts.standing_work import (
     plan_chair,
     plan_flexions,
@@ -23,6 +23,7 @@ Planner = Callable[[Person, Bout, np.random.Generator], Plan]
 _PLANNERS: Mapping[str, Planner] = {
     "stand": plan_standing,
     "lift": plan_lift,
+    "talk": plan_talking,
     "reach": plan_reach,
     "flex": plan_flexions,
     "squat": plan_squats,

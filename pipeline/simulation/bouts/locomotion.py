@@ -21,6 +21,8 @@ from pipeline.simulation.shapes import bump, ramp, staircase, through
 _BEFORE = 0.65
 """Of a cycle, before the first contact: the first step begins."""
 _QUIET_S = 0.5
+_LIMP_LATE, _LIMP_KNEE, _LIMP_THIGH = 0.14, 0.68, 0.82
+"""A limping leg: its contact comes late by a share of the step, its knee and thigh move less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def way_of(person: Person, bout: Bout) -> Way:
         late = 0.075 * (1.0 - pace) if pace < 1.0 else 0.03 * (1.0 - pace)
         size = 0.32 if bout.what == "turn" else pace
         return Way(style, bout, size, step_s, gait.toe_off + late, 0.0)
-    step_s = style.cycle_s / 2.0 * (110.0 / gait.cadence_spm) ** 0.5 / bout.speed
+    step_s = style.cycle_s / 2.0 * (110.0 / gait.cadence_spm) ** 0.5 / (bout.speed * person.manner.stairs_pace)
     rise = _rise(person, style) * (1.0 if style.activity is Activity.STAIR_ASCENT else -1.0)
     return Way(style, bout, 1.0, step_s, style.toe_off + (gait.toe_off - WALK.toe_off), rise)
 
@@ -106,6 +108,8 @@ def _footfalls(person: Person, ways: Sequence[Way], rng: np.random.Generator) ->
         steps = int(way.bout.amount) if counted else max(3, round(way.bout.amount / way.step_s))
         for _ in range(steps):
             late = -side.sign * gait.asymmetry * way.step_s
+            if way.bout.style == "limp" and side is way.bout.lead:
+                late += _LIMP_LATE * way.step_s
             falls.append(Footfall(side, time + late, k, way.rise_m))
             time += way.step_s * (1.0 + gait.stride_sd * float(rng.standard_normal()))
             side = OTHER_SIDE[side]
@@ -131,7 +135,8 @@ def _leg(
     side: Side,
     rng: np.random.Generator,
 ) -> None:
-    gait, leg = person.gait, person.legs[side]
+    gait, leg, manner = person.gait, person.legs[side], person.manner
+    uneven = manner.uneven ** (-0.5 * side.sign)
     at = [float(k) for k in range(-1, len(own) + 1)]
     varied = {
         name: through(at, [float(v) for v in 1.0 + sd * rng.standard_normal(len(at))], phase)
@@ -146,13 +151,19 @@ def _leg(
         shifted = p + gait.knee_shift
         thigh = gait.thigh_gain * way.size * (way.style.thigh(p) + _wave(gait.thigh_wave, phase))
         knee = way.size**0.45 * (gait.knee_gain * way.style.knee(shifted) + _wave(gait.knee_wave, phase))
-        if way.style is not WALK:
-            thigh, knee = thigh / gait.thigh_gain, gait.stairs_gain * knee / gait.knee_gain
+        if way.style is WALK:
+            thigh = thigh + way.size * _wave(manner.walk_thigh, phase)
+            knee = uneven * (knee + way.size**0.45 * _wave(manner.walk_knee, phase))
+        else:
+            thigh = thigh / gait.thigh_gain + _wave(manner.stairs_thigh, phase)
+            knee = gait.stairs_gain * knee / gait.knee_gain + _wave(manner.stairs_knee, phase)
         knee = _softplus(knee)
         lean = leg.lean_deg * (np.cos(2 * np.pi * (phase - 0.2)))
         if way.bout.style == "stiff":
             straight = 0.55 * (ramp(np.mod(p, 1.0), 0.45, 0.72) - ramp(np.mod(p, 1.0), 0.8, 0.99))
             knee, lean = knee * (1.0 - straight), lean - 5.0 * straight
+        if way.bout.style == "limp" and side is way.bout.lead:
+            knee, thigh = _LIMP_KNEE * knee, _LIMP_THIGH * thigh
         if way.bout.slope_deg:
             knee, thigh = _on_slope(way.bout.slope_deg, phase, knee, thigh)
         weight = share * envelope

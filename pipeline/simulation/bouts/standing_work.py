@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.blocks import Activity
 from pipeline.records import Side
+from pipeline.simulation.bouts.standing import fidget
 from pipeline.simulation.person import Person
 from pipeline.simulation.plan import OTHER_SIDE, Injection, Joint, Plan, Repetition, Stance
 from pipeline.simulation.script import Bout
@@ -38,15 +39,16 @@ def tempi(
     person: Person, bout: Bout, rng: np.random.Generator, first_s: float, seconds: float, hold_s: float, rest_s: float
 ) -> list[Tempo]:
     """The repetitions of a bout: `seconds` each at usual vigour, varied; a sloppy set varies three times as much."""
-    gait = person.gait
+    gait, manner = person.gait, person.manner
     sd = gait.rep_sd * (3.0 if bout.style == "sloppy" else 1.0)
     found = []
     time = first_s
     for _ in range(int(bout.amount)):
-        length = seconds / (bout.speed * gait.vigour) * float(np.clip(1.0 + sd * rng.standard_normal(), 0.6, 1.6))
-        share = float(rng.uniform(0.48, 0.56))
-        hold = hold_s * float(rng.uniform(0.2, 1.8))
-        depth = float(np.clip(1.0 + sd * rng.standard_normal(), 0.65, 1.25))
+        length = seconds * manner.tempo / (bout.speed * gait.vigour)
+        length *= float(np.clip(1.0 + sd * rng.standard_normal(), 0.6, 1.6))
+        share = float(rng.uniform(0.48, 0.56)) + manner.skew
+        hold = hold_s * manner.hold * float(rng.uniform(0.2, 1.8))
+        depth = float(np.clip(1.0 + sd * rng.standard_normal(), 0.65, 1.25)) * (0.55 if bout.style == "shallow" else 1)
         rest = rest_s * float(rng.uniform(0.3, 1.7)) + (float(rng.uniform(0, 1.5)) if rng.uniform() < 0.08 else 0.0)
         found.append(Tempo(time, share * length, hold, (1.0 - share) * length, rest, depth))
         time = found[-1].end_s + rest
@@ -57,23 +59,37 @@ def plan_squats(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:
     """Double-leg squats and deadlifts: both feet flat throughout."""
     deadlift = bout.what == "deadlift"
     activity = Activity.DEADLIFT if deadlift else Activity.SQUAT
-    knee, ratio = (26.0, 1.12) if deadlift else (98.0 * person.gait.depth, 0.72)
+    manner, sloppy = person.manner, bout.style == "sloppy"
+    usual = 98.0 * person.gait.depth, manner.squat_share
+    knee, ratio = (manner.hinge_knee_deg, manner.hinge_share) if deadlift else usual
+    low = float(rng.uniform(0.0, 12.0)) if sloppy else 0.0
     reps = tempi(person, bout, rng, 0.6, 3.4 if deadlift else 2.8, 0.3, 0.5)
     plan = Plan(reps[-1].end_s + 1.0, Activity.STANDING)
     order = (bout.lead, OTHER_SIDE[bout.lead])
     for k, rep in enumerate(reps):
         for side in order:
             uneven = float(rng.standard_normal()) * 0.008
-            deep = min(knee * rep.depth * (1.0 + uneven), 118.0)
+            deep = min(max(knee * rep.depth, 20.0) * (1.0 + uneven), 118.0)
             thigh = deep * (ratio + 0.02 * float(rng.standard_normal()) * (side is bout.lead))
             if side is bout.lead:
                 lead_thigh = thigh
             thigh = lead_thigh * (1.0 + uneven)
-            _down_and_up(plan, side, rep, [(Joint.FLEXION, deep), (Joint.INCLINATION, thigh)])
+            _down_and_up(plan, side, rep, [(Joint.FLEXION, deep - low), (Joint.INCLINATION, thigh - 0.55 * low)])
+            if sloppy and side is bout.lead:
+                hitch = float(rng.uniform(2.0, 9.0)) * float(rng.uniform() < 0.5)
+            if sloppy:
+                top = rep.at(0.72), rep.at(0.79), rep.at(0.86)
+                plan.swell(side, Joint.FLEXION, *top, hitch)
+                plan.swell(side, Joint.INCLINATION, *top, ratio * hitch)
             _loaded(person, plan, side, rep, deep, rng, both=True)
             plan.label(side, rep.start_s, rep.end_s, activity)
             plan.repetitions.append(Repetition(side, activity, rep.start_s, rep.end_s))
             _inject(plan, bout, side, k, rep, activity, rng)
+    for side in order:
+        # Careless sets never straighten the knees.
+        for joint, angle in ((Joint.FLEXION, low), (Joint.INCLINATION, 0.55 * low)):
+            plan.move(side, joint, 0.05, 0.55, angle)
+            plan.move(side, joint, plan.seconds - 0.8, plan.seconds - 0.1, -angle)
     plan.stances.append(Stance(None, 0.0, plan.seconds, 0.0))
     plan.locked += [(side, 0.1, plan.seconds - 0.1) for side in order]
     return plan
@@ -89,12 +105,13 @@ def plan_single_leg_squats(person: Person, bout: Bout, rng: np.random.Generator)
     for joint, angle in ((Joint.FLEXION, hang), (Joint.INCLINATION, 0.15 * hang)):
         plan.move(free, joint, 0.6, 1.4, angle)
         plan.move(free, joint, end + 0.2, end + 1.1, -angle)
-    plan.move(stance, Joint.LEAN, 0.3, 1.1, 3.0)
-    plan.move(stance, Joint.LEAN, end + 0.4, end + 1.3, -3.0)
+    aside = person.manner.one_leg_lean_deg
+    plan.move(stance, Joint.LEAN, 0.3, 1.1, aside)
+    plan.move(stance, Joint.LEAN, end + 0.4, end + 1.3, -aside)
     plan.carry(stance, 0.4, 0.9, end + 0.7, end + 1.2)
     for k, rep in enumerate(reps):
         deep = 70.0 * person.gait.depth * rep.depth
-        thigh = deep * float(rng.normal(0.6, 0.02))
+        thigh = deep * float(rng.normal(person.manner.single_share, 0.02))
         _down_and_up(plan, stance, rep, [(Joint.FLEXION, deep), (Joint.INCLINATION, thigh)])
         _loaded(person, plan, stance, rep, deep, rng, both=False)
         plan.swell(stance, Joint.LEAN, rep.start_s, rep.at(0.5), rep.end_s, float(rng.normal(1.5, 1.0)))
@@ -144,12 +161,13 @@ def plan_chair(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:
     order = (bout.lead, OTHER_SIDE[bout.lead])
     starts, time = [], 0.6
     for seat in seats:
-        down, up = (float(v) / (bout.speed * person.gait.vigour) for v in rng.uniform(1.2, 1.9, 2))
+        pace = person.manner.tempo / (bout.speed * person.gait.vigour)
+        down, up = (float(v) * pace for v in rng.uniform(1.2, 1.9, 2))
         starts.append((time, time + down, time + down + seat, time + down + seat + up))
         time = starts[-1][3] + float(rng.uniform(0.5, 1.5))
     plan = Plan(time + 0.5, Activity.STANDING)
-    seat_knee = float(rng.normal(94.0, 5.0))
-    seat_thigh = seat_knee - float(rng.uniform(0.0, 8.0))
+    seat_knee = person.manner.seat_knee_deg + float(rng.normal(0.0, 3.0))
+    seat_thigh = seat_knee - person.manner.seat_lean_deg - float(rng.uniform(-3.0, 3.0))
     for a, b, c, d in starts:
         middle = a + 0.55 * (b - a), c + 0.4 * (d - c)
         lean = float(rng.uniform(8.0, 14.0))
@@ -161,6 +179,8 @@ def plan_chair(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:
             )
             for start, top, end in ((a, middle[0], b), (c, middle[1], d)):
                 plan.swell(side, Joint.FLEXION, start, top, end, lean)
+            if c - b > 6.0:
+                _on_the_chair(person, plan, side, b + 1.0, c - 1.0, rng)
             plan.label(side, a, d, Activity.SIT_TO_STAND)
             plan.label(side, b, c, Activity.SITTING)
             plan.repetitions.append(Repetition(side, Activity.SIT_TO_STAND, a, b, role="down"))
@@ -168,6 +188,20 @@ def plan_chair(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:
     plan.stances.append(Stance(None, 0.0, plan.seconds, 0.0))
     plan.locked += [(side, 0.1, plan.seconds - 0.1) for side in order]
     return plan
+
+
+def _on_the_chair(
+    person: Person, plan: Plan, side: Side, start_s: float, end_s: float, rng: np.random.Generator
+) -> None:
+    """Sitting is not sitting still: small swings, and now and then a foot is pushed forward and drawn back."""
+    fidget(person, plan, (side,), start_s, end_s, rng, 0.6)
+    time = start_s + float(rng.uniform(0.0, 6.0))
+    while time < end_s - 4.0:
+        rest = float(rng.uniform(1.0, 3.0))
+        ahead = float(rng.uniform(6.0, 22.0)) * person.manner.fidget**0.5
+        plan.move(side, Joint.FLEXION, time, time + 0.8, -ahead)
+        plan.move(side, Joint.FLEXION, time + 0.8 + rest - 0.5, time + 1.1 + rest, ahead)
+        time += rest + 2.0 + float(rng.exponential(8.0))
 
 
 def plan_seated_flexions(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:

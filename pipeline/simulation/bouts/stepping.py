@@ -20,7 +20,8 @@ _FLEX, _INCL, _LEAN, _PITCH = Joint.FLEXION, Joint.INCLINATION, Joint.LEAN, Join
 
 @dataclass(frozen=True, slots=True)
 class _Rep:
-    """One repetition: when, how long, how deep (1 is usual), a pause after the fraction `pause_at`, whose turn."""
+    """One repetition: when, how long, how deep (1 is usual), a pause after the fraction `pause_at`, whose turn; skew:
+    how much later than usual its middle comes, a share of it."""
 
     start_s: float
     length_s: float
@@ -29,10 +30,12 @@ class _Rep:
     pause_at: float
     side: Side
     index: int
+    skew: float = 0.0
 
     def at(self, fraction: float) -> float:
         """Seconds of the bout; the pause comes just after `pause_at`."""
-        return self.start_s + fraction * self.length_s + (self.pause_s if fraction > self.pause_at else 0.0)
+        u = fraction + (4.0 * self.skew * fraction * (1.0 - fraction) if 0.0 < fraction < 1.0 else 0.0)
+        return self.start_s + u * self.length_s + (self.pause_s if fraction > self.pause_at else 0.0)
 
 
 def _repetitions(
@@ -44,11 +47,11 @@ def _repetitions(
     time = 0.7
     for k in range(int(bout.amount)):
         tempo = float(np.clip(1.0 + sd * rng.standard_normal(), 0.7, 1.6))
-        length = seconds / (bout.speed * person.gait.vigour) * tempo
+        length = seconds * person.manner.tempo / (bout.speed * person.gait.vigour) * tempo
         depth = float(np.clip(1.0 + sd * rng.standard_normal(), 0.75, 1.15))
-        pause = pause_s * float(rng.uniform(0.0, 2.0))
+        pause = pause_s * person.manner.hold * float(rng.uniform(0.0, 2.0))
         side, index = (bout.lead, k) if not bout.alternate else ((bout.lead, OTHER_SIDE[bout.lead])[k % 2], k // 2)
-        found.append(_Rep(time, length, depth, pause, pause_at, side, index))
+        found.append(_Rep(time, length, depth, pause, pause_at, side, index, person.manner.skew))
         time += length + pause + float(rng.uniform(0.3, 0.9)) + (1.0 if rng.uniform() < 0.08 else 0.0)
     return found
 
@@ -91,12 +94,17 @@ def plan_lunges(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:
     )
     plan = Plan(reps[-1].at(1.0) + 1.0, Activity.STANDING)
     previous = 0.0
+    manner = person.manner
+    swing, back, reach = manner.lunge_swing_deg, manner.lunge_back_deg, manner.lunge_reach_deg
+    touch = manner.lunge_contact_deg
     for rep in reps:
         front, rear, at, visit = rep.side, OTHER_SIDE[rep.side], rep.at, plan.visit
         deep = min(92.0 * person.gait.depth**0.5 * rep.depth, 112.0)
         thigh = deep - float(rng.uniform(6.0, 20.0))
-        visit(front, _FLEX, at, (0.0, 0.15, 0.30, 0.57, 0.58, 0.76, 0.87, 1.0), (0, 62, 15, deep, deep, 18, 62, 0))
-        visit(front, _INCL, at, (0.0, 0.20, 0.32, 0.57, 0.58, 0.76, 1.0), (0, 48, 34, thigh, thigh, 35, 0))
+        visit(
+            front, _FLEX, at, (0.0, 0.15, 0.30, 0.57, 0.58, 0.76, 0.87, 1.0), (0, swing, touch, deep, deep, 18, back, 0)
+        )
+        visit(front, _INCL, at, (0.0, 0.20, 0.32, 0.57, 0.58, 0.76, 1.0), (0, reach, reach - 14, thigh, thigh, 35, 0))
         visit(front, _PITCH, at, (0.15, 0.27, 0.38, 0.68, 0.76, 0.90), (0, -12, 0, 0, -10, 0))
         visit(rear, _FLEX, at, (0.05, 0.32, 0.57, 0.58, 0.76, 0.95), (0, 18, deep + 3, deep + 3, 18, 0))
         visit(rear, _INCL, at, (0.05, 0.31, 0.57, 0.58, 0.76, 0.97), (0, -24, 5, 5, -24, 0))
@@ -128,7 +136,7 @@ def plan_step_ups(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:
     reps = _repetitions(person, bout, rng, 3.2, 0.2, 0.5)
     plan = Plan(reps[-1].at(1.0) + 1.0, Activity.STANDING)
     knee = float(rng.uniform(62.0, 76.0))
-    thigh = knee - 17.0
+    thigh = knee - person.manner.box_lean_deg
     body = person.body
     box = body.thigh_m * (1 - np.cos(np.deg2rad(thigh))) + body.shank_m * (1 - np.cos(np.deg2rad(knee - thigh)))
     previous = 0.0
@@ -164,15 +172,16 @@ def plan_step_ups(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:
 def plan_step_downs(person: Person, bout: Bout, rng: np.random.Generator) -> Plan:
     """Heel taps from a box of 16 to 24 cm: the lead leg lowers the body until the other heel touches the floor."""
     reps = _repetitions(person, bout, rng, 2.8, 0.15, 0.5)
+    aside = person.manner.one_leg_lean_deg
     plan = Plan(reps[-1].at(1.0) + 1.0, Activity.STANDING)
     previous = 0.0
     for rep in reps:
         lead, other, at, visit = rep.side, OTHER_SIDE[rep.side], rep.at, plan.visit
         knee = float(np.clip(70.0 * rep.depth * person.gait.depth**0.5, 55.0, 84.0))
-        thigh = 0.585 * knee
+        thigh = person.manner.down_share * knee
         visit(lead, _FLEX, at, (0.06, 0.5, 0.54, 0.94), (0, knee, knee, 0))
         visit(lead, _INCL, at, (0.06, 0.5, 0.54, 0.94), (0, thigh, thigh, 0))
-        visit(lead, _LEAN, at, (-0.05, 0.10, 0.90, 1.05), (0, 3, 3, 0))
+        visit(lead, _LEAN, at, (-0.05, 0.10, 0.90, 1.05), (0, aside, aside, 0))
         visit(other, _FLEX, at, (0.0, 0.14, 0.46, 0.56, 0.86, 1.0), (0, 22, 8, 8, 24, 0))
         visit(other, _INCL, at, (0.0, 0.16, 0.48, 0.56, 0.84, 1.0), (0, 26, 24, 24, 25, 0))
         plan.carry(lead, at(-0.12), at(0.02), at(0.98), at(1.10))

@@ -28,6 +28,7 @@ from pipeline.orientation import Orientation, OrientationParameters, Oriented, o
 from pipeline.quaternions import conjugate, from_matrix, multiply
 from pipeline.smoothing import Smoothed
 from pipeline.two_sided import analyse_oriented, neutrals
+from tests.benchmarks.angles.dfjimu_peer import joint_orientation
 from tests.benchmarks.people import RATE_HZ, SimulatedLeg, causal, errors, offline, rmse, rows_of, simulated_leg
 
 ANGLES = ("flexion", "abduction", "rotation", "excess")
@@ -116,16 +117,13 @@ def _with(
     return lambda leg: analyse_oriented(leg.grid, *orient(leg), leg.side, LegSettings(), smooth).block
 
 
-def _dfjimu(name: str) -> Callable[[SimulatedLeg], LegBlock]:
+def _dfjimu(offline: bool) -> Callable[[SimulatedLeg], LegBlock]:
     def method(leg: SimulatedLeg) -> LegBlock:
-        import dfjimu
-
         one, two = _vqf(leg)
         g = leg.grid
-        estimate = getattr(dfjimu, name)
-        first, second = estimate(one.gyr, two.gyr, g.thigh_acc, g.shank_acc, Fs=RATE_HZ)[:2]
+        turned = joint_orientation((g.thigh_acc, one.gyr, g.shank_acc, two.gyr), RATE_HZ, offline, one.quat[0])
         # The thigh as VQF has it, and the shank where the relative orientation puts it.
-        two = Oriented(multiply(one.quat, multiply(conjugate(first), second)), two.gyr, two.restarted)
+        two = Oriented(multiply(one.quat, turned), two.gyr, two.restarted)
         return analyse_oriented(g, one, two, leg.side, LegSettings(), _no_heading).block
 
     return method
@@ -145,8 +143,8 @@ METHODS: dict[str, tuple[Callable[[SimulatedLeg], LegBlock], float]] = {
     "VQF alone": (_with(_vqf, _standing_heading), 0.0),
     "Madgwick": (_with(_madgwick, _standing_heading), 60.0),
     "qmt offline": (_with(_vqf, _hinged_heading), 0.0),
-    "MAP-acc offline": (_dfjimu("map_acc"), 0.0),
-    "MEKF-acc causal": (_dfjimu("mekf_acc"), 60.0),
+    "MAP-acc offline": (_dfjimu(True), 0.0),
+    "MEKF-acc causal": (_dfjimu(False), 60.0),
 }
 
 

@@ -1,0 +1,74 @@
+// Sound and flash. Browsers let a page sound only after the person has touched it once.
+
+const TONE_S = 0.16;
+const FLASH_MS = 450;
+const PITCH_HZ = { right: 880, left: 660 };
+
+export class Cue {
+  constructor(flash, button) {
+    this.flash = flash;
+    this.button = button;
+    this.context = null;
+    this.wanted = localStorage.getItem("kt-sound") !== "off";
+    this.told = [];
+    document.addEventListener("pointerdown", () => this.wake(), { passive: true });
+    document.addEventListener("keydown", () => this.wake());
+    button?.addEventListener("click", () => {
+      this.wanted = !(this.wanted && this.sounding);
+      localStorage.setItem("kt-sound", this.wanted ? "on" : "off");
+      this.wake();
+      this.show();
+    });
+    this.show();
+  }
+
+  get sounding() {
+    return this.context?.state === "running";
+  }
+
+  wake() {
+    if (!this.wanted) return;
+    this.context ??= new AudioContext({ latencyHint: "interactive" });
+    if (this.context.state !== "running") this.context.resume().then(() => this.show());
+  }
+
+  show() {
+    const icon = this.button?.querySelector(".q-icon");
+    if (icon) icon.textContent = this.wanted && this.sounding ? "volume_up" : "volume_off";
+    this.button?.classList.toggle("kt-asks", this.wanted && !this.sounding);
+  }
+
+  // message: the cue as the session raised it; null to try.
+  give(message) {
+    const latency = this.sound(message?.side ?? "right");
+    this.flash.classList.remove("kt-on");
+    void this.flash.offsetWidth;
+    this.flash.classList.add("kt-on");
+    clearTimeout(this.off);
+    this.off = setTimeout(() => this.flash.classList.remove("kt-on"), FLASH_MS);
+    if (!message) return;
+    const told = { ...message, sound: latency, delay: performance.timeOrigin + performance.now() - message.raised };
+    this.told.push(told);
+    if (this.told.length > 200) this.told.shift();
+    // The frame after this one is on the screen.
+    requestAnimationFrame(() =>
+      requestAnimationFrame(() => (told.painted = performance.timeOrigin + performance.now() - message.raised)),
+    );
+  }
+
+  // The time until it is heard as the browser knows it, ms; null where nothing sounds.
+  sound(side) {
+    if (!this.wanted || !this.sounding) return null;
+    const now = this.context.currentTime;
+    const tone = this.context.createOscillator();
+    const volume = this.context.createGain();
+    tone.frequency.value = PITCH_HZ[side];
+    tone.type = "triangle";
+    volume.gain.setValueAtTime(0.6, now);
+    volume.gain.exponentialRampToValueAtTime(0.001, now + TONE_S);
+    tone.connect(volume).connect(this.context.destination);
+    tone.start(now);
+    tone.stop(now + TONE_S);
+    return 1e3 * ((this.context.baseLatency || 0) + (this.context.outputLatency || 0));
+  }
+}

@@ -1,0 +1,196 @@
+// The page's entry: waits for the elements, opens the stream, and hands each frame to the parts that show it. What moves
+// is redrawn once for each picture of the screen in which something new has come.
+
+import { forgetColours } from "./canvas.js";
+import { Cue } from "./cue.js";
+import { Leg } from "./leg.js";
+import { clock, Episodes, fillGuide, fillSensors, find, Legs } from "./parts.js";
+import { Stream } from "./stream.js";
+import { Traces } from "./traces.js";
+
+const FRAME_MS = 20;
+const page = { redraws: 0, frames: 0, rows: 0, cues: [], role: "", linked: false };
+window.kneetrack = page;
+
+function start() {
+  const traces = find("kt-traces") && new Traces(find("kt-traces"));
+  const leg = find("kt-leg") && new Leg(find("kt-leg"));
+  const legs = find("kt-legs") && new Legs(find("kt-legs"));
+  const episodes = find("kt-episodes") && new Episodes(find("kt-episodes"), find("kt-none"));
+  const guide = find("kt-guide");
+  const cue = new Cue(find("kt-flash"), find("kt-sound"));
+  page.cues = cue.told;
+  page.traces = traces;
+  page.leg = leg;
+  let asked = false;
+  let drawn = 0;
+
+  // Draws while something moves, some thirty times a second, and rests when nothing does.
+  function redraw() {
+    if (asked || !(traces || leg)) return;
+    asked = true;
+    requestAnimationFrame(function picture(now) {
+      if (now - drawn < FRAME_MS) return requestAnimationFrame(picture);
+      const seconds = Math.min(0.5, (now - drawn) / 1000);
+      drawn = now;
+      const moved = [traces?.advance(seconds), leg?.advance(seconds)];
+      traces?.draw();
+      leg?.draw();
+      page.redraws++;
+      if (moved.some(Boolean)) requestAnimationFrame(picture);
+      else asked = false;
+    });
+  }
+
+  const takes = {
+    hello: (frame) => (page.role = frame.role),
+    begin: (frame) => {
+      document.body.classList.toggle("kt-replay", frame.replay);
+      traces?.clear();
+      leg?.clear();
+      episodes?.clear();
+      ended(null);
+    },
+    rows: (frame) => {
+      for (const one of frame.legs) {
+        traces?.add(one);
+        leg?.add(one);
+        legs?.angles(one);
+        page.rows += one.f.length;
+      }
+      redraw();
+    },
+    state: (frame) => {
+      page.state = frame;
+      const limit = frame.limit === null ? "" : ` of ${clock(frame.limit)}`;
+      find("kt-elapsed").textContent = clock(frame.elapsed) + limit;
+      problem(frame.problems);
+      place("");
+      legs?.fill(frame.legs);
+      if (guide) fillGuide(guide, frame.legs, guide.classList.contains("kt-banner"));
+      if (find("kt-sensors")) fillSensors(find("kt-sensors"), frame.sensors);
+      key(frame.legs);
+      cueNow(frame.cue);
+    },
+    episode_start: (frame) => {
+      traces?.begin(frame);
+      legs?.alarm(frame.side, true);
+    },
+    episode_end: (frame) => {
+      traces?.end(frame);
+      legs?.alarm(frame.side, false);
+    },
+    episode: (frame) => episodes?.add(frame),
+    cue: (frame) => cue.give(frame),
+    place: (frame) => place(frame.text, frame.repeat),
+    saved: (frame) => ended(frame),
+  };
+
+  const stream = new Stream(
+    (frame) => {
+      page.frames++;
+      takes[frame.kind]?.(frame);
+    },
+    (linked) => {
+      page.linked = linked;
+      document.body.classList.toggle("kt-away", !linked);
+      if (!linked) problem(page.over ? [] : ["No connection to the computer that runs the session. Trying again ..."]);
+    },
+  );
+
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-do]");
+    if (!button) return;
+    const kind = button.dataset.do;
+    stream.command({ kind, label: "mark" });
+    if (kind === "mark" || kind === "save") said(button, kind === "mark" ? "Marked" : "Saved");
+  });
+  find("kt-cue")?.addEventListener("change", (event) => stream.command({ kind: "cue", mode: event.target.value }));
+  find("kt-try")?.addEventListener("click", () => {
+    cue.wake();
+    setTimeout(() => cue.give(null), 60);
+  });
+  find("kt-theme").addEventListener("click", () => {
+    const dark = !document.body.classList.contains("body--dark");
+    localStorage.setItem("kt-theme", dark ? "dark" : "light");
+    theme();
+  });
+  new MutationObserver(() => {
+    forgetColours();
+    redraw();
+  }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  window.addEventListener("resize", redraw);
+  theme();
+  redraw();
+
+  function theme() {
+    const chosen = localStorage.getItem("kt-theme");
+    if (chosen) Quasar.Dark.set(chosen === "dark");
+  }
+}
+
+function problem(lines) {
+  const box = find("kt-problem");
+  const text = lines.join("\n");
+  box.hidden = !text;
+  if (box.textContent !== text) box.textContent = text;
+}
+
+// While sensors are looked for or told apart there is no state yet.
+function place(text, repeat) {
+  const box = find("kt-place-text") ?? find("kt-legs") ?? find("kt-guide-legs");
+  if (text) {
+    box.replaceChildren(Object.assign(document.createElement("div"), { className: "kt-waiting", textContent: text }));
+    if (repeat) box.append(Object.assign(document.createElement("div"), { className: "kt-guide-repeat", textContent: repeat }));
+  } else if (box.querySelector(":scope > .kt-waiting")) box.replaceChildren();
+}
+
+function key(legs) {
+  const box = find("kt-key");
+  if (!box || box.children.length === legs.length + 1) return;
+  box.replaceChildren();
+  for (const [name, words] of [...legs.map((leg) => [leg.side, `${leg.side} leg`]), ["alarm", "fell inward"]]) {
+    const item = document.createElement("span");
+    item.className = `kt-key-${name}`;
+    item.textContent = words;
+    box.append(item);
+  }
+}
+
+function cueNow(cue) {
+  const choice = find("kt-cue");
+  if (choice && document.activeElement !== choice) choice.value = cue.mode;
+  const words = { off: "No cue", every: "At every episode", marked: "At marked ones only", fading: "Less and less often" };
+  if (find("kt-cue-now")) find("kt-cue-now").textContent = words[cue.mode];
+  const share = find("kt-cue-share");
+  if (share) share.textContent = cue.mode === "fading" ? `Now on ${Math.round(100 * cue.share)} % of the steps.` : "";
+}
+
+function ended(frame) {
+  page.over = frame !== null;
+  const box = find("kt-saved");
+  if (box) {
+    box.hidden = !page.over;
+    box.querySelector(".kt-where").textContent = frame?.where ?? "";
+    box.querySelector(".kt-report").hidden = !frame?.report;
+  }
+  document.body.classList.toggle("kt-over", page.over);
+  for (const [name, hidden] of [["kt-stop", page.over], ["kt-mark", page.over], ["kt-start", !(page.over && frame.again)]]) {
+    if (find(name)) find(name).hidden = hidden;
+  }
+}
+
+function said(button, words) {
+  const label = button.querySelector(".q-btn__content .block") ?? button;
+  const before = (button.dataset.words ??= label.textContent);
+  label.textContent = words;
+  clearTimeout(button.timer);
+  button.timer = setTimeout(() => (label.textContent = before), 1200);
+}
+
+// The elements are made by another script, after this one may have run.
+function whenReady() {
+  if (find("kt-theme") && find("kt-flash") && window.Quasar) start();
+  else setTimeout(whenReady, 20);
+}
+whenReady();
