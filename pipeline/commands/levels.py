@@ -30,16 +30,15 @@ async def _level(each: Found, backend: Backend | None) -> float | None:
     try:
         async with asyncio.timeout(_CONNECT_S):
             client = await establish_connection(BleakClient, each.device, name, max_attempts=1, backend=kind)
+        try:
+            async with asyncio.timeout(_READ_S):
+                return await _standard(client) or await _own(client, each)
+        finally:
+            async with asyncio.timeout(_READ_S):
+                await client.disconnect()
     # Every operating system's stack raises errors of its own family.
     except Exception:
         return None
-    try:
-        async with asyncio.timeout(_READ_S):
-            return await _standard(client) or await _own(client, each)
-    except Exception:
-        return None
-    finally:
-        await client.disconnect()
 
 
 async def _standard(client: BleakClient) -> float | None:
