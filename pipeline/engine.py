@@ -107,16 +107,22 @@ class LegEngine:
 
     def profile(self) -> Profile | None:
         """The calibration as it stands, to be saved."""
+        alignment = self._believed()
+        if alignment is None:
+            return None
+        quality = profile_quality(alignment, self.calibrated)
+        return Profile(self._side.value, alignment, self.path, self._heading.arms, quality=quality)
+
+    def _believed(self) -> Alignment | None:
+        """The alignment with what movement has taught since."""
         if self.alignment is None:
             return None
         mean, cov = self._heading.state.mean, self._heading.state.cov
-        alignment = replace(
+        return replace(
             self.alignment.turned(float(mean[THIGH]), float(mean[SHANK])),
             thigh_axis_sd=float(np.sqrt(cov[THIGH, THIGH])),
             shank_axis_sd=float(np.sqrt(cov[SHANK, SHANK])),
         )
-        quality = profile_quality(alignment, self.calibrated)
-        return Profile(self._side.value, alignment, self.path, self._heading.arms, quality=quality)
 
     @property
     def path(self) -> UnloadedPath:
@@ -143,7 +149,7 @@ class LegEngine:
 
     def quality(self) -> dict[str, object]:
         """Plain values about the calibration and the heading."""
-        told = calibration_quality(self.alignment, self.path, self._heading.arms, self._heading.residual_sd)
+        told = calibration_quality(self._believed(), self.path, self._heading.arms, self._heading.residual_sd)
         return told if self._quick is None else {**told, "quick_check": self._quick.told()}
 
     def update(self, grid: GridBlock) -> list[LegBlock]:
