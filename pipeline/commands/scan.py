@@ -42,21 +42,25 @@ def scan(
         found = asyncio.run(sensors_in_range(seconds, virtual, driver_file, network, levels))
     if not found:
         raise SensorError("no sensor in range: switch the sensors on, bring them near, and disconnect them from phones")
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("address", "name", "driver", "known by", "signal", "battery", "worn"):
-        table.add_column(name, no_wrap=True)
     worn = Remembered().places()
-    for each in found:
-        place = worn.get(each.advertisement.address.casefold())
-        level = (levels or {}).get(each.device.address)
-        signal = each.advertisement.rssi_dbm
-        table.add_row(
-            each.advertisement.address,
-            each.advertisement.name,
-            each.driver.name,
-            each.claim.name.lower(),
-            "-" if signal is None else f"{signal} dBm",
-            "-" if level is None else f"{100 * level:.0f} %",
-            "-" if place is None else f"{place[0]} {place[1]}",
-        )
+    places = [worn.get(each.advertisement.address.casefold()) for each in found]
+    columns = ["address", "name", "driver", "known by", "signal"]
+    columns += ["battery"] if battery else []
+    columns += ["worn"] if any(places) else []
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        # In a narrow window the name alone is broken: an address that is cut is of no use.
+        table.add_column(name, no_wrap=name != "name", overflow="fold")
+    for each, place in zip(found, places, strict=True):
+        level, signal = (levels or {}).get(each.device.address), each.advertisement.rssi_dbm
+        told = {
+            "address": each.advertisement.address,
+            "name": each.advertisement.name,
+            "driver": each.driver.name,
+            "known by": each.claim.name.lower(),
+            "signal": "-" if signal is None else f"{signal} dBm",
+            "battery": "-" if level is None else f"{100 * level:.0f} %",
+            "worn": "-" if place is None else f"{place[0]} {place[1]}",
+        }
+        table.add_row(*(told[name] for name in columns))
     Console().print(table)

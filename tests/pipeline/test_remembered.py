@@ -68,5 +68,10 @@ def test_the_scan_shows_places_and_batteries(
     assert run(["scan", "--virtual", "--for", "1.5", "--battery"]) == 0
     line = next(line for line in capsys.readouterr().out.splitlines() if address in line)
     assert "left shank" in line and "90 %" in line, "the virtual sensor's battery"
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["scan", "--virtual", "--for", "1.5", "--battery"]) == 0
+    narrow = capsys.readouterr().out
+    for whole in (address, "movella_dot", "service", "-50 dBm", "90 %", "left shank"):
+        assert whole in narrow, "only the name is broken in a narrow window"
     assert run(["scan", "--virtual", "--for", "1", "--forget"]) == 0
     assert capsys.readouterr().out.count("left shank") == 1, "only its name says so now"
