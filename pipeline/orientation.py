@@ -31,6 +31,8 @@ _LARGEST_BIAS_DEG_S = 25.0
 @dataclass(frozen=True, slots=True)
 class OrientationParameters:
     """filter: one of FILTERS. tau_acc_s: VQF's accelerometer time constant (its authors' default, 3 s).
+    bridge_s: over holes so short (a sample or three: a spike at a heel strike, a lost packet of one) the filter goes on
+    with the values held there; only longer ones make it begin anew.
     rest: how VQF is told the gyroscope's bias at rests (pipeline/rest_bias.py) instead of learning it from each.
 
     bias_rest_s: how long a first rest the ahrs filters take their bias from. rest_gyr_rad_s: what counts as rest there.
@@ -38,6 +40,7 @@ class OrientationParameters:
 
     filter: str = "vqf"
     tau_acc_s: float = 3.0
+    bridge_s: float = 0.035
     rest: RestBiasParameters = field(default_factory=RestBiasParameters)
     bias_rest_s: float = 1.5
     rest_gyr_rad_s: float = 0.15
@@ -80,6 +83,8 @@ class Orientation:
         self._last: Floats = np.array([1.0, 0.0, 0.0, 0.0])
         self._was_ok = True
         self._begun = False
+        self._bridge = round(p.bridge_s * rate_hz)
+        self._away = 0
 
     def update(self, acc: Floats, gyr: Floats, ok: Bools) -> Oriented:
         """acc (n, 3) m/s2, gyr (n, 3) rad/s, ok (n,) True where the sensor delivered."""
@@ -87,6 +92,7 @@ class Orientation:
         quat = np.empty((n, 4))
         rate = np.array(gyr)
         restarted = np.zeros(n, bool)
+        ok = self._bridged(ok)
         for begin, end in self._pieces(ok):
             self._in_block += end - begin
             if not ok[begin]:
@@ -106,6 +112,22 @@ class Orientation:
             self._last = quat[end - 1].copy()
             self._look_at_rest((acc[begin:end], gyr[begin:end]))
         return Oriented(quat, rate, restarted)
+
+    def _bridged(self, ok: Bools) -> Bools:
+        """(n,) the rows that the filter runs over: those that the sensor delivered, and the first few of a hole, with
+        the values held there."""
+        if bool(ok.all()):
+            self._away = 0
+            return ok
+        used = ok.copy()
+        for begin, end in _runs(ok):
+            if ok[begin]:
+                self._away = 0
+                continue
+            if self._begun or begin > 0:
+                used[begin : min(end, begin + max(0, self._bridge - self._away))] = True
+            self._away += end - begin
+        return used
 
     def _pieces(self, ok: Bools) -> list[tuple[int, int]]:
         """Begin and end of stretches of equal `ok`, cut where a block of rest ends."""
@@ -149,6 +171,7 @@ def orient_offline(
     rate = np.zeros_like(gyr)
     restarted = np.zeros(len(acc), bool)
     begun = False
+    ok = _short_holes_filled(ok, round(p.bridge_s * rate_hz))
     options: dict[str, Any] = {"tauAcc": p.tau_acc_s}
     known = bias_of_recording(acc, gyr, ok, rate_hz, p.rest)
     if known is not None:
@@ -167,6 +190,15 @@ def orient_offline(
         restarted[begin] = begun
         begun = True
     return Oriented(quat, rate, restarted)
+
+
+def _short_holes_filled(ok: Bools, most: int) -> Bools:
+    """(n,) with holes of at most `most` rows closed, but for those at the ends."""
+    filled = ok.copy()
+    for begin, end in _runs(ok):
+        if not ok[begin] and begin > 0 and end < len(ok) and end - begin <= most:
+            filled[begin:end] = True
+    return filled
 
 
 def _make(rate_hz: float, p: OrientationParameters) -> _Filter:

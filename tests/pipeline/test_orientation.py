@@ -69,7 +69,8 @@ def test_a_hole_stands_still_and_is_told():
     ok = np.ones(len(acc), bool)
     ok[900:1200] = False
     live = Orientation(100.0).update(acc, gyr, ok)
-    assert np.all(live.quat[900:1200] == live.quat[899]) and np.all(live.gyr[900:1200] == 0.0)
+    begun = 900 + round(OrientationParameters().bridge_s * 100.0)
+    assert np.all(live.quat[begun:1200] == live.quat[begun - 1]) and np.all(live.gyr[begun:1200] == 0.0)
     assert np.flatnonzero(live.restarted).tolist() == [1200]
     # The vertical comes back after the hole; the heading is not promised.
     assert np.median(inclination_error_deg(live.quat, truth)[1500:]) < 4.0
@@ -78,3 +79,23 @@ def test_a_hole_stands_still_and_is_told():
 def test_an_unknown_filter_is_named():
     with pytest.raises(ValueError, match="vqf"):
         Orientation(100.0, OrientationParameters(filter="kalmann"))
+
+
+def test_a_sample_that_was_left_out_does_not_begin_the_filter_anew():
+    """A spike at a heel strike makes a hole of a row: heading and inclination go on, live and offline."""
+    links = two_links(4, 20.0, 100.0)
+    acc, gyr = links.acc[1].copy(), links.gyr[1].copy()
+    ok = np.ones(len(acc), bool)
+    for hole in (slice(700, 701), slice(900, 903), slice(1200, 1202)):
+        ok[hole] = False
+        acc[hole], gyr[hole] = acc[hole.start - 1], gyr[hole.start - 1]
+    whole = Orientation(100.0).update(links.acc[1], links.gyr[1], np.ones(len(acc), bool))
+    live = Orientation(100.0)
+    parts = [live.update(acc[a:b], gyr[a:b], ok[a:b]) for a, b in pairwise([0, 700, 702, 901, 1201, len(acc)])]
+    quat = np.concatenate([p.quat for p in parts])
+    assert not np.concatenate([p.restarted for p in parts]).any()
+    away = 2.0 * np.arccos(np.clip(np.abs((quat * whole.quat).sum(axis=1)), 0.0, 1.0))
+    assert np.rad2deg(away[-1]) < 5.0
+    at_once = Orientation(100.0).update(acc, gyr, ok)
+    assert np.array_equal(quat, at_once.quat)
+    assert not orient_offline(acc, gyr, ok, 100.0).restarted.any()
