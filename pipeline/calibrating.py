@@ -48,11 +48,11 @@ class CalibratingParameters:
     shortest_s, longest_s: a flexion's duration. impact_m_s2: what no slow flexion reaches. thigh_share: most the
     thigh moves, relative to the shank. motion_blocks: moving blocks after which the motion itself is used, after a
     standing or without one. buffer_blocks: what is kept. moving_rows, moving_enough: rows of movement after the
-    flexions, from which the axis of the thigh is taken, at least and at most. rising_s: how soon after seated
-    flexions a person rises, where that is still looked for. *_prior_sd: what soft tissue alone
-    makes of an axis, rad; upright_sd, upright_motion_sd: of the long axes with and without a standing;
-    upright_lean: most that a segment may lean in a rest that counts as standing, rad; straightest: a walking knee's
-    least flexion, rad.
+    flexions, from which the axis of the thigh is taken, at least and at most; telling: mean hyperextension that
+    tells which way an axis points, rad. rising_s: how soon after seated flexions a person rises, where that is
+    still looked for. *_prior_sd: what soft tissue alone makes of an axis, rad; upright_sd, upright_motion_sd: of
+    the long axes with and without a standing; upright_lean: most that a segment may lean in a rest that counts as
+    standing, rad; straightest: a walking knee's least flexion, rad.
     """
 
     rest_gyr_rad_s: float = 0.08
@@ -79,6 +79,7 @@ class CalibratingParameters:
     motion_doubt: float = 0.1
     moving_rows: int = 300
     moving_enough: int = 6000
+    telling: float = 0.5 * _DEG
     rising_s: float = 30.0
     upright_sd: float = 0.5 * _DEG
     upright_motion_sd: float = 4.0 * _DEG
@@ -359,10 +360,7 @@ class Calibrating:
                 continue
             moving = turning_axis(after.thigh_gyr[used], up, 0.5, sd, p.motion_doubt)
             if moving is not None:
-                lean = sagittal(after.thigh_quat, frame(up, moving.direction))
-                shank = sagittal(after.shank_quat, shank_frame)
-                backwards = hyperextension(-lean, shank) < hyperextension(lean, shank)
-                return Axis(-moving.direction, moving.sd) if backwards else moving
+                return moving if _bends(moving, up, after, shank_frame) >= 0.0 else Axis(-moving.direction, moving.sd)
         thigh = turning_axis(flexing.thigh_gyr, up, least_rad_s=0.1, prior_sd=p.thigh_prior_sd)
         leaned_most = float(np.percentile(inclination_from(up, flexing.thigh_quat), 95.0))
         unsure = float(np.arctan2(p.thigh_tissue, leaned_most))
@@ -373,8 +371,13 @@ class Calibrating:
         forward = np.cross(up, thigh.direction)
         lean = flexing.thigh_acc @ forward
         bend = -(flexing.shank_acc @ shank_frame[0])
-        # The thigh's lower end goes forwards a little while the free knee bends: the hip flexes.
-        return thigh if float(np.cov(lean, bend)[0, 1]) >= 0.0 else Axis(-thigh.direction, thigh.sd)
+        # The thigh's lower end goes forwards a little while the free knee bends: the hip flexes. What came after tells
+        # better, where it would bend the knee the wrong way.
+        right_way = float(np.cov(lean, bend)[0, 1])
+        later = _bends(thigh, up, after, shank_frame)
+        if abs(later) > p.telling:
+            right_way = later
+        return thigh if right_way >= 0.0 else Axis(-thigh.direction, thigh.sd)
 
     def from_motion(self) -> Calibrated | None:
         """Axes from walking or whatever was done; the vertical from a rest in which the leg was upright, or else from
@@ -449,6 +452,15 @@ class Calibrating:
             else:
                 run = []
         return join_rows(best[-20:]) if len(best) >= 2 else None
+
+
+def _bends(thigh: Axis, up: Floats, rows: LegRows, shank_frame: Floats) -> float:
+    """How much less (rad, mean) the knee bends the wrong way with this axis of the thigh than with its reverse."""
+    if not len(rows):
+        return 0.0
+    lean = sagittal(rows.thigh_quat, frame(up, thigh.direction))
+    shank = sagittal(rows.shank_quat, shank_frame)
+    return hyperextension(-lean, shank) - hyperextension(lean, shank)
 
 
 def hyperextension(thigh: Floats, shank: Floats) -> float:
