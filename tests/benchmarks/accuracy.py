@@ -33,7 +33,7 @@ PEOPLE: dict[str, tuple[Callable[[int], Any], Callable[[list[Any]], None], float
     "minute": (first_minute.first_minute, first_minute.report, 2.0),
     "drift": (drift.drifted, drift.report, 0.4),
     "strapping": (strapping.strapped, strapping.report, 1.0),
-    "peers": (peers.compared, peers.report, 0.4),
+    "peers": (peers.compared, peers.report, 1.0),
     "budget": (budget.budget, budget.report, 1.0),
 }
 """Per part: one person's measure, the report of many, and how many people for each one asked for."""

@@ -24,10 +24,11 @@ from pipeline.blocks import Floats, GridBlock, LegBlock
 from pipeline.engine import LegSettings
 from pipeline.heading_model import DELTA, STATES
 from pipeline.leg_rows import LegRows
+from pipeline.neutral import neutral_turn
 from pipeline.orientation import Orientation, OrientationParameters, Oriented, orient_offline
-from pipeline.quaternions import conjugate, from_matrix, multiply
+from pipeline.quaternions import about_z, conjugate, from_matrix, multiply, rotate
 from pipeline.smoothing import Smoothed
-from pipeline.two_sided import analyse_oriented, neutrals
+from pipeline.two_sided import analyse_leg, analyse_oriented, neutrals
 from tests.benchmarks.angles.dfjimu_peer import joint_orientation
 from tests.benchmarks.people import RATE_HZ, SimulatedLeg, causal, errors, offline, rmse, rows_of, simulated_leg
 
@@ -98,7 +99,7 @@ def _hinged_heading(
             thigh,
             shank,
             np.arange(len(thigh)) / grid.rate_hz,
-            np.array([[0.0, 0.0, 1.0]]),
+            np.array([0.0, 0.0, 1.0]),
             {},
             {"constraint": "euler_1d"},
         )
@@ -121,9 +122,17 @@ def _dfjimu(offline: bool) -> Callable[[SimulatedLeg], LegBlock]:
     def method(leg: SimulatedLeg) -> LegBlock:
         one, two = _vqf(leg)
         g = leg.grid
-        turned = joint_orientation((g.thigh_acc, one.gyr, g.shank_acc, two.gyr), RATE_HZ, offline, one.quat[0])
+        # It takes both sensors to begin alike: the shank's signals are turned by what the standing tells.
+        alignment = analyse_leg(g, leg.side, LegSettings()).alignment
+        assert alignment is not None
+        ok = g.thigh_ok & g.shank_ok
+        rows = LegRows(g.start, g.thigh_acc, one.gyr, one.quat, g.shank_acc, two.gyr, two.quat, ok)
+        heading = about_z(np.array([neutral_turn(rows.cut(100, 400), alignment)]))
+        begin = multiply(conjugate(one.quat[250:251]), multiply(heading, two.quat[250:251]))
+        acc2, gyr2 = (rotate(np.repeat(begin, len(g), axis=0), v) for v in (g.shank_acc, two.gyr))
+        turned = joint_orientation((g.thigh_acc, one.gyr, acc2, gyr2), RATE_HZ, offline, one.quat[0])
         # The thigh as VQF has it, and the shank where the relative orientation puts it.
-        two = Oriented(multiply(one.quat, turned), two.gyr, two.restarted)
+        two = Oriented(multiply(one.quat, multiply(turned, begin)), two.gyr, two.restarted)
         return analyse_oriented(g, one, two, leg.side, LegSettings(), _no_heading).block
 
     return method
