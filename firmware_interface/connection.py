@@ -192,7 +192,7 @@ class Connection:
         try:
             await self._configure(client, stream)
             await self._watch(stream)
-        except Exception as error:
+        except Exception as error:  # As above: whatever the stack raises ends this connection, not the session.
             stream.end(_line(error))
         except asyncio.CancelledError:
             stream.end("stopped" if _being_cancelled() else "the system gave up the connection")
@@ -303,11 +303,11 @@ class Connection:
             if client.is_connected:
                 for write in self._driver.stop():
                     await self._write(client, write)
-        except Exception as error:
+        except Exception as error:  # Leaving goes on: what failed is told.
             stream.reason += f"; not stopped: {_line(error)}"
         try:
             await self._within(client.disconnect())
-        except Exception as error:
+        except Exception as error:  # The same.
             stream.reason += f"; not disconnected: {_line(error)}"
         self.counters.disconnections += 1
         self._tell("disconnected", reason=stream.reason)

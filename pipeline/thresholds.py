@@ -221,10 +221,10 @@ def _positive(name: str, value: object) -> float:
 
 
 def _range(name: str, value: object, where: str = "") -> tuple[int, int]:
-    whole = isinstance(value, list) and len(value) == 2 and all(type(v) is int for v in value)
-    if not whole or not 0 < value[0] <= value[1]:  # type: ignore[index]
+    numbers = value if isinstance(value, list) and all(type(v) is int for v in value) else []
+    if len(numbers) != 2 or not 0 < numbers[0] <= numbers[1]:
         raise BadInputError(f"{f'[{where}]: ' if where else ''}{name} must be two whole numbers, such as [8, 12]")
-    return int(value[0]), int(value[1])  # type: ignore[index]
+    return numbers[0], numbers[1]
 
 
 def clean_toml(legs: Mapping[Side, CleanReference]) -> str:

@@ -111,7 +111,7 @@ def run(arguments: Sequence[str]) -> int:
         return end.code if isinstance(end.code, int) else int(end.code is not None)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as error:
+    except Exception as error:  # The end of every command: one line instead of a traceback, and exit code 1.
         if verbose:
             traceback.print_exc()
         print(f"kneetrack: {one_line(error)}", file=sys.stderr)

@@ -155,6 +155,5 @@ def attitudes(path: Track, times: Floats) -> tuple[Floats, Floats]:
     low = np.minimum(at.astype(np.int64), len(path.segment) - 2)
     part = (at - low)[:, None]
     segment = continuous(path.segment)
-    return tuple(  # type: ignore[return-value]
-        normalise(q[low] * (1.0 - part) + q[low + 1] * part) for q in (segment, path.attitude)
-    )
+    one, two = (normalise(q[low] * (1.0 - part) + q[low + 1] * part) for q in (segment, path.attitude))
+    return one, two
