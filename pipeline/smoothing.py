@@ -1,9 +1,9 @@
 """The relative heading over a whole recording, seen from both ends.
 
 The equations of pipeline/heading_model.py for all blocks at once: what moves from block to block (tilts, heading,
-drift, tissue) gives a banded matrix, what is constant (frames, arms) a border beside it. One solution of that linear
-system is what a Kalman filter and the smoother back over it would give, with the arms estimated beside; it is repeated
-with new robust weights about the last solution (Gauss-Newton).
+drift, tissue) gives a banded matrix, what is constant (frames, arms, errors) a border beside it. One solution of that
+linear system is what a Kalman filter and the smoother back over it would give, with the constants estimated beside; it
+is repeated with new robust weights about the last solution (Gauss-Newton).
 """
 
 from dataclasses import dataclass, field, replace
@@ -17,6 +17,7 @@ from pipeline.heading_model import (
     ARMS,
     DELTA,
     DRIFT,
+    ERRORS,
     NEUTRAL,
     SEEN,
     SHANK,
@@ -29,6 +30,7 @@ from pipeline.heading_model import (
     HeadingParameters,
     Neutral,
     RelativeRows,
+    RowInformation,
     activity,
     covariances,
     joint_force,
@@ -37,14 +39,17 @@ from pipeline.heading_model import (
     start_state,
     transition,
     typical,
+    without_errors,
     wrapped,
 )
 from pipeline.joint_signals import JointSignals
 
 MOVING = np.array([TILT_X, TILT_Y, DELTA, DRIFT, TISSUE])
-FIXED = np.array([THIGH, SHANK, *range(ARMS.start, ARMS.stop)])
+FIXED = np.array([THIGH, SHANK, *range(ARMS.start, ERRORS.stop)])
 """States that change from block to block, and those that are constant."""
 _WIDTH = len(MOVING)
+_SHOWN = SEEN[:3, MOVING]
+"""(3, 5) what the joint's acceleration shows of the states that change."""
 _ENOUGH = 2000
 """Rows to which the arms are first fitted."""
 
@@ -110,17 +115,16 @@ class HeadingSmoother:
         residual_sd = p.residual_start
         for _ in range(self.rounds):
             at = mean @ SEEN.T
-            arms = LeverArms.of(at[0, 3:])
             turn = rotation_matrices(*at[:, :3].T)[block]
-            rows = row_information(signals, arms, turn, residual_sd, rate, p)
-            mean = system.solve(*_per_block(rows.design, rows.residual, at, block, count), neutrals, mean)
+            rows = row_information(signals, at[0, 3:], turn, residual_sd, rate, p)
+            mean = system.solve(_told(rows, at, block, count), neutrals, mean)
             residual_sd = typical(rows.length, moving, p)
         centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
         cov = system.covariances()
         return Smoothed(centre, mean[:, :STATES], cov, LeverArms.of(mean[0, ARMS]), residual_sd)
 
     def _prior_state(self, p: HeadingParameters) -> tuple[Floats, Floats]:
-        """Mean (20,) and variances (20,) of the first block."""
+        """Mean (32,) and variances (32,) of the first block."""
         state = start_state(p, self.prior)
         variance = np.diag(state.cov).copy()
         variance[[THIGH, SHANK]] += np.array([self.thigh_sd, self.shank_sd]) ** 2
@@ -131,7 +135,7 @@ class HeadingSmoother:
 
     def _first_heading(self, signals: JointSignals, arms: LeverArms, block: Ints, count: int) -> Floats:
         """(count,) a first guess: the closed form over a Gaussian window of half a minute."""
-        sums = _coarse_sums(*joint_force(signals, arms), signals.good, block, count)
+        sums = _coarse_sums(*joint_force(signals, without_errors(arms)), signals.good, block, count)
         reach = round(45.0 / self.parameters.block_s)
         window = np.exp(-0.5 * (np.arange(-reach, reach + 1) * self.parameters.block_s / 15.0) ** 2)
         smooth = np.convolve(sums, window)[reach : reach + count]
@@ -152,20 +156,38 @@ def _coarse_sums(force1: Floats, force2: Floats, good: Bools, block: Ints, count
     return real + 1j * imag
 
 
-def _per_block(design: Floats, residual: Floats, at: Floats, block: Ints, count: int) -> tuple[Floats, Floats]:
-    """Information matrices (count, 15, 15) and vectors (count, 15) of the blocks, about zero. at (count, 15): what the
-    design is linear about."""
-    size = design.shape[2]
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the joint's acceleration says, about zero. Of each block's tilts and heading: matrices (count, 3, 3) and
+    vectors (count, 3); of the 24 constants (arms, errors) over all blocks: (24, 24) and (24,); and of both together,
+    border (count, 3, 24)."""
+
+    blocks: Floats
+    blocks_vector: Floats
+    constants: Floats
+    constants_vector: Floats
+    border: Floats
+
+
+def _told(rows: RowInformation, at: Floats, block: Ints, count: int) -> _Told:
+    """at (count, 27): what the rows' design is linear about; block (m,): of each row."""
     starts = np.searchsorted(block, np.arange(count + 1))
     most = int(np.diff(starts).max())
+    size = rows.design.shape[2]
     gathered = np.zeros((count, most, 3, size + 1))
     place = np.arange(len(block)) - starts[block]
-    gathered[block, place, :, :size] = design
-    gathered[block, place, :, size] = residual
+    gathered[block, place, :, :size] = rows.design
+    gathered[block, place, :, size] = rows.residual
     gathered = gathered.reshape(count, -1, size + 1)
-    product = np.matmul(gathered.transpose(0, 2, 1), gathered)
-    matrix = product[:, :size, :size]
-    return matrix, product[:, :size, size] + np.matmul(matrix, at[:, :, None])[:, :, 0]
+    product = np.matmul(gathered[:, :, :3].transpose(0, 2, 1), gathered)
+    whole = rows.design[:, :, 3:].reshape(-1, size - 3)
+    blocks, border = product[:, :, :3], product[:, :, 3:size]
+    constants = whole.T @ whole
+    moving, fixed = at[:, :3], at[0, 3:]
+    blocks_vector = product[:, :, size] + np.matmul(blocks, moving[:, :, None])[:, :, 0] + border @ fixed
+    constants_vector = whole.T @ rows.residual.reshape(-1) + constants @ fixed
+    constants_vector += np.tensordot(moving, border, axes=2)
+    return _Told(blocks, blocks_vector, constants, constants_vector, border)
 
 
 class _System:
@@ -204,25 +226,33 @@ class _System:
         self._fixed = np.diag(1.0 / variance[FIXED])
         self._fixed_vector = mean[FIXED] / variance[FIXED]
 
-    def solve(self, matrix: Floats, vector: Floats, neutrals: dict[int, Neutral], present: Floats) -> Floats:
-        """(count, 20) the states of all blocks. matrix (count, 15, 15), vector (count, 15): what the blocks say;
-        present (count, 20): the last solution."""
-        seen = np.matmul(np.matmul(SEEN.T, matrix), SEEN)
-        told = vector @ SEEN
+    def solve(self, told: _Told, neutrals: dict[int, Neutral], present: Floats) -> Floats:
+        """(count, 32) the states of all blocks. present (count, 32): the last solution."""
+        own = self._own + np.matmul(np.matmul(_SHOWN.T, told.blocks), _SHOWN)
+        vector = self._vector + told.blocks_vector @ _SHOWN
+        border = np.zeros((self._count, _WIDTH, len(FIXED)))
+        border[:, :, 2:] = np.matmul(_SHOWN.T, told.border)
+        fixed = self._fixed.copy()
+        fixed[2:, 2:] += told.constants
+        fixed_vector = self._fixed_vector.copy()
+        fixed_vector[2:] += told.constants_vector
+        moving_row, fixed_row = NEUTRAL[MOVING], NEUTRAL[FIXED]
         for b, neutral in neutrals.items():
-            miss = wrapped(neutral.turn - float(NEUTRAL @ present[b]))
+            value = float(NEUTRAL @ present[b])
+            miss = wrapped(neutral.turn - value)
             weight = 1.0 / max(neutral.sd**2, miss**2 / 9.0)
-            seen[b] += weight * np.outer(NEUTRAL, NEUTRAL)
-            told[b] += (weight * (float(NEUTRAL @ present[b]) + miss)) * NEUTRAL
-        own = self._own + seen[:, MOVING[:, None], MOVING]
-        border = seen[:, MOVING[:, None], FIXED].reshape(-1, len(FIXED))
-        fixed = self._fixed + seen[:, FIXED[:, None], FIXED].sum(axis=0)
-        right = (self._vector + told[:, MOVING]).reshape(-1, 1)
+            own[b] += weight * np.outer(moving_row, moving_row)
+            border[b] += weight * np.outer(moving_row, fixed_row)
+            fixed += weight * np.outer(fixed_row, fixed_row)
+            vector[b] += weight * (value + miss) * moving_row
+            fixed_vector += weight * (value + miss) * fixed_row
+        beside = border.reshape(-1, len(FIXED))
+        right = vector.reshape(-1, 1)
         self._factor = cholesky_banded(_banded(own, self._next), lower=True, check_finite=False)
-        solved = cho_solve_banded((self._factor, True), np.hstack([right, border]), check_finite=False)
+        solved = cho_solve_banded((self._factor, True), np.hstack([right, beside]), check_finite=False)
         self._border = solved[:, 1:].reshape(self._count, _WIDTH, len(FIXED))
-        self._fixed_cov = np.linalg.inv(fixed - border.T @ solved[:, 1:])
-        constants = self._fixed_cov @ (self._fixed_vector + told[:, FIXED].sum(axis=0) - border.T @ solved[:, 0])
+        self._fixed_cov = np.linalg.inv(fixed - beside.T @ solved[:, 1:])
+        constants = self._fixed_cov @ (fixed_vector - beside.T @ solved[:, 0])
         result = np.zeros((self._count, SIZE))
         result[:, MOVING] = (solved[:, 0] - solved[:, 1:] @ constants).reshape(self._count, _WIDTH)
         result[:, FIXED] = constants
