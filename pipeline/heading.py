@@ -17,10 +17,12 @@ from dataclasses import replace
 import numpy as np
 
 from calibration.joint_centre import LeverArms, LeverPrior, fit_by_norm
+from pipeline.blocks import Floats
 from pipeline.heading_model import (
     ARMS,
     DELTA,
     DRIFT,
+    ERRORS,
     FLEXED,
     NEUTRAL,
     SEEN,
@@ -86,6 +88,11 @@ class Heading:
     def arms(self) -> LeverArms:
         """From the sensors to the knee centre, as believed now."""
         return LeverArms.of(self.state.mean[ARMS].copy())
+
+    @property
+    def errors(self) -> Floats:
+        """(12,) of the accelerometers, as believed now."""
+        return self.state.mean[ERRORS].copy()
 
     def set_prior(self, prior: LeverPrior) -> None:
         """Arms that the alignment makes likely."""

@@ -57,13 +57,14 @@ _ENOUGH = 2000
 @dataclass(frozen=True, slots=True)
 class Smoothed:
     """The offline estimate over blocks: means (b, 8) and covariances (b, 7) as in RelativeRows, at grid times centre
-    (b,)."""
+    (b,). errors (12,): of the accelerometers."""
 
     centre: Floats
     mean: Floats
     cov: Floats
     arms: LeverArms
     residual_sd: float
+    errors: Floats = field(default_factory=lambda: np.zeros(12))
 
     def rows(self, start: int, n: int) -> RelativeRows:
         """What is known at grid rows start to start + n, linear between the blocks."""
@@ -121,7 +122,7 @@ class HeadingSmoother:
             residual_sd = typical(rows.length, moving, p)
         centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
         cov = system.covariances()
-        return Smoothed(centre, mean[:, :STATES], cov, LeverArms.of(mean[0, ARMS]), residual_sd)
+        return Smoothed(centre, mean[:, :STATES], cov, LeverArms.of(mean[0, ARMS]), residual_sd, mean[0, ERRORS])
 
     def _prior_state(self, p: HeadingParameters) -> tuple[Floats, Floats]:
         """Mean (32,) and variances (32,) of the first block."""
