@@ -52,7 +52,7 @@ _ENOUGH = 2000
 @dataclass(frozen=True, slots=True)
 class Smoothed:
     """The offline estimate over blocks: means (b, 8) and covariances (b, 7) as in RelativeRows, at grid times centre
-    (b,)."""
+    (b,), a whole number of rows apart."""
 
     centre: Floats
     mean: Floats
@@ -62,16 +62,19 @@ class Smoothed:
 
     def rows(self, start: int, n: int) -> RelativeRows:
         """What is known at grid rows start to start + n, linear between the blocks."""
-        t = start + np.arange(n)
+        size = self.mean.shape[1]
         if len(self.centre) == 1:
             return RelativeRows(np.repeat(self.mean.T, n, axis=1), np.repeat(self.cov.T, n, axis=1))
-        block = np.clip(np.searchsorted(self.centre, t, "right") - 1, 0, len(self.centre) - 2)
-        share = np.clip((t - self.centre[block]) / (self.centre[block + 1] - self.centre[block]), 0.0, 1.0)
-        used = slice(int(block[0]), int(block[-1]) + 2)
-        table = np.concatenate([self.mean[used], self.cov[used]], axis=1).T
-        block = block - used.start
-        rows = table[:, block] + np.diff(table, axis=1)[:, block] * share
-        return RelativeRows(rows[: len(self.mean.T)], rows[len(self.mean.T) :])
+        first, length = int(np.ceil(self.centre[0])), round(self.centre[1] - self.centre[0])
+        begin, end = (start - first) // length, (start + n - 1 - first) // length
+        last = len(self.centre) - 1
+        blocks = np.minimum(np.maximum(np.arange(begin, end + 2), 0), last)
+        table = np.concatenate([self.mean[blocks], self.cov[blocks]], axis=1).T
+        share = (first - self.centre[0] + np.arange(length)) / length
+        rows = table[:, :-1, None] + (table[:, 1:] - table[:, :-1])[:, :, None] * share
+        skipped = start - first - begin * length
+        rows = rows.reshape(len(table), -1)[:, skipped : skipped + n]
+        return RelativeRows(rows[:size], rows[size:])
 
 
 @dataclass(slots=True)
