@@ -69,3 +69,9 @@ def _upright_in(quat: Floats, segment: Floats) -> tuple[Floats, Floats]:
     r = upward(quat)
     x, y = (r[0] * v[0] + r[1] * v[1] + r[2] * v[2] for v in segment[:2])
     return x, y
+
+
+def inclination_from(up: Floats, quat: Floats) -> Floats:
+    """(n,) rad between the vertical and the sensor direction `up` (3,) that was vertical in standing."""
+    r = upward(quat)
+    return np.asarray(np.arccos(np.minimum(np.maximum(r[0] * up[0] + r[1] * up[1] + r[2] * up[2], -1.0), 1.0)))

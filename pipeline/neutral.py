@@ -10,10 +10,11 @@ import numpy as np
 
 from calibration.alignment import Alignment
 from pipeline.blocks import Bools, Floats
-from pipeline.calibrating import CalibratingParameters, at_rest
+from pipeline.calibration_parameters import CalibratingParameters
 from pipeline.heading_model import wrapped
 from pipeline.leg_rows import LegRows
 from pipeline.quaternions import columns
+from pipeline.rests import at_rest
 
 _DEG = np.pi / 180.0
 

@@ -13,13 +13,15 @@ import numpy as np
 
 from calibration.alignment import STANDING_AND_FLEXIONS, Alignment
 from pipeline.blocks import Bools, Bytes, Floats, GridBlock, Status
-from pipeline.calibrating import Calibrated, Calibrating, resting
+from pipeline.calibrating import Calibrating
+from pipeline.calibration_parameters import Calibrated
 from pipeline.flexions import settled
 from pipeline.heading_model import NEUTRAL, STATES
 from pipeline.leg_rows import LegRows
 from pipeline.orientation import Oriented
 from pipeline.quaternions import conjugate, from_matrix, multiply
 from pipeline.records import Side
+from pipeline.rests import resting
 from pipeline.rows import RaisedEvent
 from pipeline.slip import SlipParameters, SlipWatch, rereferenced
 from pipeline.smoothing import Smoothed

@@ -14,7 +14,8 @@ from calibration.alignment import Alignment
 from calibration.profile import Profile
 from calibration.unloaded_path import UnloadedPath, fit_unloaded_path
 from pipeline.blocks import GridBlock, LegBlock, Status, collect
-from pipeline.calibrating import Calibrated, Calibrating, resting
+from pipeline.calibrating import Calibrating
+from pipeline.calibration_parameters import Calibrated
 from pipeline.deviations import TWO_SIDED
 from pipeline.engine import LegSettings, calibration_event, calibration_quality, lever_prior
 from pipeline.flexions import settled
@@ -27,6 +28,7 @@ from pipeline.orientation import Oriented, orient_offline
 from pipeline.quick_check import QuickCheck, checked_quickly, profile_quality
 from pipeline.records import Side
 from pipeline.remounting import sensors_worn
+from pipeline.rests import resting
 from pipeline.rows import RaisedEvent
 from pipeline.smoothing import HeadingSmoother, Smoothed
 from pipeline.tied_path import TiedPath
