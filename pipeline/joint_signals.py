@@ -145,14 +145,13 @@ def _seen(
     both = np.zeros((len(w), 3, ARM))
     both[:, :, :3] = lever
     if flexion is not None:
-        f, rate, bend = (v[:, None, None] for v in flexion)
-        both[:, :, 3:] = lever * f + (2.0 * rate) * _skew(w) + bend * np.eye(3)
+        f, rate, bend = flexion
+        slide = both[:, :, 3:]
+        np.multiply(lever, f[:, None, None], out=slide)
+        for k, (column, row) in enumerate(((2, 1), (0, 2), (1, 0))):
+            turning = (2.0 * rate) * w[:, k]
+            slide[:, row, column] -= turning
+            slide[:, column, row] += turning
+            slide[:, k, k] += bend
     turn = np.stack(columns(quat), axis=-1).reshape(-1, 3, 3)
     return np.matmul(turn, acc.value()[:, :, None])[:, :, 0], np.matmul(turn, both)
-
-
-def _skew(w: Floats) -> Floats:
-    """(m, 3, 3) with skew(w) v = w x v."""
-    x, y, z = w.T
-    zero = np.zeros_like(x)
-    return np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3)

@@ -9,6 +9,7 @@ derivatives, follow from C and D as well. Beyond its ends the signal goes on as 
 """
 
 from dataclasses import dataclass
+from functools import cache
 from math import ceil, log
 
 import numpy as np
@@ -29,6 +30,7 @@ class LowPass:
     now: float
 
     @staticmethod
+    @cache
     def butterworth(cutoff_hz: float, rate_hz: float) -> "LowPass":
         """cutoff_hz: of the single pass (half power), as in scipy."""
         b, a = butter(2, cutoff_hz, fs=rate_hz)

@@ -7,6 +7,7 @@ with new robust weights about the last solution (Gauss-Newton).
 """
 
 from dataclasses import dataclass, field, replace
+from math import ceil, sqrt
 
 import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
@@ -29,6 +30,7 @@ from pipeline.heading_model import (
     HeadingParameters,
     Neutral,
     RelativeRows,
+    RowInformation,
     activity,
     covariances,
     joint_force,
@@ -45,6 +47,7 @@ MOVING = np.array([TILT_X, TILT_Y, DELTA, DRIFT, TISSUE])
 FIXED = np.array([THIGH, SHANK, *range(ARMS.start, ARMS.stop)])
 """States that change from block to block, and those that are constant."""
 _WIDTH = len(MOVING)
+_SEEN_MOVING = SEEN[:3, MOVING]
 _ENOUGH = 2000
 """Rows to which the arms are first fitted."""
 
@@ -111,12 +114,13 @@ class HeadingSmoother:
         system = _System(p, self._prior_state(p), count, self._lost(first, count), guess)
         neutrals = {b - first: n for b, n in self.neutrals.items() if 0 <= b - first < count}
         residual_sd = p.residual_start
+        signals, block, moving = _padded(signals, block, moving, count)
         for _ in range(self.rounds):
             at = mean @ SEEN.T
             arms = LeverArms.of(at[0, 3:])
             turn = rotation_matrices(*at[:, :3].T)[block]
             rows = row_information(signals, arms, turn, residual_sd, rate, p)
-            mean = system.solve(*_per_block(rows.design, rows.residual, at, block, count), neutrals, mean)
+            mean = system.solve(*_per_block(rows, at), neutrals, mean)
             residual_sd = typical(rows.length, moving, p)
         centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
         cov = system.covariances()
@@ -155,20 +159,27 @@ def _coarse_sums(force1: Floats, force2: Floats, good: Bools, block: Ints, count
     return real + 1j * imag
 
 
-def _per_block(design: Floats, residual: Floats, at: Floats, block: Ints, count: int) -> tuple[Floats, Floats]:
-    """Information matrices (count, 15, 15) and vectors (count, 15) of the blocks, about zero. at (count, 15): what the
-    design is linear about."""
-    size = design.shape[2]
+def _padded(signals: JointSignals, block: Ints, moving: Bools, count: int) -> tuple[JointSignals, Ints, Bools]:
+    """Signals, their blocks and whether they move, with as many rows in each block: those added are not good."""
     starts = np.searchsorted(block, np.arange(count + 1))
-    most = int(np.diff(starts).max())
-    gathered = np.zeros((count, most, 3, size + 1))
-    place = np.arange(len(block)) - starts[block]
-    gathered[block, place, :, :size] = design
-    gathered[block, place, :, size] = residual
-    gathered = gathered.reshape(count, -1, size + 1)
-    product = np.matmul(gathered.transpose(0, 2, 1), gathered)
-    matrix = product[:, :size, :size]
-    return matrix, product[:, :size, size] + np.matmul(matrix, at[:, :, None])[:, :, 0]
+    sizes = np.diff(starts)
+    place = np.arange(int(sizes.max()))
+    true = place < sizes[:, None]
+    rows = np.minimum(starts[:-1, None] + place, len(block) - 1).reshape(-1)
+    padded = signals.picked(rows)
+    there = true.reshape(-1)
+    return replace(padded, good=padded.good & there), np.repeat(np.arange(count), len(place)), moving[rows] & there
+
+
+def _per_block(rows: RowInformation, at: Floats) -> tuple[Floats, Floats]:
+    """Information matrices (count, 15, 15) and vectors (count, 15) of the blocks, about zero, from as many rows of
+    each. at (count, 15): what the design is linear about."""
+    count, size = at.shape
+    design = rows.design.reshape(count, -1, size)
+    transposed = design.transpose(0, 2, 1)
+    matrix = np.matmul(transposed, design)
+    vector = np.matmul(transposed, rows.residual.reshape(count, -1, 1)) + np.matmul(matrix, at[:, :, None])
+    return matrix, vector[:, :, 0]
 
 
 class _System:
@@ -210,16 +221,20 @@ class _System:
     def solve(self, matrix: Floats, vector: Floats, neutrals: dict[int, Neutral], present: Floats) -> Floats:
         """(count, 20) the states of all blocks. matrix (count, 15, 15), vector (count, 15): what the blocks say;
         present (count, 20): the last solution."""
-        seen = np.matmul(np.matmul(SEEN.T, matrix), SEEN)
         told = vector @ SEEN
+        own = self._own + np.matmul(_SEEN_MOVING.T, np.matmul(matrix[:, :3, :3], _SEEN_MOVING))
+        beside = np.zeros((self._count, _WIDTH, len(FIXED)))
+        beside[:, :, 2:] = np.matmul(_SEEN_MOVING.T, matrix[:, :3, 3:])
+        fixed = self._fixed.copy()
+        fixed[2:, 2:] += matrix[:, 3:, 3:].sum(axis=0)
         for b, neutral in neutrals.items():
             miss = wrapped(neutral.turn - float(NEUTRAL @ present[b]))
             weight = 1.0 / max(neutral.sd**2, miss**2 / 9.0)
-            seen[b] += weight * np.outer(NEUTRAL, NEUTRAL)
+            own[b] += weight * np.outer(NEUTRAL[MOVING], NEUTRAL[MOVING])
+            beside[b] += weight * np.outer(NEUTRAL[MOVING], NEUTRAL[FIXED])
+            fixed += weight * np.outer(NEUTRAL[FIXED], NEUTRAL[FIXED])
             told[b] += (weight * (float(NEUTRAL @ present[b]) + miss)) * NEUTRAL
-        own = self._own + seen[:, MOVING[:, None], MOVING]
-        border = seen[:, MOVING[:, None], FIXED].reshape(-1, len(FIXED))
-        fixed = self._fixed + seen[:, FIXED[:, None], FIXED].sum(axis=0)
+        border = beside.reshape(-1, len(FIXED))
         right = (self._vector + told[:, MOVING]).reshape(-1, 1)
         self._factor = cholesky_banded(_banded(own, self._next), lower=True, check_finite=False)
         solved = cho_solve_banded((self._factor, True), np.hstack([right, border]), check_finite=False)
@@ -245,9 +260,7 @@ class _System:
         inverse = np.linalg.inv(lower)
         alone = np.matmul(inverse.transpose(0, 2, 1), inverse)
         onward = np.matmul(below, inverse)
-        moving = alone.copy()
-        for b in range(self._count - 2, -1, -1):
-            moving[b] += onward[b].T @ moving[b + 1] @ onward[b]
+        moving = _backwards(alone, onward)
         shared = np.matmul(self._border, self._fixed_cov)
         full = np.zeros((self._count, STATES, STATES))
         full[:, MOVING[:, None], MOVING] = moving + np.matmul(shared, self._border.transpose(0, 2, 1))
@@ -255,6 +268,29 @@ class _System:
         full[:, MOVING[:, None], frames] = -shared[:, :, :2]
         full[:, frames[:, None], frames] = self._fixed_cov[:2, :2]
         return covariances(full)
+
+
+def _backwards(alone: Floats, onward: Floats) -> Floats:
+    """(count, w, w) the recursion c[b] = alone[b] + onward[b]' c[b + 1] onward[b] from the last block on.
+
+    Stretches of blocks side by side, as if nothing followed them; then each with what its successor really is.
+    """
+    count, w, _ = alone.shape
+    length = ceil(sqrt(count))
+    stretches = -(-count // length)
+    padding = ((0, stretches * length - count), (0, 0), (0, 0))
+    own = np.pad(alone, padding).reshape(stretches, length, w, w)
+    through = np.pad(onward, padding).reshape(stretches, length, w, w)
+    for k in range(length - 2, -1, -1):
+        step = through[:, k]
+        own[:, k] += np.matmul(step.transpose(0, 2, 1), np.matmul(own[:, k + 1], step))
+        through[:, k] = np.matmul(through[:, k + 1], step)
+    after = np.zeros((stretches, 1, w, w))
+    for i in range(stretches - 2, -1, -1):
+        turn = through[i + 1, 0]
+        after[i, 0] = own[i + 1, 0] + turn.T @ after[i + 1, 0] @ turn
+    own += np.matmul(through.transpose(0, 1, 3, 2), np.matmul(after, through))
+    return own.reshape(-1, w, w)[:count]
 
 
 def _banded(own: Floats, after: Floats) -> Floats:
