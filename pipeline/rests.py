@@ -54,12 +54,19 @@ def resting(rows: LegRows, length: int, p: RestLimits) -> Bools:
     used[:: 2 if length >= 40 else 1] = 1.0
     mean_of = np.kron(used[:, None] / used.sum(), np.eye(3))
     still: Bools = np.all(rows.ok[: count * length].reshape(count, length), axis=1)
-    for acc, gyr in ((rows.thigh_acc, rows.thigh_gyr), (rows.shank_acc, rows.shank_gyr)):
-        for values, scatter, most in ((gyr, p.rest_gyr_rad_s, _TURNING), (acc, p.rest_acc_m_s2, np.inf)):
-            blocks = values[: count * length].reshape(count, -1)
-            mean = blocks @ mean_of
-            variance = (blocks * blocks) @ mean_of - mean * mean
-            still &= (variance.max(axis=1) <= scatter**2) & (np.abs(mean).max(axis=1) <= most)
+    for values, scatter, most in (
+        (rows.shank_gyr, p.rest_gyr_rad_s, _TURNING),
+        (rows.thigh_gyr, p.rest_gyr_rad_s, _TURNING),
+        (rows.shank_acc, p.rest_acc_m_s2, np.inf),
+        (rows.thigh_acc, p.rest_acc_m_s2, np.inf),
+    ):
+        # What moves is not looked at any further.
+        left = np.flatnonzero(still)
+        blocks = values[: count * length].reshape(count, -1)
+        blocks = blocks if len(left) == count else blocks[left]
+        mean = blocks @ mean_of
+        variance = (blocks * blocks) @ mean_of - mean * mean
+        still[left] = ((variance <= scatter**2) & (np.abs(mean) <= most)).all(axis=1)
     return still
 
 
