@@ -50,6 +50,8 @@ _WIDTH = len(MOVING)
 _SEEN_MOVING = SEEN[:3, MOVING]
 _ENOUGH = 2000
 """Rows to which the arms are first fitted."""
+_AT_ONCE = 150
+"""Blocks whose rows are looked at together: what is known of them stays in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +116,23 @@ class HeadingSmoother:
         system = _System(p, self._prior_state(p), count, self._lost(first, count), guess)
         neutrals = {b - first: n for b, n in self.neutrals.items() if 0 <= b - first < count}
         residual_sd = p.residual_start
-        signals, block, moving = _padded(signals, block, moving, count)
+        signals, moving = _padded(signals, block, moving, count)
+        most = len(signals) // count
         for _ in range(self.rounds):
             at = mean @ SEEN.T
             arms = LeverArms.of(at[0, 3:])
-            turn = rotation_matrices(*at[:, :3].T)[block]
-            rows = row_information(signals, arms, turn, residual_sd, rate, p)
-            mean = system.solve(*_per_block(rows, at), neutrals, mean)
-            residual_sd = typical(rows.length, moving, p)
+            turn = rotation_matrices(*at[:, :3].T)
+            matrix, vector = np.empty((count, len(SEEN), len(SEEN))), np.empty((count, len(SEEN)))
+            length_of = np.empty(len(signals))
+            for begin in range(0, count, _AT_ONCE):
+                these = slice(begin, begin + _AT_ONCE)
+                kept = slice(begin * most, (begin + _AT_ONCE) * most)
+                turns = np.repeat(turn[these], most, axis=0)
+                rows = row_information(signals.picked(kept), arms, turns, residual_sd, rate, p)
+                matrix[these], vector[these] = _per_block(rows, at[these])
+                length_of[kept] = rows.length
+            mean = system.solve(matrix, vector, neutrals, mean)
+            residual_sd = typical(length_of, moving, p)
         centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
         cov = system.covariances()
         return Smoothed(centre, mean[:, :STATES], cov, LeverArms.of(mean[0, ARMS]), residual_sd)
@@ -159,8 +170,8 @@ def _coarse_sums(force1: Floats, force2: Floats, good: Bools, block: Ints, count
     return real + 1j * imag
 
 
-def _padded(signals: JointSignals, block: Ints, moving: Bools, count: int) -> tuple[JointSignals, Ints, Bools]:
-    """Signals, their blocks and whether they move, with as many rows in each block: those added are not good."""
+def _padded(signals: JointSignals, block: Ints, moving: Bools, count: int) -> tuple[JointSignals, Bools]:
+    """Signals and whether they move, with as many rows in each block: those added are not good."""
     starts = np.searchsorted(block, np.arange(count + 1))
     sizes = np.diff(starts)
     place = np.arange(int(sizes.max()))
@@ -168,7 +179,7 @@ def _padded(signals: JointSignals, block: Ints, moving: Bools, count: int) -> tu
     rows = np.minimum(starts[:-1, None] + place, len(block) - 1).reshape(-1)
     padded = signals.picked(rows)
     there = true.reshape(-1)
-    return replace(padded, good=padded.good & there), np.repeat(np.arange(count), len(place)), moving[rows] & there
+    return replace(padded, good=padded.good & there), moving[rows] & there
 
 
 def _per_block(rows: RowInformation, at: Floats) -> tuple[Floats, Floats]:
@@ -235,9 +246,11 @@ class _System:
             fixed += weight * np.outer(NEUTRAL[FIXED], NEUTRAL[FIXED])
             told[b] += (weight * (float(NEUTRAL @ present[b]) + miss)) * NEUTRAL
         border = beside.reshape(-1, len(FIXED))
-        right = (self._vector + told[:, MOVING]).reshape(-1, 1)
+        sides = np.empty((len(border), 1 + len(FIXED)), order="F")
+        sides[:, 0] = (self._vector + told[:, MOVING]).reshape(-1)
+        sides[:, 1:] = border
         self._factor = cholesky_banded(_banded(own, self._next), lower=True, check_finite=False)
-        solved = cho_solve_banded((self._factor, True), np.hstack([right, border]), check_finite=False)
+        solved = cho_solve_banded((self._factor, True), sides, overwrite_b=True, check_finite=False)
         self._border = solved[:, 1:].reshape(self._count, _WIDTH, len(FIXED))
         self._fixed_cov = np.linalg.inv(fixed - border.T @ solved[:, 1:])
         constants = self._fixed_cov @ (self._fixed_vector + told[:, FIXED].sum(axis=0) - border.T @ solved[:, 0])
