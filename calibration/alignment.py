@@ -125,8 +125,8 @@ class Axis:
 
 def upright(acc: Floats) -> Floats:
     """(3,) the upward direction in the sensor's frame; acc (n, 3) m/s2 of a quiet standing."""
-    mean = acc.mean(axis=0)
-    return np.asarray(mean / np.linalg.norm(mean))
+    total = np.ones(len(acc)) @ acc
+    return np.asarray(total / np.sqrt(total @ total))
 
 
 def turning_axis(

@@ -7,6 +7,7 @@ is repeated with new robust weights about the last solution (Gauss-Newton).
 """
 
 from dataclasses import dataclass, field, replace
+from math import ceil, sqrt
 
 import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
@@ -52,12 +53,14 @@ _SHOWN = SEEN[:3, MOVING]
 """(3, 5) what the joint's acceleration shows of the states that change."""
 _ENOUGH = 2000
 """Rows to which the arms are first fitted."""
+_AT_ONCE = 150
+"""Blocks whose rows are looked at together: what is known of them stays in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class Smoothed:
     """The offline estimate over blocks: means (b, 8) and covariances (b, 7) as in RelativeRows, at grid times centre
-    (b,). errors (12,): of the accelerometers."""
+    (b,), a whole number of rows apart. errors (12,): of the accelerometers."""
 
     centre: Floats
     mean: Floats
@@ -68,16 +71,19 @@ class Smoothed:
 
     def rows(self, start: int, n: int) -> RelativeRows:
         """What is known at grid rows start to start + n, linear between the blocks."""
-        t = start + np.arange(n)
+        size = self.mean.shape[1]
         if len(self.centre) == 1:
             return RelativeRows(np.repeat(self.mean.T, n, axis=1), np.repeat(self.cov.T, n, axis=1))
-        block = np.clip(np.searchsorted(self.centre, t, "right") - 1, 0, len(self.centre) - 2)
-        share = np.clip((t - self.centre[block]) / (self.centre[block + 1] - self.centre[block]), 0.0, 1.0)
-        used = slice(int(block[0]), int(block[-1]) + 2)
-        table = np.concatenate([self.mean[used], self.cov[used]], axis=1).T
-        block = block - used.start
-        rows = table[:, block] + np.diff(table, axis=1)[:, block] * share
-        return RelativeRows(rows[: len(self.mean.T)], rows[len(self.mean.T) :])
+        first, length = int(np.ceil(self.centre[0])), round(self.centre[1] - self.centre[0])
+        begin, end = (start - first) // length, (start + n - 1 - first) // length
+        last = len(self.centre) - 1
+        blocks = np.minimum(np.maximum(np.arange(begin, end + 2), 0), last)
+        table = np.concatenate([self.mean[blocks], self.cov[blocks]], axis=1).T
+        share = (first - self.centre[0] + np.arange(length)) / length
+        rows = table[:, :-1, None] + (table[:, 1:] - table[:, :-1])[:, :, None] * share
+        skipped = start - first - begin * length
+        rows = rows.reshape(len(table), -1)[:, skipped : skipped + n]
+        return RelativeRows(rows[:size], rows[size:])
 
 
 @dataclass(slots=True)
@@ -114,12 +120,22 @@ class HeadingSmoother:
         system = _System(p, self._prior_state(p), count, self._lost(first, count), guess)
         neutrals = {b - first: n for b, n in self.neutrals.items() if 0 <= b - first < count}
         residual_sd = p.residual_start
+        signals, moving = _padded(signals, block, moving, count)
+        most = len(signals) // count
         for _ in range(self.rounds):
             at = mean @ SEEN.T
-            turn = rotation_matrices(*at[:, :3].T)[block]
-            rows = row_information(signals, at[0, 3:], turn, residual_sd, rate, p)
-            mean = system.solve(_told(rows, at, block, count), neutrals, mean)
-            residual_sd = typical(rows.length, moving, p)
+            turn = rotation_matrices(*at[:, :3].T)
+            told = _Told.nothing(count)
+            length_of = np.empty(len(signals))
+            for begin in range(0, count, _AT_ONCE):
+                these = slice(begin, min(begin + _AT_ONCE, count))
+                kept = slice(these.start * most, these.stop * most)
+                turns = np.repeat(turn[these], most, axis=0)
+                rows = row_information(signals.picked(kept), at[0, 3:], turns, residual_sd, rate, p)
+                told.add(rows, at[these], these)
+                length_of[kept] = rows.length
+            mean = system.solve(told, neutrals, mean)
+            residual_sd = typical(length_of, moving, p)
         centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
         cov = system.covariances()
         return Smoothed(centre, mean[:, :STATES], cov, LeverArms.of(mean[0, ARMS]), residual_sd, mean[0, ERRORS])
@@ -157,7 +173,19 @@ def _coarse_sums(force1: Floats, force2: Floats, good: Bools, block: Ints, count
     return real + 1j * imag
 
 
-@dataclass(frozen=True, slots=True)
+def _padded(signals: JointSignals, block: Ints, moving: Bools, count: int) -> tuple[JointSignals, Bools]:
+    """Signals and whether they move, with as many rows in each block: those added are not good."""
+    starts = np.searchsorted(block, np.arange(count + 1))
+    sizes = np.diff(starts)
+    place = np.arange(int(sizes.max()))
+    true = place < sizes[:, None]
+    rows = np.minimum(starts[:-1, None] + place, len(block) - 1).reshape(-1)
+    padded = signals.picked(rows)
+    there = true.reshape(-1)
+    return replace(padded, good=padded.good & there), moving[rows] & there
+
+
+@dataclass(slots=True)
 class _Told:
     """What the joint's acceleration says, about zero. Of each block's tilts and heading: matrices (count, 3, 3) and
     vectors (count, 3); of the 24 constants (arms, errors) over all blocks: (24, 24) and (24,); and of both together,
@@ -165,30 +193,33 @@ class _Told:
 
     blocks: Floats
     blocks_vector: Floats
+    border: Floats
     constants: Floats
     constants_vector: Floats
-    border: Floats
 
+    @staticmethod
+    def nothing(count: int) -> "_Told":
+        """Of blocks that were not looked at yet."""
+        n = len(SEEN) - 3
+        zeros = (np.zeros(shape) for shape in ((count, 3, 3), (count, 3), (count, 3, n), (n, n), (n,)))
+        return _Told(*zeros)
 
-def _told(rows: RowInformation, at: Floats, block: Ints, count: int) -> _Told:
-    """at (count, 27): what the rows' design is linear about; block (m,): of each row."""
-    starts = np.searchsorted(block, np.arange(count + 1))
-    most = int(np.diff(starts).max())
-    size = rows.design.shape[2]
-    gathered = np.zeros((count, most, 3, size + 1))
-    place = np.arange(len(block)) - starts[block]
-    gathered[block, place, :, :size] = rows.design
-    gathered[block, place, :, size] = rows.residual
-    gathered = gathered.reshape(count, -1, size + 1)
-    product = np.matmul(gathered[:, :, :3].transpose(0, 2, 1), gathered)
-    whole = rows.design[:, :, 3:].reshape(-1, size - 3)
-    blocks, border = product[:, :, :3], product[:, :, 3:size]
-    constants = whole.T @ whole
-    moving, fixed = at[:, :3], at[0, 3:]
-    blocks_vector = product[:, :, size] + np.matmul(blocks, moving[:, :, None])[:, :, 0] + border @ fixed
-    constants_vector = whole.T @ rows.residual.reshape(-1) + constants @ fixed
-    constants_vector += np.tensordot(moving, border, axes=2)
-    return _Told(blocks, blocks_vector, constants, constants_vector, border)
+    def add(self, rows: RowInformation, at: Floats, these: slice) -> None:
+        """What as many rows of each of these blocks say. at (b, 27): what the design is linear about."""
+        count, size = at.shape
+        design = rows.design.reshape(count, -1, size)
+        own = np.ascontiguousarray(design[:, :, :3].transpose(0, 2, 1))
+        product = np.matmul(own, design)
+        blocks, border = product[:, :, :3], product[:, :, 3:]
+        whole = np.ascontiguousarray(rows.design[:, :, 3:]).reshape(-1, size - 3)
+        moving, fixed = at[:, :3], at[0, 3:]
+        said = np.matmul(own, rows.residual.reshape(count, -1, 1)) + np.matmul(blocks, moving[:, :, None])
+        self.blocks[these], self.border[these] = blocks, border
+        self.blocks_vector[these] = said[:, :, 0] + border @ fixed
+        constants = whole.T @ whole
+        self.constants += constants
+        self.constants_vector += whole.T @ rows.residual.reshape(-1) + constants @ fixed
+        self.constants_vector += np.tensordot(moving, border, axes=2)
 
 
 class _System:
@@ -248,9 +279,11 @@ class _System:
             vector[b] += weight * (value + miss) * moving_row
             fixed_vector += weight * (value + miss) * fixed_row
         beside = border.reshape(-1, len(FIXED))
-        right = vector.reshape(-1, 1)
+        sides = np.empty((len(beside), 1 + len(FIXED)), order="F")
+        sides[:, 0] = vector.reshape(-1)
+        sides[:, 1:] = beside
         self._factor = cholesky_banded(_banded(own, self._next), lower=True, check_finite=False)
-        solved = cho_solve_banded((self._factor, True), np.hstack([right, beside]), check_finite=False)
+        solved = cho_solve_banded((self._factor, True), sides, overwrite_b=True, check_finite=False)
         self._border = solved[:, 1:].reshape(self._count, _WIDTH, len(FIXED))
         self._fixed_cov = np.linalg.inv(fixed - beside.T @ solved[:, 1:])
         constants = self._fixed_cov @ (fixed_vector - beside.T @ solved[:, 0])
@@ -273,9 +306,7 @@ class _System:
         inverse = np.linalg.inv(lower)
         alone = np.matmul(inverse.transpose(0, 2, 1), inverse)
         onward = np.matmul(below, inverse)
-        moving = alone.copy()
-        for b in range(self._count - 2, -1, -1):
-            moving[b] += onward[b].T @ moving[b + 1] @ onward[b]
+        moving = _backwards(alone, onward)
         shared = np.matmul(self._border, self._fixed_cov)
         full = np.zeros((self._count, STATES, STATES))
         full[:, MOVING[:, None], MOVING] = moving + np.matmul(shared, self._border.transpose(0, 2, 1))
@@ -283,6 +314,29 @@ class _System:
         full[:, MOVING[:, None], frames] = -shared[:, :, :2]
         full[:, frames[:, None], frames] = self._fixed_cov[:2, :2]
         return covariances(full)
+
+
+def _backwards(alone: Floats, onward: Floats) -> Floats:
+    """(count, w, w) the recursion c[b] = alone[b] + onward[b]' c[b + 1] onward[b] from the last block on.
+
+    Stretches of blocks side by side, as if nothing followed them; then each with what its successor really is.
+    """
+    count, w, _ = alone.shape
+    length = ceil(sqrt(count))
+    stretches = -(-count // length)
+    padding = ((0, stretches * length - count), (0, 0), (0, 0))
+    own = np.pad(alone, padding).reshape(stretches, length, w, w)
+    through = np.pad(onward, padding).reshape(stretches, length, w, w)
+    for k in range(length - 2, -1, -1):
+        step = through[:, k]
+        own[:, k] += np.matmul(step.transpose(0, 2, 1), np.matmul(own[:, k + 1], step))
+        through[:, k] = np.matmul(through[:, k + 1], step)
+    after = np.zeros((stretches, 1, w, w))
+    for i in range(stretches - 2, -1, -1):
+        turn = through[i + 1, 0]
+        after[i, 0] = own[i + 1, 0] + turn.T @ after[i + 1, 0] @ turn
+    own += np.matmul(through.transpose(0, 1, 3, 2), np.matmul(after, through))
+    return own.reshape(-1, w, w)[:count]
 
 
 def _banded(own: Floats, after: Floats) -> Floats:
