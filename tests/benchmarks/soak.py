@@ -203,8 +203,8 @@ def main() -> None:
     warm = course.memory_mb[_WARM:] or course.memory_mb
     grown = np.polyfit(np.arange(len(warm)) * _WEIGHED_S / 3600, warm, 1)[0] if len(warm) > _WARM else np.nan
     print(
-        f"  memory {first_mb:.0f} MB before, {warm[0]:.0f} after two minutes, {max(warm):.0f} at most, {warm[-1]:.0f} at"
-        f" the end (trend {grown:+.1f} MB an hour), {reported_mb:.0f} with the report"
+        f"  memory {first_mb:.0f} MB before, {warm[0]:.0f} after two minutes, {max(warm):.0f} at most,"
+        f" {warm[-1]:.0f} at the end (trend {grown:+.1f} MB an hour), {reported_mb:.0f} with the report"
     )
     for place, fate in fates.items():
         name = " ".join(place)
