@@ -20,6 +20,7 @@ bound from above). The bound from below is Bluetooth's own: a packet waits for t
 """
 
 from cmath import exp, phase
+from collections import deque
 from dataclasses import dataclass
 from math import hypot, pi, sqrt
 
@@ -36,7 +37,8 @@ class EnvelopeParameters:
         standard deviation is a fifth of it.
     bin_s: width of the first bins; they are merged in pairs up to max_bin_s as the record grows.
     max_bins: with max_bin_s, the memory of the envelope (10 min: skew wanders with temperature over longer times).
-    slack_s: by which bounds may contradict each other (the least jitter of arrivals in a bin, a crystal's wander).
+    slack_s: by which bounds may contradict each other (the least jitter of arrivals in a bin, a crystal's wander), or
+        more, up to a part slack_most of the packets' spacing, where the bins scatter (uneven sampling).
     late_s: a bin whose minimum is that much above both neighbours was late (a link that faded, a host that stalled).
     misfit_s: where the bounds of least_bins contradict each other by more than this, the slope may be beyond its own;
         runaway_s: bins so far above the others bound nothing from below.
@@ -48,6 +50,7 @@ class EnvelopeParameters:
     max_bin_s: float = 4.0
     max_bins: int = 150
     slack_s: float = 2e-4
+    slack_most: float = 0.2
     late_s: float = 5e-4
     misfit_s: float = 3e-3
     least_bins: int = 6
@@ -58,13 +61,14 @@ class EnvelopeParameters:
 @dataclass(frozen=True, slots=True)
 class _Bins:
     """x, y (n,): the bins' lowest points, x from the last one. below: which of them bound the line from below, and by
-    how much less. speed: of all phases; event_slope: of the connection events."""
+    how much less. speed: of all phases; event_slope: of the connection events. slack_s: see `EnvelopeParameters`."""
 
     x: Floats
     y: Floats
     below: list[tuple[Bools, float]]
     speed: float
     event_slope: float
+    slack_s: float
 
 
 _SLOPES = np.linspace(-1.0, 1.0, 81)
@@ -74,7 +78,7 @@ _UNEVEN = 8
 _EVENTS = 1000
 _EVENTS_PER_LEVEL = 8
 _FLAT = 1e-4
-_CRYSTALS = 3e-4
+_LAG = 16
 
 
 class Envelope:
@@ -100,6 +104,9 @@ class Envelope:
         self._events = 0
         self._gap_s = 0.0
         self._turns = [0j] * _LEVELS
+        self._before: deque[float] = deque(maxlen=_LAG)
+        self._lag_turn = 0j
+        self._level = 1
         self._sd = packet_s / sqrt(12.0)
         self._sd_x = 0.0
         self._fitted = False
@@ -150,19 +157,26 @@ class Envelope:
         for k in range(_LEVELS):
             turns[k] += share * (power - turns[k])
             power *= turn
+        before = self._before
+        if len(before) == _LAG:
+            turn = exp(2j * pi * (self._level * (y - before[0]) / self.packet_s))
+            self._lag_turn += share * (turn - self._lag_turn)
+        before.append(y)
 
     def _levels(self) -> tuple[int, float]:
         """In how many even levels the phases lie (steps are multiples of the spacing's so many-th part), and how fast
-        all move, s/s, beyond what crystals do: samples that are not taken at the rate which the ticks run at."""
+        all move at least, s/s: samples that are not taken at the rate which the ticks run at."""
         if self._events < 4 * _EVENTS_PER_LEVEL:
             return 1, 0.0
         level = max(range(_LEVELS), key=lambda k: (self._turns[k].real, -k))
         turn = self._turns[level]
-        seen = turn.real > max(0.1, 3.0 / sqrt(min(self._events, _EVENTS))) and abs(turn.imag) < 0.3 * turn.real
-        if not seen:
+        known = min(self._events, _EVENTS)
+        if turn.real < max(0.1, 3.0 / sqrt(known)) or abs(turn.imag) > 0.3 * turn.real:
             return _UNEVEN, 0.0
-        speed = abs(phase(turn)) / (2 * pi * (level + 1)) * self.packet_s / self._gap_s
-        return level + 1, max(speed - _CRYSTALS, 0.0)
+        if level + 1 != self._level:
+            self._level, self._lag_turn = level + 1, 0j
+        angle = max(_angle(turn, known), _angle(self._lag_turn, known) / _LAG)
+        return level + 1, angle / (2 * pi * (level + 1)) * self.packet_s / self._gap_s
 
     # -- bins ----------------------------------------------------------------------------------------------------------
 
@@ -221,8 +235,10 @@ class Envelope:
             slopes = centre + half * _SLOPES
             slopes = slopes[np.abs(slopes) <= bound]
             room, highest, size = self._room(bins, slopes)
-            room = room - min(float(room.max()), 0.0)
-            outside = np.minimum(room, 0.0) / (p.slack_s / 3)
+            # What contradicts itself is uncertain by as much.
+            least = min(float(room.max()), 0.0)
+            room = room - least
+            outside = np.minimum(room, 0.0) / ((bins.slack_s - least) / 3)
             room = np.maximum(room, 0.0)
             log_p = np.log(room + size + 1e-12) - 0.5 * outside**2 - 0.5 * (slopes / (bound / 5)) ** 2
             weight = np.exp(log_p - log_p.max())
@@ -235,7 +251,7 @@ class Envelope:
             centre, half = mean, 6 * step
         middles = highest - 0.5 * room
         middle = float((weight * middles).sum())
-        variance = float((weight * (room**2 / 12 + (middles - middle) ** 2)).sum())
+        variance = float((weight * (room**2 / 12 + (middles - middle) ** 2)).sum()) + least**2 + bins.slack_s**2 / 4
         self.slope, self.slope_sd = mean, max(wide, step)
         self.offset = middle - mean * self._xs[-1]
         self._sd, self._sd_x = sqrt(variance), self._xs[-1]
@@ -245,7 +261,11 @@ class Envelope:
         x, y = np.array(self._xs) - self._xs[-1], np.array(self._lows)
         levels, speed = self._levels()
         below = [(self._from_below(x, y, n, speed), self.packet_s / n) for n in sorted({1, levels})]
-        return _Bins(x, y, below, speed, self._event_slope(x, y))
+        p = self._parameters
+        steps = np.diff(y - self.slope * x)
+        scatter = float(np.median(np.abs(steps - np.median(steps))))
+        slack_s = min(max(p.slack_s, 3.0 * scatter), max(p.slack_most * self.packet_s / levels, p.slack_s))
+        return _Bins(x, y, below, speed, self._event_slope(x, y), slack_s)
 
     def _room(self, bins: "_Bins", slopes: Floats) -> tuple[Floats, Floats, Floats]:
         """For each slope (k,) how much the bounds leave to the offset (negative: they contradict each other), the
@@ -259,10 +279,19 @@ class Envelope:
         for used, spacing in bins.below:
             lowest = rests[:, used].max(axis=1, initial=-np.inf)
             room = np.minimum(room, highest - lowest + np.maximum(spacing - passed, 0.02 * self.packet_s))
-        return room, highest, 0.5 * self._parameters.slack_s * moving / self._parameters.crystal
+        return room, highest, 0.5 * bins.slack_s * moving / self._parameters.crystal
 
     def _event_slope(self, x: Floats, y: Floats) -> float:
         """How fast connection events run against the device's ticks, from bins between which no phase has wrapped."""
         lag = max(len(x) // 8, 1)
         slope = float(np.median((y[lag:] - y[:-lag]) / (x[lag:] - x[:-lag])))
         return slope if abs(slope) < _FLAT else 0.0
+
+
+def _angle(turn: complex, known: int) -> float:
+    """The part of a mean turn's angle that is certain, rad; known: how many turns it is the mean of."""
+    size = abs(turn)
+    if size < 0.1:
+        return 0.0
+    noise = sqrt(max(1.0 - size * size, 0.0) / (2 * known)) / size
+    return max(abs(phase(turn)) - 3.0 * noise, 0.0)

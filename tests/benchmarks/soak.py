@@ -206,6 +206,8 @@ def main() -> None:
         f"  memory {first_mb:.0f} MB before, {warm[0]:.0f} after two minutes, {max(warm):.0f} at most,"
         f" {warm[-1]:.0f} at the end (trend {grown:+.1f} MB an hour), {reported_mb:.0f} with the report"
     )
+    part = max(len(course.memory_mb) // 12, 1)
+    print("  in the course of it:", " ".join(f"{mb:.0f}" for mb in course.memory_mb[::part]))
     for place, fate in fates.items():
         name = " ".join(place)
         counted = summary["sensors"][name]
@@ -214,10 +216,12 @@ def main() -> None:
             f" {fate.connections} connections (summary: {counted['connections']}, {counted['gap_s']:.1f} s of gaps)"
         )
         if fate.holes_s:
-            beyond = np.subtract(fate.holes_s, fate.off_air_s[: len(fate.holes_s)])
+            # An attempt to come back may end before it is configured, and the last may not have come to that.
+            known = min(len(fate.holes_s), len(fate.off_air_s))
+            beyond = np.subtract(fate.holes_s[:known], fate.off_air_s[:known])
             print(
                 f"    holes {np.median(fate.holes_s):.2f} s, longest {max(fate.holes_s):.2f};"
-                f" beyond the time off the air at most {1e3 * beyond.max():.0f} ms;"
+                f" beyond the time off the air at most {1e3 * beyond.max(initial=-np.inf):.0f} ms;"
                 f" back {np.median(fate.back_s):.2f} s after the loss, at most {max(fate.back_s):.2f} s"
             )
     sys.exit(0 if all(np.array(fates[DROPPED].back_s) < 5.0) else 1)

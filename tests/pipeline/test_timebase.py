@@ -86,7 +86,7 @@ def test_device_time_without_a_crystal_is_followed_beyond_its_bound() -> None:
 def test_a_sensor_set_to_another_rate_than_its_driver_believes() -> None:
     for clock in (Clock.NONE, Clock.COUNTER):
         times, true, _ = timed(clock, Link(rate_hz=50), 60, np.random.default_rng(2), nominal_hz=100)
-        assert np.abs(times - true)[100:].max() < 0.1
+        assert np.abs(times - true)[100:].max() < 0.12
         assert np.abs(times - true)[1000:].max() < 0.02
 
 
