@@ -59,8 +59,8 @@ class SlipParameters:
     leaning: float = 25.0 * _DEG
     leant_over: float = 13.0 * _DEG
     lasting_blocks: int = 9
-    still: float = 2.5 * _DEG
-    first_block: int = 3
+    still: float = 1.0 * _DEG
+    first_block: int = 4
     every_blocks: int = 6
     remembered: int = 8
     rest: CalibratingParameters = field(default_factory=CalibratingParameters)
