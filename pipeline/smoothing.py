@@ -116,21 +116,22 @@ class HeadingSmoother:
         system = _System(p, self._prior_state(p), count, self._lost(first, count), guess)
         neutrals = {b - first: n for b, n in self.neutrals.items() if 0 <= b - first < count}
         residual_sd = p.residual_start
-        signals, moving = _padded(signals, block, moving, count)
-        most = len(signals) // count
+        places, true = _placed(block, count)
+        length_of = np.empty(len(signals))
         for _ in range(self.rounds):
             at = mean @ SEEN.T
             arms = LeverArms.of(at[0, 3:])
             turn = rotation_matrices(*at[:, :3].T)
             matrix, vector = np.empty((count, len(SEEN), len(SEEN))), np.empty((count, len(SEEN)))
-            length_of = np.empty(len(signals))
             for begin in range(0, count, _AT_ONCE):
                 these = slice(begin, begin + _AT_ONCE)
-                kept = slice(begin * most, (begin + _AT_ONCE) * most)
-                turns = np.repeat(turn[these], most, axis=0)
-                rows = row_information(signals.picked(kept), arms, turns, residual_sd, rate, p)
+                place, there = places[these].reshape(-1), true[these].reshape(-1)
+                part = signals.picked(place)
+                part = replace(part, good=part.good & there)
+                turns = np.repeat(turn[these], places.shape[1], axis=0)
+                rows = row_information(part, arms, turns, residual_sd, rate, p)
                 matrix[these], vector[these] = _per_block(rows, at[these])
-                length_of[kept] = rows.length
+                length_of[place] = rows.length
             mean = system.solve(matrix, vector, neutrals, mean)
             residual_sd = typical(length_of, moving, p)
         centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
@@ -170,16 +171,12 @@ def _coarse_sums(force1: Floats, force2: Floats, good: Bools, block: Ints, count
     return real + 1j * imag
 
 
-def _padded(signals: JointSignals, block: Ints, moving: Bools, count: int) -> tuple[JointSignals, Bools]:
-    """Signals and whether they move, with as many rows in each block: those added are not good."""
+def _placed(block: Ints, count: int) -> tuple[Ints, Bools]:
+    """(count, most) the rows of each block, and which of these places are true; the others hold some row again."""
     starts = np.searchsorted(block, np.arange(count + 1))
     sizes = np.diff(starts)
     place = np.arange(int(sizes.max()))
-    true = place < sizes[:, None]
-    rows = np.minimum(starts[:-1, None] + place, len(block) - 1).reshape(-1)
-    padded = signals.picked(rows)
-    there = true.reshape(-1)
-    return replace(padded, good=padded.good & there), moving[rows] & there
+    return np.minimum(starts[:-1, None] + place, len(block) - 1), place < sizes[:, None]
 
 
 def _per_block(rows: RowInformation, at: Floats) -> tuple[Floats, Floats]:
