@@ -235,13 +235,15 @@ class _System:
         beside[:, :, 2:] = np.matmul(_SEEN_MOVING.T, matrix[:, :3, 3:])
         fixed = self._fixed.copy()
         fixed[2:, 2:] += matrix[:, 3:, 3:].sum(axis=0)
+        moving, constant = NEUTRAL[MOVING], NEUTRAL[FIXED]
         for b, neutral in neutrals.items():
-            miss = wrapped(neutral.turn - float(NEUTRAL @ present[b]))
+            believed = float(NEUTRAL @ present[b])
+            miss = wrapped(neutral.turn - believed)
             weight = 1.0 / max(neutral.sd**2, miss**2 / 9.0)
-            own[b] += weight * np.outer(NEUTRAL[MOVING], NEUTRAL[MOVING])
-            beside[b] += weight * np.outer(NEUTRAL[MOVING], NEUTRAL[FIXED])
-            fixed += weight * np.outer(NEUTRAL[FIXED], NEUTRAL[FIXED])
-            told[b] += (weight * (float(NEUTRAL @ present[b]) + miss)) * NEUTRAL
+            own[b] += (weight * moving)[:, None] * moving
+            beside[b] += (weight * moving)[:, None] * constant
+            fixed += (weight * constant)[:, None] * constant
+            told[b] += (weight * (believed + miss)) * NEUTRAL
         border = beside.reshape(-1, len(FIXED))
         sides = np.empty((len(border), 1 + len(FIXED)), order="F")
         sides[:, 0] = (self._vector + told[:, MOVING]).reshape(-1)
