@@ -4,6 +4,7 @@ SI units (s, m/s2, rad, rad/s). All arrays have n rows, one a grid sample; `star
 that time_s = (start + i) / rate_hz, in session time. Blocks are cut anywhere; stages keep what they need.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
@@ -91,15 +92,25 @@ def collect(blocks: Iterable[B], rows: int) -> B:
     at = 0
     for block in blocks:
         if whole is None:
-            arrays: dict[str, Any] = {
-                name: np.empty((rows, *value.shape[1:]), value.dtype) for name, value in _arrays(block)
-            }
-            whole = replace(block, **arrays)
+            whole = replace(block, **_room(_arrays(block), rows))
         for name, value in _arrays(block):
             getattr(whole, name)[at : at + len(value)] = value
         at += len(block)
     assert whole is not None and at == rows
     return whole
+
+
+def _room(arrays: list[tuple[str, Any]], rows: int) -> dict[str, Any]:
+    """Columns like these, with so many rows, beside each other in one piece of memory, which a system gives faster
+    than many."""
+    sizes = [rows * math.prod(value.shape[1:]) for _, value in arrays]
+    ends = np.cumsum([-(-size * value.itemsize // 64) * 64 for size, (_, value) in zip(sizes, arrays, strict=True)])
+    memory = np.empty(int(ends[-1]), np.uint8)
+    begins = [0, *ends.tolist()]
+    return {
+        name: memory[begin : begin + size * value.itemsize].view(value.dtype).reshape(rows, *value.shape[1:])
+        for (name, value), size, begin in zip(arrays, sizes, begins[:-1], strict=True)
+    }
 
 
 def _arrays(block: _Block) -> list[tuple[str, Any]]:

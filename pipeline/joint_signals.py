@@ -58,8 +58,8 @@ class JointSignals:
     def __len__(self) -> int:
         return len(self.index)
 
-    def picked(self, mask: Bools | Ints | slice) -> "JointSignals":
-        """The rows where mask is True, or of these numbers, or of a slice."""
+    def picked(self, mask: Bools | Ints) -> "JointSignals":
+        """The rows where mask is True, or of these numbers."""
         return JointSignals(
             self.index[mask],
             self.force1[mask],

@@ -44,8 +44,7 @@ class Knee:
         self._path = TiedPath()
         self._errors = np.zeros(12)
         self._north: float | None = None
-        self._thigh_turns = _Turns()
-        self._shank_turns = _Turns()
+        self._turns = _Turns()
 
     def align(self, alignment: Alignment, path: TiedPath | None = None) -> None:
         """Frames and unloaded path from now on."""
@@ -78,11 +77,13 @@ class Knee:
         about = thigh[:, 2:] * shank[:, ::2]
         about = about[0] + about[1] + about[2]
         flexion = np.arctan2(along_y[0], along_y[1])
-        abduction = -s * np.arcsin(_unit(along_y[2]))
         rotation = s * np.arctan2(-about[0], about[1])
-        tilts = s * np.arcsin(_unit(both[2, 2]))
+        sines = np.empty((3, len(status)))
+        sines[0], sines[1:] = -along_y[2], both[2, 2]
+        # Rounding may have made more than one of them.
+        abduction, thigh_tilt, shank_tilt = s * np.arcsin(np.minimum(np.maximum(sines, -1.0), 1.0))
         inclinations = np.arctan2(both[2, 0], both[2, 1])
-        yaws = np.arctan2(both[0, 2], -both[1, 2])
+        yaws = s * self._turns.unwrap(np.arctan2(both[0, 2], -both[1, 2]))
         sd = deviations(
             flexion, inclinations, relative.cov, self._alignment.upright_sd, self._path.path.largest, p.deviations
         )
@@ -93,9 +94,9 @@ class Knee:
             "abduction": abduction,
             "rotation": rotation,
             "excess": abduction - self._path.at(flexion, relative.states),
-            "collapse": tilts[1] - tilts[0],
-            "thigh_tilt": -tilts[0],
-            "shank_tilt": tilts[1],
+            "collapse": shank_tilt - thigh_tilt,
+            "thigh_tilt": -thigh_tilt,
+            "shank_tilt": shank_tilt,
             **sd,
         }
         no_angle = status >= Status.SINGLE_SENSOR
@@ -110,8 +111,8 @@ class Knee:
             thigh_rate=_along(self._alignment.thigh_from_sensor[2], one.gyr),
             shank_rate=_along(self._alignment.shank_from_sensor[2], two.gyr),
             shank_acc=self._level(shank_acc, relative, shank),
-            thigh_yaw=s * self._thigh_turns.unwrap(yaws[0]),
-            shank_yaw=s * self._shank_turns.unwrap(yaws[1]),
+            thigh_yaw=yaws[0],
+            shank_yaw=yaws[1],
             thigh_quat=np.ascontiguousarray(quats[:, 0].T),
             shank_quat=np.ascontiguousarray(quats[:, 1].T),
             acc_norm=_norm(shank_acc),
@@ -130,7 +131,8 @@ class Knee:
         """(n, 3) acceleration in the shank's level frame: x forward, y up, z right; gravity removed. shank (3, 3, n):
         its axes in the world."""
         assert self._alignment is not None
-        x, y, z = (_along(row, acc) for row in self._alignment.shank_from_sensor)
+        m = self._alignment.shank_from_sensor
+        x, y, z = m[:, :1] * acc[:, 0] + m[:, 1:2] * acc[:, 1] + m[:, 2:] * acc[:, 2]
         c, s = cosine_and_sine(relative.states[SHANK])
         world = shank[:, 0] * (c * x - s * z)
         world += shank[:, 1] * y
@@ -145,11 +147,6 @@ class Knee:
         return level
 
 
-def _unit(sines: Floats) -> Floats:
-    """Rounding may have made more than one of them."""
-    return np.minimum(np.maximum(sines, -1.0), 1.0)
-
-
 def _along(direction: Floats, vectors: Floats) -> Floats:
     """(n,) component of vectors (n, 3) along a direction (3,)."""
     a, b, c = (float(v) for v in direction)
@@ -158,21 +155,25 @@ def _along(direction: Floats, vectors: Floats) -> Floats:
 
 
 class _Turns:
-    """Angles without jumps of a whole turn; turns are counted as integers, so that no rounding piles up."""
+    """Angles (2, n) without jumps of a whole turn; turns are counted as integers, so that no rounding piles up."""
 
     def __init__(self) -> None:
-        self._last: float | None = None
-        self._count = 0
+        self._last: Floats | None = None
+        self._count: Floats = np.zeros((2, 1))
 
-    def unwrap(self, angle: Floats) -> Floats:
-        if len(angle) == 0:
-            return angle
-        before = np.concatenate([[angle[0] if self._last is None else self._last], angle[:-1]])
-        jumps = np.where(angle - before > np.pi, -1, 0) + np.where(angle - before < -np.pi, 1, 0)
-        counts = self._count + np.cumsum(jumps)
-        self._last, self._count = float(angle[-1]), int(counts[-1])
-        unwrapped: Floats = angle + (2.0 * np.pi) * counts
+    def unwrap(self, angles: Floats) -> Floats:
+        if not angles.shape[1]:
+            return angles
+        steps = np.empty_like(angles)
+        steps[:, 1:] = angles[:, 1:] - angles[:, :-1]
+        steps[:, :1] = 0.0 if self._last is None else angles[:, :1] - self._last
+        counts = self._count - np.cumsum(np.rint(steps * _PER_TURN), axis=1)
+        self._last, self._count = angles[:, -1:].copy(), counts[:, -1:].copy()
+        unwrapped: Floats = angles + (2.0 * np.pi) * counts
         return unwrapped
+
+
+_PER_TURN = 0.5 / np.pi
 
 
 def no_angles(start: int, rate_hz: float, shank_acc: Floats, status: Bytes) -> LegBlock:

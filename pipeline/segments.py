@@ -30,34 +30,24 @@ class Segments:
 
     def quaternions(self, one: Oriented, two: Oriented, relative: RelativeRows, north: float) -> Floats:
         """(4, 2, n) segment to world, z up, scalar first, thigh and shank."""
+        x = relative.states
+        half = np.empty((2, 2, x.shape[1]))
+        half[0, 0], half[0, 1] = -0.5 * north, 0.5 * (x[DELTA] - north)
+        half[1] = 0.5 * x[THIGH : SHANK + 1]
+        (heading_c, frame_c), (heading_s, frame_s) = cosine_and_sine(half)
         sensors = np.empty((4, 2, len(one.quat)))
         sensors[:, 0], sensors[:, 1] = one.quat.T, two.quat.T
-        return product(self._before(relative, north), product(sensors, self._behind(relative)))
-
-    def _before(self, relative: RelativeRows, north: float) -> Floats:
-        """(4, 2, n) of the shank, the heading; then a small horizontal turn; then north."""
-        x = relative.states
-        c, s = float(np.cos(north)), float(np.sin(north))
-        a = _QUARTER * (c * x[TILT_X] + s * x[TILT_Y])
-        b = _QUARTER * (c * x[TILT_Y] - s * x[TILT_X])
-        scale = 1.0 / np.sqrt(1.0 + (a * a + b * b))
-        a *= scale
-        b *= scale
-        cosines, sines = np.empty_like(a), np.empty_like(a)
-        cosines[0], sines[0] = float(np.cos(0.5 * north)), -float(np.sin(0.5 * north))
-        cosines[1], sines[1] = cosine_and_sine(0.5 * (x[DELTA] - north))
-        turn = np.empty((4, *a.shape))
-        turn[0], turn[3] = scale * cosines, scale * sines
-        turn[1], turn[2] = a * cosines + b * sines, b * cosines - a * sines
-        return turn
-
-    def _behind(self, relative: RelativeRows) -> Floats:
-        """(4, 2, n) sensor from anatomical frame, as it is believed now."""
-        c, s = cosine_and_sine(0.5 * relative.states[THIGH : SHANK + 1])
-        w, x, y, z = self._mount
-        turn = np.empty((4, *c.shape))
-        turn[0], turn[1], turn[2], turn[3] = w * c - y * s, x * c - z * s, w * s + y * c, x * s + z * c
-        return turn
+        q = _after(sensors, self._mount)
+        # Behind it a turn about the segment's own long axis, before it one about the vertical.
+        turned = np.multiply(frame_s, q, out=sensors)
+        q *= frame_c
+        q[:2] -= turned[2:]
+        q[2:] += turned[:2]
+        np.multiply(heading_s, q, out=turned)
+        q *= heading_c
+        q[:2] -= turned[3:1:-1]
+        q[2:] += turned[1::-1]
+        return _tilted(q, x[TILT_X], x[TILT_Y], north)
 
 
 def cosine_and_sine(angle: Floats) -> tuple[Floats, Floats]:
@@ -67,33 +57,47 @@ def cosine_and_sine(angle: Floats) -> tuple[Floats, Floats]:
     return double - 1.0, double * t
 
 
-def product(p: Floats, q: Floats) -> Floats:
-    """(4, ...) Hamilton products of quaternions whose four numbers are the rows."""
-    pw, px, py, pz = p
-    qw, qx, qy, qz = q
-    result = np.empty_like(q)
-    result[0] = pw * qw - px * qx - py * qy - pz * qz
-    result[1] = pw * qx + px * qw + py * qz - pz * qy
-    result[2] = pw * qy - px * qz + py * qw + pz * qx
-    result[3] = pw * qz + px * qy - py * qx + pz * qw
+def _after(q: Floats, first: Floats) -> Floats:
+    """(4, 2, n) Hamilton products q first; first (4, 2, 1): the rotation that is done first."""
+    result: Floats = first[0] * q
+    turned = first[1] * q
+    result[0::3] -= turned[1:3]
+    result[1:3] += turned[0::3]
+    np.multiply(first[2], q, out=turned)
+    result[:2] -= turned[2:]
+    result[2:] += turned[:2]
+    np.multiply(first[3], q, out=turned)
+    result[0::2] -= turned[3::-2]
+    result[1::2] += turned[2::-2]
     return result
+
+
+def _tilted(q: Floats, tilt_x: Floats, tilt_y: Floats, north: float) -> Floats:
+    """(4, 2, n) q, then half of the relative inclination each, which the turned world sees turned as well."""
+    c, s = float(np.cos(north)), float(np.sin(north))
+    a = _QUARTER * (c * tilt_x + s * tilt_y)
+    b = _QUARTER * (c * tilt_y - s * tilt_x)
+    about_x, about_y = a * q, b * q
+    q[0::2] -= about_x[1::2]
+    q[1::2] += about_x[0::2]
+    q[0::3] -= about_y[2:0:-1]
+    q[1:3] += about_y[3::-3]
+    q *= 1.0 / np.sqrt(1.0 + (a * a + b * b))
+    return q
 
 
 def axes(q: Floats) -> Floats:
     """(3, 3, 2, n) both segments' rotation matrices: [:, 0] are their X, [:, 1] their Y, [:, 2] their Z."""
     double = 2.0 * q[1:]
+    r = double[:, None] * q[1:]
     wx, wy, wz = double * q[0]
-    x, y, z = q[1:]
-    xx, xy, xz = double[0] * x, double[0] * y, double[0] * z
-    yy, yz, zz = double[1] * y, double[1] * z, double[2] * z
-    r = np.empty((3, 3, *q.shape[1:]))
-    np.subtract(1.0, yy + zz, out=r[0, 0])
-    np.subtract(xy, wz, out=r[0, 1])
-    np.add(xz, wy, out=r[0, 2])
-    np.add(xy, wz, out=r[1, 0])
-    np.subtract(1.0, xx + zz, out=r[1, 1])
-    np.subtract(yz, wx, out=r[1, 2])
-    np.subtract(xz, wy, out=r[2, 0])
-    np.add(yz, wx, out=r[2, 1])
-    np.subtract(1.0, xx + yy, out=r[2, 2])
+    rest = 1.0 - (r[0, 0] + r[1, 1] + r[2, 2])
+    for k in range(3):
+        r[k, k] += rest
+    r[0, 1] -= wz
+    r[1, 0] += wz
+    r[0, 2] += wy
+    r[2, 0] -= wy
+    r[1, 2] -= wx
+    r[2, 1] += wx
     return r

@@ -120,20 +120,21 @@ class HeadingSmoother:
         system = _System(p, self._prior_state(p), count, self._lost(first, count), guess)
         neutrals = {b - first: n for b, n in self.neutrals.items() if 0 <= b - first < count}
         residual_sd = p.residual_start
-        signals, moving = _padded(signals, block, moving, count)
-        most = len(signals) // count
+        places, true = _placed(block, count)
+        length_of = np.empty(len(signals))
         for _ in range(self.rounds):
             at = mean @ SEEN.T
             turn = rotation_matrices(*at[:, :3].T)
             told = _Told.nothing(count)
-            length_of = np.empty(len(signals))
             for begin in range(0, count, _AT_ONCE):
-                these = slice(begin, min(begin + _AT_ONCE, count))
-                kept = slice(these.start * most, these.stop * most)
-                turns = np.repeat(turn[these], most, axis=0)
-                rows = row_information(signals.picked(kept), at[0, 3:], turns, residual_sd, rate, p)
+                these = slice(begin, begin + _AT_ONCE)
+                place, there = places[these].reshape(-1), true[these].reshape(-1)
+                part = signals.picked(place)
+                part = replace(part, good=part.good & there)
+                turns = np.repeat(turn[these], places.shape[1], axis=0)
+                rows = row_information(part, at[0, 3:], turns, residual_sd, rate, p)
                 told.add(rows, at[these], these)
-                length_of[kept] = rows.length
+                length_of[place] = rows.length
             mean = system.solve(told, neutrals, mean)
             residual_sd = typical(length_of, moving, p)
         centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
@@ -173,16 +174,12 @@ def _coarse_sums(force1: Floats, force2: Floats, good: Bools, block: Ints, count
     return real + 1j * imag
 
 
-def _padded(signals: JointSignals, block: Ints, moving: Bools, count: int) -> tuple[JointSignals, Bools]:
-    """Signals and whether they move, with as many rows in each block: those added are not good."""
+def _placed(block: Ints, count: int) -> tuple[Ints, Bools]:
+    """(count, most) the rows of each block, and which of these places are true; the others hold some row again."""
     starts = np.searchsorted(block, np.arange(count + 1))
     sizes = np.diff(starts)
     place = np.arange(int(sizes.max()))
-    true = place < sizes[:, None]
-    rows = np.minimum(starts[:-1, None] + place, len(block) - 1).reshape(-1)
-    padded = signals.picked(rows)
-    there = true.reshape(-1)
-    return replace(padded, good=padded.good & there), moving[rows] & there
+    return np.minimum(starts[:-1, None] + place, len(block) - 1), place < sizes[:, None]
 
 
 @dataclass(slots=True)
@@ -268,16 +265,16 @@ class _System:
         fixed[2:, 2:] += told.constants
         fixed_vector = self._fixed_vector.copy()
         fixed_vector[2:] += told.constants_vector
-        moving_row, fixed_row = NEUTRAL[MOVING], NEUTRAL[FIXED]
+        moving, constant = NEUTRAL[MOVING], NEUTRAL[FIXED]
         for b, neutral in neutrals.items():
-            value = float(NEUTRAL @ present[b])
-            miss = wrapped(neutral.turn - value)
+            believed = float(NEUTRAL @ present[b])
+            miss = wrapped(neutral.turn - believed)
             weight = 1.0 / max(neutral.sd**2, miss**2 / 9.0)
-            own[b] += weight * np.outer(moving_row, moving_row)
-            border[b] += weight * np.outer(moving_row, fixed_row)
-            fixed += weight * np.outer(fixed_row, fixed_row)
-            vector[b] += weight * (value + miss) * moving_row
-            fixed_vector += weight * (value + miss) * fixed_row
+            own[b] += (weight * moving)[:, None] * moving
+            border[b] += (weight * moving)[:, None] * constant
+            fixed += (weight * constant)[:, None] * constant
+            vector[b] += (weight * (believed + miss)) * moving
+            fixed_vector += (weight * (believed + miss)) * constant
         beside = border.reshape(-1, len(FIXED))
         sides = np.empty((len(beside), 1 + len(FIXED)), order="F")
         sides[:, 0] = vector.reshape(-1)
