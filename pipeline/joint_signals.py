@@ -142,16 +142,16 @@ def _seen(
     """Force (m, 3) and lever matrix (m, 3, 6) of one sensor in its level frame, at the kept rows."""
     w = gyr.value()
     lever = lever_matrix(w, gyr.slope()).reshape(-1, 3, 3)
-    both = np.zeros((len(w), 3, ARM))
-    both[:, :, :3] = lever
+    turn = np.stack(columns(quat), axis=-1).reshape(-1, 3, 3)
+    level = np.zeros((len(w), 3, ARM))
+    level[:, :, :3] = np.matmul(turn, lever)
     if flexion is not None:
         f, rate, bend = flexion
-        slide = both[:, :, 3:]
-        np.multiply(lever, f[:, None, None], out=slide)
+        slide = lever * f[:, None, None]
         for k, (column, row) in enumerate(((2, 1), (0, 2), (1, 0))):
             turning = (2.0 * rate) * w[:, k]
             slide[:, row, column] -= turning
             slide[:, column, row] += turning
             slide[:, k, k] += bend
-    turn = np.stack(columns(quat), axis=-1).reshape(-1, 3, 3)
-    return np.matmul(turn, acc.value()[:, :, None])[:, :, 0], np.matmul(turn, both)
+        level[:, :, 3:] = np.matmul(turn, slide)
+    return np.matmul(turn, acc.value()[:, :, None])[:, :, 0], level
