@@ -4,7 +4,8 @@ With a the specific force at the sensor, w its rate and r the vector from it to 
 frame, the specific force at the centre is a + (skew(w') + skew(w)^2) r + 2 skew(w) r' + r''. The vector is no constant:
 skin and muscle slide as the knee bends, so that r = r0 + f r1 for the knee's flexion f. A centimetre at a right angle
 is enough to turn the heading by two degrees where it is left out, since it swings at the step's own rhythm. Both r0
-and r1 enter linearly.
+and r1 enter linearly, and so do the errors of a cheap accelerometer: an offset b, and a turn c of its axes against the
+gyroscope's, which add b + c x a. Left out, a misalignment of half a degree bends the abduction of a lunge by a degree.
 
 Rates and accelerations are low-passed both ways, above the movement and under soft tissue's wobble, and kept at about
 12 rows a second. Live, that is done for each block once the next one is complete.
@@ -34,18 +35,24 @@ class JointSignalParameters:
 
 ARM = 6
 """Numbers of one sensor's arm: r0 (3,) m and r1 (3,) m/rad."""
+ERROR = 6
+"""Numbers of one accelerometer's error: offset b (3,) m/s2 and turn c (3,) rad against the gyroscope, to be added as
+b + c x a."""
 
 
 @dataclass(frozen=True, slots=True)
 class JointSignals:
     """m rows. index (m,): grid index. force1, force2 (m, 3) m/s2: specific force of thigh and shank sensor, each in its
-    own level frame; lever1, lever2 (m, 3, 6): with f = force + lever [r0, r1]. good (m,): both sensors delivered."""
+    own level frame; lever1, lever2 (m, 3, 6), error1, error2 (m, 3, 6): f = force + lever [r0, r1] + error [b, c].
+    good (m,): both sensors delivered."""
 
     index: Ints
     force1: Floats
     lever1: Floats
     force2: Floats
     lever2: Floats
+    error1: Floats
+    error2: Floats
     good: Bools
 
     def __len__(self) -> int:
@@ -59,13 +66,15 @@ class JointSignals:
             self.lever1[mask],
             self.force2[mask],
             self.lever2[mask],
+            self.error1[mask],
+            self.error2[mask],
             self.good[mask],
         )
 
 
 def join_signals(parts: list[JointSignals]) -> JointSignals:
     """One after the other."""
-    names = ("index", "force1", "lever1", "force2", "lever2", "good")
+    names = ("index", "force1", "lever1", "force2", "lever2", "error1", "error2", "good")
     return JointSignals(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
 
 
@@ -89,11 +98,11 @@ def joint_signals(
     if alignment is not None:
         bent = kept(_flexion(rows, alignment)[:, None])
         flexion = bent.value()[:, 0], bent.slope()[:, 0], bent.bend()[:, 0]
-    force1, lever1 = _seen(kept(rows.thigh_acc), kept(rows.thigh_gyr), rows.thigh_quat[keep], flexion)
-    force2, lever2 = _seen(kept(rows.shank_acc), kept(rows.shank_gyr), rows.shank_quat[keep], flexion)
+    force1, lever1, error1 = _seen(kept(rows.thigh_acc), kept(rows.thigh_gyr), rows.thigh_quat[keep], flexion)
+    force2, lever2, error2 = _seen(kept(rows.shank_acc), kept(rows.shank_gyr), rows.shank_quat[keep], flexion)
     index = np.arange(len(rows))[keep]
     good = _undisturbed(rows.ok, index, round(p.settle_s * rate_hz))
-    return JointSignals(rows.start + index, force1, lever1, force2, lever2, good)
+    return JointSignals(rows.start + index, force1, lever1, force2, lever2, error1, error2, good)
 
 
 class JointSignalWindow:
@@ -138,8 +147,9 @@ def _undisturbed(ok: Bools, index: Ints, settle: int) -> Bools:
 
 def _seen(
     acc: KeptRows, gyr: KeptRows, quat: Floats, flexion: tuple[Floats, Floats, Floats] | None
-) -> tuple[Floats, Floats]:
-    """Force (m, 3) and lever matrix (m, 3, 6) of one sensor in its level frame, at the kept rows."""
+) -> tuple[Floats, Floats, Floats]:
+    """Force (m, 3), lever matrix (m, 3, 6) and error matrix (m, 3, 6) of one sensor in its level frame, at the kept
+    rows."""
     w = gyr.value()
     lever = lever_matrix(w, gyr.slope()).reshape(-1, 3, 3)
     turn = np.stack(columns(quat), axis=-1).reshape(-1, 3, 3)
@@ -154,4 +164,10 @@ def _seen(
             slide[:, column, row] += turning
             slide[:, k, k] += bend
         level[:, :, 3:] = np.matmul(turn, slide)
-    return np.matmul(turn, acc.value()[:, :, None])[:, :, 0], level
+    force = np.matmul(turn, acc.value()[:, :, None])[:, :, 0]
+    error = np.empty((len(w), 3, ERROR))
+    error[:, :, :3] = turn
+    x, y, z = (v[:, None] for v in force.T)
+    for k, (one, two, a, b) in enumerate(((z, y, 1, 2), (x, z, 2, 0), (y, x, 0, 1))):
+        np.subtract(one * turn[:, a], two * turn[:, b], out=error[:, k, 3:])
+    return force, level, error

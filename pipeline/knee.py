@@ -43,6 +43,7 @@ class Knee:
         self._p = parameters or KneeParameters()
         self._alignment: Alignment | None = None
         self._path = TiedPath()
+        self._errors = np.zeros(12)
         self._north: float | None = None
         self._turns = _Turns()
 
@@ -50,7 +51,14 @@ class Knee:
         """Frames and unloaded path from now on."""
         self._alignment = alignment
         self._path = path or TiedPath()
-        self._segments = Segments(alignment)
+        self._segments = Segments(alignment.uprighted(self._errors))
+
+    def upright(self, errors: Floats) -> None:
+        """The accelerometers' errors (12,), as believed from now on: the standing that is zero looked a little
+        different through them."""
+        self._errors = errors
+        if self._alignment is not None:
+            self._segments = Segments(self._alignment.uprighted(errors))
 
     def update(
         self, start: int, one: Oriented, two: Oriented, shank_acc: Floats, relative: RelativeRows, status: Bytes

@@ -1,9 +1,9 @@
 """The relative heading over a whole recording, seen from both ends.
 
 The equations of pipeline/heading_model.py for all blocks at once: what moves from block to block (tilts, heading,
-drift, tissue) gives a banded matrix, what is constant (frames, arms) a border beside it. One solution of that linear
-system is what a Kalman filter and the smoother back over it would give, with the arms estimated beside; it is repeated
-with new robust weights about the last solution (Gauss-Newton).
+drift, tissue) gives a banded matrix, what is constant (frames, arms, errors) a border beside it. One solution of that
+linear system is what a Kalman filter and the smoother back over it would give, with the constants estimated beside; it
+is repeated with new robust weights about the last solution (Gauss-Newton).
 """
 
 from dataclasses import dataclass, field, replace
@@ -18,6 +18,7 @@ from pipeline.heading_model import (
     ARMS,
     DELTA,
     DRIFT,
+    ERRORS,
     NEUTRAL,
     SEEN,
     SHANK,
@@ -39,15 +40,17 @@ from pipeline.heading_model import (
     start_state,
     transition,
     typical,
+    without_errors,
     wrapped,
 )
 from pipeline.joint_signals import JointSignals
 
 MOVING = np.array([TILT_X, TILT_Y, DELTA, DRIFT, TISSUE])
-FIXED = np.array([THIGH, SHANK, *range(ARMS.start, ARMS.stop)])
+FIXED = np.array([THIGH, SHANK, *range(ARMS.start, ERRORS.stop)])
 """States that change from block to block, and those that are constant."""
 _WIDTH = len(MOVING)
-_SEEN_MOVING = SEEN[:3, MOVING]
+_SHOWN = SEEN[:3, MOVING]
+"""(3, 5) what the joint's acceleration shows of the states that change."""
 _ENOUGH = 2000
 """Rows to which the arms are first fitted."""
 _AT_ONCE = 150
@@ -57,13 +60,14 @@ _AT_ONCE = 150
 @dataclass(frozen=True, slots=True)
 class Smoothed:
     """The offline estimate over blocks: means (b, 8) and covariances (b, 7) as in RelativeRows, at grid times centre
-    (b,), a whole number of rows apart."""
+    (b,), a whole number of rows apart. errors (12,): of the accelerometers."""
 
     centre: Floats
     mean: Floats
     cov: Floats
     arms: LeverArms
     residual_sd: float
+    errors: Floats = field(default_factory=lambda: np.zeros(12))
 
     def rows(self, start: int, n: int) -> RelativeRows:
         """What is known at grid rows start to start + n, linear between the blocks."""
@@ -120,26 +124,25 @@ class HeadingSmoother:
         length_of = np.empty(len(signals))
         for _ in range(self.rounds):
             at = mean @ SEEN.T
-            arms = LeverArms.of(at[0, 3:])
             turn = rotation_matrices(*at[:, :3].T)
-            matrix, vector = np.empty((count, len(SEEN), len(SEEN))), np.empty((count, len(SEEN)))
+            told = _Told.nothing(count)
             for begin in range(0, count, _AT_ONCE):
                 these = slice(begin, begin + _AT_ONCE)
                 place, there = places[these].reshape(-1), true[these].reshape(-1)
                 part = signals.picked(place)
                 part = replace(part, good=part.good & there)
                 turns = np.repeat(turn[these], places.shape[1], axis=0)
-                rows = row_information(part, arms, turns, residual_sd, rate, p)
-                matrix[these], vector[these] = _per_block(rows, at[these])
+                rows = row_information(part, at[0, 3:], turns, residual_sd, rate, p)
+                told.add(rows, at[these], these)
                 length_of[place] = rows.length
-            mean = system.solve(matrix, vector, neutrals, mean)
+            mean = system.solve(told, neutrals, mean)
             residual_sd = typical(length_of, moving, p)
         centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
         cov = system.covariances()
-        return Smoothed(centre, mean[:, :STATES], cov, LeverArms.of(mean[0, ARMS]), residual_sd)
+        return Smoothed(centre, mean[:, :STATES], cov, LeverArms.of(mean[0, ARMS]), residual_sd, mean[0, ERRORS])
 
     def _prior_state(self, p: HeadingParameters) -> tuple[Floats, Floats]:
-        """Mean (20,) and variances (20,) of the first block."""
+        """Mean (32,) and variances (32,) of the first block."""
         state = start_state(p, self.prior)
         variance = np.diag(state.cov).copy()
         variance[[THIGH, SHANK]] += np.array([self.thigh_sd, self.shank_sd]) ** 2
@@ -150,7 +153,7 @@ class HeadingSmoother:
 
     def _first_heading(self, signals: JointSignals, arms: LeverArms, block: Ints, count: int) -> Floats:
         """(count,) a first guess: the closed form over a Gaussian window of half a minute."""
-        sums = _coarse_sums(*joint_force(signals, arms), signals.good, block, count)
+        sums = _coarse_sums(*joint_force(signals, without_errors(arms)), signals.good, block, count)
         reach = round(45.0 / self.parameters.block_s)
         window = np.exp(-0.5 * (np.arange(-reach, reach + 1) * self.parameters.block_s / 15.0) ** 2)
         smooth = np.convolve(sums, window)[reach : reach + count]
@@ -179,15 +182,41 @@ def _placed(block: Ints, count: int) -> tuple[Ints, Bools]:
     return np.minimum(starts[:-1, None] + place, len(block) - 1), place < sizes[:, None]
 
 
-def _per_block(rows: RowInformation, at: Floats) -> tuple[Floats, Floats]:
-    """Information matrices (count, 15, 15) and vectors (count, 15) of the blocks, about zero, from as many rows of
-    each. at (count, 15): what the design is linear about."""
-    count, size = at.shape
-    design = rows.design.reshape(count, -1, size)
-    transposed = design.transpose(0, 2, 1)
-    matrix = np.matmul(transposed, design)
-    vector = np.matmul(transposed, rows.residual.reshape(count, -1, 1)) + np.matmul(matrix, at[:, :, None])
-    return matrix, vector[:, :, 0]
+@dataclass(slots=True)
+class _Told:
+    """What the joint's acceleration says, about zero. Of each block's tilts and heading: matrices (count, 3, 3) and
+    vectors (count, 3); of the 24 constants (arms, errors) over all blocks: (24, 24) and (24,); and of both together,
+    border (count, 3, 24)."""
+
+    blocks: Floats
+    blocks_vector: Floats
+    border: Floats
+    constants: Floats
+    constants_vector: Floats
+
+    @staticmethod
+    def nothing(count: int) -> "_Told":
+        """Of blocks that were not looked at yet."""
+        n = len(SEEN) - 3
+        zeros = (np.zeros(shape) for shape in ((count, 3, 3), (count, 3), (count, 3, n), (n, n), (n,)))
+        return _Told(*zeros)
+
+    def add(self, rows: RowInformation, at: Floats, these: slice) -> None:
+        """What as many rows of each of these blocks say. at (b, 27): what the design is linear about."""
+        count, size = at.shape
+        design = rows.design.reshape(count, -1, size)
+        own = np.ascontiguousarray(design[:, :, :3].transpose(0, 2, 1))
+        product = np.matmul(own, design)
+        blocks, border = product[:, :, :3], product[:, :, 3:]
+        whole = np.ascontiguousarray(rows.design[:, :, 3:]).reshape(-1, size - 3)
+        moving, fixed = at[:, :3], at[0, 3:]
+        said = np.matmul(own, rows.residual.reshape(count, -1, 1)) + np.matmul(blocks, moving[:, :, None])
+        self.blocks[these], self.border[these] = blocks, border
+        self.blocks_vector[these] = said[:, :, 0] + border @ fixed
+        constants = whole.T @ whole
+        self.constants += constants
+        self.constants_vector += whole.T @ rows.residual.reshape(-1) + constants @ fixed
+        self.constants_vector += np.tensordot(moving, border, axes=2)
 
 
 class _System:
@@ -226,33 +255,35 @@ class _System:
         self._fixed = np.diag(1.0 / variance[FIXED])
         self._fixed_vector = mean[FIXED] / variance[FIXED]
 
-    def solve(self, matrix: Floats, vector: Floats, neutrals: dict[int, Neutral], present: Floats) -> Floats:
-        """(count, 20) the states of all blocks. matrix (count, 15, 15), vector (count, 15): what the blocks say;
-        present (count, 20): the last solution."""
-        told = vector @ SEEN
-        own = self._own + np.matmul(_SEEN_MOVING.T, np.matmul(matrix[:, :3, :3], _SEEN_MOVING))
-        beside = np.zeros((self._count, _WIDTH, len(FIXED)))
-        beside[:, :, 2:] = np.matmul(_SEEN_MOVING.T, matrix[:, :3, 3:])
+    def solve(self, told: _Told, neutrals: dict[int, Neutral], present: Floats) -> Floats:
+        """(count, 32) the states of all blocks. present (count, 32): the last solution."""
+        own = self._own + np.matmul(np.matmul(_SHOWN.T, told.blocks), _SHOWN)
+        vector = self._vector + told.blocks_vector @ _SHOWN
+        border = np.zeros((self._count, _WIDTH, len(FIXED)))
+        border[:, :, 2:] = np.matmul(_SHOWN.T, told.border)
         fixed = self._fixed.copy()
-        fixed[2:, 2:] += matrix[:, 3:, 3:].sum(axis=0)
+        fixed[2:, 2:] += told.constants
+        fixed_vector = self._fixed_vector.copy()
+        fixed_vector[2:] += told.constants_vector
         moving, constant = NEUTRAL[MOVING], NEUTRAL[FIXED]
         for b, neutral in neutrals.items():
             believed = float(NEUTRAL @ present[b])
             miss = wrapped(neutral.turn - believed)
             weight = 1.0 / max(neutral.sd**2, miss**2 / 9.0)
             own[b] += (weight * moving)[:, None] * moving
-            beside[b] += (weight * moving)[:, None] * constant
+            border[b] += (weight * moving)[:, None] * constant
             fixed += (weight * constant)[:, None] * constant
-            told[b] += (weight * (believed + miss)) * NEUTRAL
-        border = beside.reshape(-1, len(FIXED))
-        sides = np.empty((len(border), 1 + len(FIXED)), order="F")
-        sides[:, 0] = (self._vector + told[:, MOVING]).reshape(-1)
-        sides[:, 1:] = border
+            vector[b] += (weight * (believed + miss)) * moving
+            fixed_vector += (weight * (believed + miss)) * constant
+        beside = border.reshape(-1, len(FIXED))
+        sides = np.empty((len(beside), 1 + len(FIXED)), order="F")
+        sides[:, 0] = vector.reshape(-1)
+        sides[:, 1:] = beside
         self._factor = cholesky_banded(_banded(own, self._next), lower=True, check_finite=False)
         solved = cho_solve_banded((self._factor, True), sides, overwrite_b=True, check_finite=False)
         self._border = solved[:, 1:].reshape(self._count, _WIDTH, len(FIXED))
-        self._fixed_cov = np.linalg.inv(fixed - border.T @ solved[:, 1:])
-        constants = self._fixed_cov @ (self._fixed_vector + told[:, FIXED].sum(axis=0) - border.T @ solved[:, 0])
+        self._fixed_cov = np.linalg.inv(fixed - beside.T @ solved[:, 1:])
+        constants = self._fixed_cov @ (fixed_vector - beside.T @ solved[:, 0])
         result = np.zeros((self._count, SIZE))
         result[:, MOVING] = (solved[:, 0] - solved[:, 1:] @ constants).reshape(self._count, _WIDTH)
         result[:, FIXED] = constants
