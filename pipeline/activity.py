@@ -5,7 +5,8 @@ Physical features decide, no learned model. A stride is told by the knee at cont
 integrated twice from one foot-flat to the next, where the foot stands still and the velocity is known. A bend is told
 by how far thigh and shank lean at its deepest point: squats lean the shank, a chair and a deadlift do not, a knee that
 bends under a still thigh is in the air or, where the leg sinks, the rear one of a lunge. Whatever fits nothing is
-`other`, never the nearest. Ranges: biomechanics notes, sections 3.4, 3.5 and 5; the other leg is not known.
+`other`, never the nearest. Ranges: biomechanics notes, sections 3.4, 3.5 and 5; the other leg is not known, so that a
+step-down and a single-leg squat may be one and the same to the sensors of the leg that stands.
 """
 
 from collections.abc import Sequence
@@ -154,8 +155,10 @@ def classify_bend(shape: BendShape, p: ActivityParameters) -> Activity | None:
         return Activity.STEP_UP
     if not one_legged(shape.lean, share, p):
         return Activity.SQUAT
-    stays = shape.lean_before > p.stays_lean_share * shape.lean
-    return Activity.SINGLE_LEG_SQUAT if stays else Activity.STEP_DOWN
+    # A step-down is a single-leg squat on a box: what tells it from one leg's sensors is that the body comes over the
+    # leg for each repetition. A leg that does not lean at all leaves it open; then it is called by the wider name.
+    comes_over = shape.lean > p.one_leg_lean_rad and shape.lean_before < p.stays_lean_share * shape.lean
+    return Activity.STEP_DOWN if comes_over else Activity.SINGLE_LEG_SQUAT
 
 
 def one_legged(lean: float, share: float, p: ActivityParameters) -> bool:

@@ -5,6 +5,7 @@ chairs and lunges were told apart on the timed-up-and-go. Unseen people: `python
 """
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from pipeline.features import climb
 from pipeline.movement import Movement, analyse
 from pipeline.records import Side
 from pipeline.rows import StepRow
+from pipeline.simulation.person import draw_person
 from pipeline.simulation.script import Bout
+from pipeline.simulation.simulate import simulate
 from tests.pipeline.leg_from_imu import leg_from_imu
 from tests.pipeline.made_legs import RATE_HZ, leg, simulated, smooth
 from tests.pipeline.public_legs import CMU_PEOPLE, TUGS, cmu_leg, tug_leg
@@ -97,6 +100,22 @@ def test_an_activity_set_by_hand_names_the_units_that_can_be_it() -> None:
     assert bends == []
     assert sum(s.activity == "step_down" for s in steps) >= 12
     assert any(s.activity == "walking" for s in steps)
+
+
+@pytest.mark.parametrize("leans_deg", [0.0, 5.0])
+def test_a_bend_on_one_leg_is_told_by_its_lean_or_called_by_the_wider_name_with_less_quality(leans_deg: float) -> None:
+    person = draw_person(np.random.default_rng(104), variation=0.0)
+    person = replace(person, manner=replace(person.manner, one_leg_lean_deg=leans_deg))
+    script = [Bout("stand", 2.0), Bout("step_down", 4, lead=Side.LEFT), Bout("stand", 2.0)]
+    session = simulate(person, script, np.random.default_rng(1), sides=(Side.LEFT,))
+    block = session.leg_block(Side.LEFT)
+    for steps in (Movement(Side.LEFT).update(block).steps, analyse(Side.LEFT, block).steps):
+        assert len(steps) == 4
+        if leans_deg:
+            assert {s.activity for s in steps} == {"step_down"} and min(s.quality for s in steps) > 0.9
+        else:
+            assert "step_down" not in {s.activity for s in steps}
+            assert max(s.quality for s in steps if s.activity == "single_leg_squat") <= 0.5
 
 
 def test_by_hand_from_a_moment_on() -> None:
