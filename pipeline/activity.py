@@ -35,8 +35,9 @@ class ActivityParameters:
     lunge_*, step_up_*, squat_*, deadlift_*, chair_*, hinge_share, rear_*, one_leg_*: what tells exercises apart.
     kneel_s: a lunge held longer is kneeling. lunge_lead_s, leg_back_rad: a rear leg's lunge begins when the thigh leans
     back by more, at most so long before its knee bends. stays_lean_share: who leans as much before a bend stood on one
-    leg already. foot_lift_m: a foot that rose by more before a rest is on a box, not under a chair; quiet_*: how still
-    the shank must be before, for how long, until how long before the bend, for that to be told.
+    leg already. free_foot_m: a shank that is higher by more at the deepest point has its foot in the air.
+    foot_lift_m: a foot that rose by more before a rest is on a box, not under a chair; quiet_*: how still the shank
+    must be before, for how long, until how long before the bend, for that to be told.
     bend_shortest_s: of a repetition; lift_shortest_s: of a foot put up. before_s: how far before a bend the leg's lean
     is looked at.
     gait_gap_s: provisionally in gait so long after a contact; again_s: what was done so recently is guessed again;
@@ -86,6 +87,7 @@ class ActivityParameters:
     one_leg_share_scale: float = 0.045
     stays_lean_share: float = 0.3
     box_m: float = 0.05
+    free_foot_m: float = 0.07
     foot_lift_m: float = 0.08
     quiet_s: float = 0.1
     quiet_lead_s: float = 0.25
@@ -153,6 +155,9 @@ def classify_bend(shape: BendShape, p: ActivityParameters) -> Activity | None:
         return None
     if lifted:
         return Activity.STEP_UP
+    if shape.sinks_m < -p.free_foot_m:
+        # The knee was lifted: a shank over a planted foot can only sink.
+        return None
     if not one_legged(shape.lean, share, p):
         return Activity.SQUAT
     # A step-down is a single-leg squat on a box: what tells it from one leg's sensors is that the body comes over the

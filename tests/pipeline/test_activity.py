@@ -20,7 +20,7 @@ from pipeline.simulation.person import draw_person
 from pipeline.simulation.script import Bout
 from pipeline.simulation.simulate import simulate
 from tests.pipeline.leg_from_imu import leg_from_imu
-from tests.pipeline.made_legs import RATE_HZ, leg, simulated, smooth
+from tests.pipeline.made_legs import RATE_HZ, down_and_up, leg, simulated, smooth
 from tests.pipeline.public_legs import CMU_PEOPLE, TUGS, cmu_leg, tug_leg
 from tests.shared_data import dataset
 
@@ -100,6 +100,27 @@ def test_an_activity_set_by_hand_names_the_units_that_can_be_it() -> None:
     assert bends == []
     assert sum(s.activity == "step_down" for s in steps) >= 12
     assert any(s.activity == "walking" for s in steps)
+
+
+@pytest.mark.parametrize(("free", "found"), [(False, ["squat"]), (True, [])])
+def test_a_knee_lifted_like_a_squat_is_none_since_its_shank_rises(free: bool, found: list[str]) -> None:
+    rest, bend = np.zeros(150), down_and_up(2.4, 1.0)
+    share = np.concatenate([rest, bend, rest])
+    thigh, shank = np.radians(60.0) * share, np.radians(-18.0) * share
+    # The sensor hangs from a hip that stays, or stands on an ankle that does.
+    height = -0.42 * np.cos(thigh) - 0.14 * np.cos(shank) if free else 0.26 * np.cos(shank)
+    up = np.gradient(np.gradient(height, 0.01), 0.01)
+    block = leg(
+        len(share),
+        flexion=thigh - shank,
+        thigh_incl=thigh,
+        shank_incl=shank,
+        shank_rate=np.gradient(shank, 0.01),
+        thigh_rate=np.gradient(thigh, 0.01),
+        shank_acc=np.column_stack([0.0 * up, up, 0.0 * up]),
+    )
+    for steps in (Movement(Side.RIGHT).update(block).steps, analyse(Side.RIGHT, block).steps):
+        assert [s.activity for s in steps] == found
 
 
 @pytest.mark.parametrize("leans_deg", [0.0, 5.0])
