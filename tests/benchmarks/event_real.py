@@ -136,9 +136,7 @@ def others(shared: Path) -> None:
     folder = shared / "biomdp_isen"
     if folder.is_dir():
         cases += [("knee lifts, then walking", side, isen_table(folder, side)) for side in Side]
-    print(
-        "timed-up-and-go (one standing up, one sitting down), fast gait (sits down and rises before it), knee lifts (their accelerations are made up: no foot leaves the ground)"
-    )
+    print("timed-up-and-go (one standing up, one sitting down), fast gait (sits down and rises before it), knee lifts")
     for name, side, table in cases:
         for way, update in both_ways(table, side).items():
             counts = dict(Counter(s.activity for s in update.steps))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.activity import ActivityChanges
-from pipeline.blocks import Activity
+from pipeline.blocks import Activity, Floats, LegBlock
 from pipeline.features import climb
 from pipeline.movement import Movement, analyse
 from pipeline.records import Side
@@ -102,16 +102,11 @@ def test_an_activity_set_by_hand_names_the_units_that_can_be_it() -> None:
     assert any(s.activity == "walking" for s in steps)
 
 
-@pytest.mark.parametrize(("free", "found"), [(False, ["squat"]), (True, [])])
-def test_a_knee_lifted_like_a_squat_is_none_since_its_shank_rises(free: bool, found: list[str]) -> None:
-    rest, bend = np.zeros(150), down_and_up(2.4, 1.0)
-    share = np.concatenate([rest, bend, rest])
-    thigh, shank = np.radians(60.0) * share, np.radians(-18.0) * share
-    # The sensor hangs from a hip that stays, or stands on an ankle that does.
-    height = -0.42 * np.cos(thigh) - 0.14 * np.cos(shank) if free else 0.26 * np.cos(shank)
-    up = np.gradient(np.gradient(height, 0.01), 0.01)
-    block = leg(
-        len(share),
+def sagittal(thigh: Floats, shank: Floats, height_m: Floats) -> LegBlock:
+    """A leg in the sagittal plane whose shank sensor is at these heights."""
+    up = np.gradient(np.gradient(height_m, 0.01), 0.01)
+    return leg(
+        len(thigh),
         flexion=thigh - shank,
         thigh_incl=thigh,
         shank_incl=shank,
@@ -119,6 +114,29 @@ def test_a_knee_lifted_like_a_squat_is_none_since_its_shank_rises(free: bool, fo
         thigh_rate=np.gradient(thigh, 0.01),
         shank_acc=np.column_stack([0.0 * up, up, 0.0 * up]),
     )
+
+
+@pytest.mark.parametrize("rpm", [45.0, 60.0, 90.0, 105.0])
+@pytest.mark.parametrize("saddle_m", [0.5, 0.55, 0.6])
+def test_cycling_is_neither_walking_nor_stairs(rpm: float, saddle_m: float) -> None:
+    turn = 2.0 * np.pi * rpm / 60.0 * np.arange(2000) / RATE_HZ
+    # From the hip to an ankle that goes round with a crank of 17 cm; thigh 42 and shank 40 cm long.
+    ahead, below = 0.20 + 0.17 * np.sin(turn), saddle_m - 0.17 * np.cos(turn)
+    reach = np.minimum(np.hypot(ahead, below), 0.819)
+    thigh = np.arctan2(ahead, below) + np.arccos((0.42**2 + reach**2 - 0.40**2) / (2.0 * 0.42 * reach))
+    shank = thigh - np.pi + np.arccos((0.42**2 + 0.40**2 - reach**2) / (2.0 * 0.42 * 0.40))
+    block = sagittal(thigh, shank, 0.26 * np.cos(shank) - below)
+    for steps in (Movement(Side.RIGHT).update(block).steps, analyse(Side.RIGHT, block).steps):
+        assert {s.activity for s in steps} <= {"other"}
+
+
+@pytest.mark.parametrize(("free", "found"), [(False, ["squat"]), (True, [])])
+def test_a_knee_lifted_like_a_squat_is_none_since_its_shank_rises(free: bool, found: list[str]) -> None:
+    rest, bend = np.zeros(150), down_and_up(2.4, 1.0)
+    share = np.concatenate([rest, bend, rest])
+    thigh, shank = np.radians(60.0) * share, np.radians(-18.0) * share
+    # The sensor hangs from a hip that stays, or stands on an ankle that does.
+    block = sagittal(thigh, shank, -0.42 * np.cos(thigh) - 0.14 * np.cos(shank) if free else 0.26 * np.cos(shank))
     for steps in (Movement(Side.RIGHT).update(block).steps, analyse(Side.RIGHT, block).steps):
         assert [s.activity for s in steps] == found
 
