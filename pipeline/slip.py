@@ -17,11 +17,12 @@ import numpy as np
 
 from calibration.alignment import Alignment, upright
 from pipeline.blocks import Floats
-from pipeline.calibrating import CalibratingParameters, at_rest
+from pipeline.calibration_parameters import CalibratingParameters
 from pipeline.heading_model import wrapped
 from pipeline.leg_rows import LegRows, join_rows
 from pipeline.neutral import neutral_turn
 from pipeline.records import Segment
+from pipeline.rests import at_rest
 
 _DEG = np.pi / 180.0
 THIGH_X, THIGH_Z, SHANK_X, SHANK_Z, TURN = range(5)

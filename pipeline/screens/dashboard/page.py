@@ -210,7 +210,9 @@ def _card(classes: str, title: str) -> ui.element:
 
 
 def _canvas(classes: str, words: str) -> None:
-    ui.element("canvas").classes(classes).props(f'role="img" aria-label="{words}"')
+    """A canvas in a box that makes its size."""
+    with _div(f"{classes}-box"):
+        ui.element("canvas").classes(classes).props(f'role="img" aria-label="{words}"')
 
 
 def _action(words: str, icon: str, kind: str, color: str = "primary") -> ui.button:

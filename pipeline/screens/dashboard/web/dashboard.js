@@ -8,13 +8,13 @@ import { clock, Episodes, fillGuide, fillSensors, find, Legs } from "./parts.js"
 import { Stream } from "./stream.js";
 import { Traces } from "./traces.js";
 
-const FRAME_MS = 20;
+const REST_MS = 28;
 const page = { redraws: 0, frames: 0, rows: 0, cues: [], role: "", linked: false };
 window.kneetrack = page;
 
 function start() {
-  const traces = find("kt-traces") && new Traces(find("kt-traces"));
-  const leg = find("kt-leg") && new Leg(find("kt-leg"));
+  const traces = find("kt-traces") && new Traces(find("kt-traces"), redraw);
+  const leg = find("kt-leg") && new Leg(find("kt-leg"), redraw);
   const legs = find("kt-legs") && new Legs(find("kt-legs"));
   const episodes = find("kt-episodes") && new Episodes(find("kt-episodes"), find("kt-none"));
   const guide = find("kt-guide");
@@ -25,21 +25,29 @@ function start() {
   let asked = false;
   let drawn = 0;
 
-  // Draws while something moves, some thirty times a second, and rests when nothing does.
+  // Draws while something moves, some thirty times a second, and rests when nothing does. A timer before the browser's
+  // next picture: asking for every picture and skipping each other one costs the browser as much as drawing it.
   function redraw() {
     if (asked || !(traces || leg)) return;
     asked = true;
-    requestAnimationFrame(function picture(now) {
-      if (now - drawn < FRAME_MS) return requestAnimationFrame(picture);
-      const seconds = Math.min(0.5, (now - drawn) / 1000);
-      drawn = now;
-      const moved = [traces?.advance(seconds), leg?.advance(seconds)];
-      traces?.draw();
-      leg?.draw();
-      page.redraws++;
-      if (moved.some(Boolean)) requestAnimationFrame(picture);
-      else asked = false;
-    });
+    wait();
+  }
+
+  function wait() {
+    setTimeout(() => requestAnimationFrame(picture), Math.max(0, REST_MS - (performance.now() - drawn)));
+  }
+
+  function picture() {
+    const now = performance.now();
+    const seconds = Math.min(0.5, (now - drawn) / 1000);
+    drawn = now;
+    const moved = [traces?.advance(seconds), leg?.advance(seconds)];
+    traces?.draw();
+    leg?.draw();
+    legs?.draw();
+    page.redraws++;
+    if (moved.some(Boolean)) wait();
+    else asked = false;
   }
 
   const takes = {
@@ -117,9 +125,9 @@ function start() {
   });
   new MutationObserver(() => {
     forgetColours();
+    traces?.repaint();
     redraw();
   }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
-  window.addEventListener("resize", redraw);
   theme();
   redraw();
 

@@ -60,11 +60,20 @@ export class Legs {
     if (!tile?.calibrated) return;
     const measure = MEASURES[this.measure];
     const value = leg[measure.key].at(-1) ?? null;
-    const share = value === null ? 0 : Math.max(-1, Math.min(1, value / measure.full));
-    tile.needle.style.left = `${50 + 49 * share}%`;
+    tile.share = value === null ? 0 : Math.max(-1, Math.min(1, value / measure.full));
     if (tile.inside && value !== null) tile.most = Math.max(tile.most, value);
     if (this.measure !== "step") this.figure(tile, value);
     else if (tile.inside) this.figure(tile, tile.most);
+  }
+
+  // With the picture: the needles.
+  draw() {
+    for (const tile of Object.values(this.tiles)) {
+      const place = Math.round((tile.gauge.wide ??= tile.gauge.clientWidth) * 0.49 * (tile.share ?? 0));
+      if (place === tile.place) continue;
+      tile.place = place;
+      tile.needle.style.transform = `translateX(${place}px)`;
+    }
   }
 
   alarm(side, on) {
