@@ -56,7 +56,7 @@ class LegView:
     steps: Mapping[str, int] = field(default_factory=dict)
     in_episode: bool = False
     guide: GuideView | None = None
-    last_step: LastStep = LastStep()
+    last_step: LastStep = field(default_factory=LastStep)
     trusted: bool = True
     exercise: SetView | None = None
     static_valgus_deg: float | None = None

@@ -192,9 +192,10 @@ def _placement() -> None:
         with _card("kt-drawing", "Where to strap the sensors"):
             ui.html(placement_svg(), sanitize=False)
             ui.html(
-                "<ol><li><b>Thigh:</b> outer side, half way between hip and knee.</li><li><b>Shin:</b> inner, flat side "
-                "of the bone, a hand below the knee.</li></ol><p>The drawing is of a right leg; on the left leg it is the "
-                "mirror image. Any way round, but tight: it must not slide when you stamp your foot.</p>",
+                "<ol><li><b>Thigh:</b> outer side, half way between hip and knee.</li>"
+                "<li><b>Shin:</b> inner, flat side of the bone, a hand below the knee.</li></ol>"
+                "<p>The drawing is of a right leg; on the left leg it is the mirror image. Any way round, but tight: "
+                "it must not slide when you stamp your foot.</p>",
                 sanitize=False,
             ).classes("kt-where-text")
         with _card("kt-facts", "What they must be able to do"):
