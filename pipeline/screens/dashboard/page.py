@@ -135,7 +135,10 @@ def _session(act: bool) -> None:
 def _cue(act: bool) -> None:
     ui.label("A tone and a flash when the knee begins to fall inward.").classes("kt-dim")
     if act:
-        options = "".join(f'<option value="{mode.value}">{words}</option>' for mode, words in CUES.items())
+        options = "".join(
+            f'<option value="{mode.value}"{" selected" if mode is CueMode.EVERY else ""}>{words}</option>'
+            for mode, words in CUES.items()
+        )
         ui.html(f'<select class="kt-cue" aria-label="When to give a cue">{options}</select>', sanitize=False)
     else:
         ui.label().classes("kt-cue-now")

@@ -9,6 +9,8 @@ import { Stream } from "./stream.js";
 import { Traces } from "./traces.js";
 
 const REST_MS = 28;
+const AWAY = "No connection to the computer that runs the session: buttons have no effect until it is back. Trying again ...";
+const OVER = "The session is over and saved, and this page is no longer connected. Start the session anew on the computer.";
 const page = { redraws: 0, frames: 0, rows: 0, cues: [], role: "", linked: false };
 window.kneetrack = page;
 
@@ -107,7 +109,8 @@ function start() {
     (linked) => {
       page.linked = linked;
       document.body.classList.toggle("kt-away", !linked);
-      if (!linked) problem(page.over ? [] : ["No connection to the computer that runs the session. Trying again ..."]);
+      if (!linked) problem([page.over ? OVER : AWAY]);
+      else if (!page.state) problem([]);
     },
   );
 
@@ -150,7 +153,7 @@ function say(text) {
 
 function problem(lines) {
   const box = find("kt-problem");
-  const text = lines.join("\n");
+  const text = lines.map((line) => line[0].toUpperCase() + line.slice(1)).join("\n");
   box.hidden = !text;
   if (box.textContent !== text) box.textContent = text;
 }
