@@ -4,6 +4,8 @@ SI units (s, m/s2, rad, rad/s). All arrays have n rows, one a grid sample; `star
 that time_s = (start + i) / rate_hz, in session time. Blocks are cut anywhere; stages keep what they need.
 """
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from typing import Any, Self, TypeVar
@@ -66,11 +68,7 @@ class _Block:
 
     def cut(self, begin: int, end: int) -> Self:
         """Rows begin to end (exclusive, relative to this block)."""
-        arrays: dict[str, Any] = {
-            f.name: getattr(self, f.name)[begin:end]
-            for f in fields(self)
-            if isinstance(getattr(self, f.name), np.ndarray)
-        }
+        arrays: dict[str, Any] = {name: value[begin:end] for name, value in _arrays(self)}
         return replace(self, start=self.start + begin, **arrays)
 
 
@@ -84,12 +82,41 @@ B = TypeVar("B", bound=_Block)
 def join(blocks: list[B]) -> B:
     """One block of several that follow each other without a hole."""
     first = blocks[0]
-    arrays: dict[str, Any] = {
-        f.name: np.concatenate([getattr(b, f.name) for b in blocks])
-        for f in fields(first)
-        if isinstance(getattr(first, f.name), np.ndarray)
-    }
+    arrays: dict[str, Any] = {name: np.concatenate([getattr(b, name) for b in blocks]) for name, _ in _arrays(first)}
     return replace(first, **arrays)
+
+
+def collect(blocks: Iterable[B], rows: int) -> B:
+    """The same of blocks as they come, none of which is kept; rows: of all of them, one at least."""
+    whole: B | None = None
+    at = 0
+    for block in blocks:
+        if whole is None:
+            whole = replace(block, **_room(_arrays(block), rows))
+        for name, value in _arrays(block):
+            getattr(whole, name)[at : at + len(value)] = value
+        at += len(block)
+    assert whole is not None and at == rows
+    return whole
+
+
+def _room(arrays: list[tuple[str, Any]], rows: int) -> dict[str, Any]:
+    """Columns like these, with so many rows, beside each other in one piece of memory, which a system gives faster
+    than many."""
+    sizes = [rows * math.prod(value.shape[1:]) for _, value in arrays]
+    ends = np.cumsum([-(-size * value.itemsize // 64) * 64 for size, (_, value) in zip(sizes, arrays, strict=True)])
+    memory = np.empty(int(ends[-1]), np.uint8)
+    begins = [0, *ends.tolist()]
+    return {
+        name: memory[begin : begin + size * value.itemsize].view(value.dtype).reshape(rows, *value.shape[1:])
+        for (name, value), size, begin in zip(arrays, sizes, begins[:-1], strict=True)
+    }
+
+
+def _arrays(block: _Block) -> list[tuple[str, Any]]:
+    """Names and values of a block's columns."""
+    values = ((f.name, getattr(block, f.name)) for f in fields(block))
+    return [(name, value) for name, value in values if isinstance(value, np.ndarray)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from calibration.profile import Profile
 from calibration.unloaded_path import UnloadedPath
 from pipeline.axis_watch import AxisWatch, AxisWatchParameters
 from pipeline.blocks import Activity, Bytes, GridBlock, LegBlock, Status
-from pipeline.calibrating import Calibrated, Calibrating, CalibratingParameters, at_rest
+from pipeline.calibrating import Calibrating
+from pipeline.calibration_parameters import Calibrated, CalibratingParameters
 from pipeline.calibration_progress import CalibrationProgress
 from pipeline.flexions import settled, tied_path
 from pipeline.heading import Heading
@@ -28,6 +29,7 @@ from pipeline.orientation import Orientation, OrientationParameters, Oriented
 from pipeline.quick_check import QuickCheck, profile_quality
 from pipeline.records import Side
 from pipeline.recovered import recovered_block
+from pipeline.rests import at_rest
 from pipeline.rows import RaisedEvent
 from pipeline.slip import Slip, SlipParameters, SlipWatch, rereferenced
 from pipeline.tied_path import TiedPath
@@ -210,6 +212,7 @@ class LegEngine:
             return
         rows = join_rows(self._parts)
         self._heading.advance(number, self._signals.update(rows, self.alignment))
+        self._knee.upright(self._heading.errors)
         self._parts = []
         time_s = number * self._block / self._rate
         if self._calibrating is not None:
