@@ -57,7 +57,6 @@ class Envelope:
         self._low_x = 0.0
         self._low = np.inf
         self._edge = -np.inf
-        self._refreshed_x = 0.0
         self.offset = np.inf
         self.slope = 0.0
         self.slope_sd = self._bounds[0] / 5
