@@ -59,7 +59,6 @@ class ActivityParameters:
     most_climb_m: float = 0.6
     gait_thigh_rad: float = radians(17.0)
     most_thigh_rad: float = radians(92.0)
-    gait_swing_knee_rad: float = radians(6.0)
     gait_longest_s: float = 2.6
     ankle_m: float = 0.26
     flat_share: float = 0.25

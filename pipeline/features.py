@@ -30,7 +30,6 @@ class StrideShape:
     knee_stance_peak: float
     knee_stance_low: float
     knee_given_back: float
-    knee_swing_peak: float
     thigh_range: float
     thigh_at_contact: float
     thigh_rearmost: float
@@ -68,7 +67,7 @@ def stride_shape(block: LegBlock, flexion: Floats, unit: Unit, climb_m: float) -
     """Features of a stride. block, flexion: its rows, contact to contact."""
     rate = block.rate_hz
     off = min(max(int(unit.toe_off) - block.start, 1), len(block) - 1)
-    stance, swing = flexion[:off], flexion[off:]
+    stance = flexion[:off]
     early = max(1, min(off, round(0.03 * rate)))
     peak = _top(stance)
     return StrideShape(
@@ -79,7 +78,6 @@ def stride_shape(block: LegBlock, flexion: Floats, unit: Unit, climb_m: float) -
         knee_stance_peak=peak,
         knee_stance_low=-_top(-stance),
         knee_given_back=peak + _top(-stance[int(np.argmax(stance)) :]),
-        knee_swing_peak=_top(swing),
         thigh_range=_top(block.thigh_incl) + _top(-block.thigh_incl),
         thigh_at_contact=_mean(block.thigh_incl[:early]),
         thigh_rearmost=-_top(-block.thigh_incl),
