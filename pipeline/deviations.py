@@ -63,7 +63,7 @@ TWO_SIDED = DeviationParameters(
     flexion=Spread(0.1 * _DEG, 0.5 * _DEG, 1.5 * _DEG),
     abduction=Spread(0.2 * _DEG, 0.85 * _DEG, 1.45 * _DEG),
     rotation=Spread(0.67 * _DEG, 3.0 * _DEG, 0.0),
-    excess=Spread(0.08 * _DEG, 0.58 * _DEG, 0.42 * _DEG),
+    excess=Spread(0.11 * _DEG, 0.35 * _DEG, 0.75 * _DEG),
     collapse=Spread(0.2 * _DEG, 0.9 * _DEG, 1.6 * _DEG),
 )
 

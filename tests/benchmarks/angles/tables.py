@@ -93,14 +93,16 @@ def report(people: list[Person]) -> None:
         for kind in KINDS:
             cells = [[p.rmse[kind, group, angle] for p in people] for angle in TRUTH]
             print(f"  {kind:<10}" + "".join(f"{np.nanmedian(c):>8.2f} ({np.nanmax(c):4.1f})" for c in cells))
-    print("\ntimes the floor: median of people (worst person), by group")
+    print("\ntimes the own floor, by group: median of people; whoever has the largest RMSE; the largest ratio")
     for angle in ("abduction", "excess"):
         for kind in KINDS[:2]:
             cells = []
             for group in ("walking", "other"):
-                ratio = [p.rmse[kind, group, angle] / p.rmse["floor", group, angle] for p in people]
-                if not np.isnan(ratio).all():
-                    cells.append(f"{group} {np.nanmedian(ratio):.2f} ({np.nanmax(ratio):.2f})")
+                ours, floors = (np.array([p.rmse[k, group, angle] for p in people]) for k in (kind, "floor"))
+                if not np.isnan(ours).all():
+                    ratio = ours / floors
+                    worst = ratio[np.nanargmax(ours)]
+                    cells.append(f"{group} {np.nanmedian(ratio):.2f}, {worst:.2f}, {np.nanmax(ratio):.2f}")
             print(f"  {angle:<10}{kind:<10}{'   '.join(cells)}")
     print("\ncollapse: gain median (worst), RMSE of peaks above the usual, deg")
     for kind in KINDS:
