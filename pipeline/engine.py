@@ -325,9 +325,11 @@ class LegEngine:
         self._heading.align(alignment.thigh_axis_sd, alignment.shank_axis_sd)
         self._heading.set_prior(lever_prior(alignment))
         if found is not None and found.standing is not None:
-            begin = max(0, found.standing[0] - found.rows.start)
-            rows = found.rows.cut(begin, found.standing[1] - found.rows.start)
-            self._heading.neutral(Neutral(neutral_turn(rows, alignment), self._settings.neutral.sd))
+            begin, end = (max(0, row - found.rows.start) for row in found.standing)
+            rows = found.rows.cut(begin, end)
+            # Long after the standing, or where a sensor was away meanwhile, its rows are no longer among those kept.
+            if len(rows):
+                self._heading.neutral(Neutral(neutral_turn(rows, alignment), self._settings.neutral.sd))
         self._path = TiedPath()
         if found is not None:
             self._heading.mark_flexions()
