@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.blocks import Floats
+from pipeline.quaternions import cosine_and_sine
 
 _DEG = np.pi / 180.0
 
@@ -75,10 +76,8 @@ def deviations(
     rad; cov (7, n): as RelativeRows has it; upright_sd: of the long axes, rad; path_reaches: the largest flexion of the
     unloaded path, rad, 0 where there is none."""
     tilt, delta, thigh, shank, delta_thigh, delta_shank, thigh_shank = cov
-    sf, cf = np.sin(flexion), np.cos(flexion)
-    sines = np.sin(incl)
-    st, sl = sines
-    cl = np.cos(incl[1])
+    cf, sf = cosine_and_sine(flexion)
+    (_, cl), (st, sl) = cosine_and_sine(incl)
     lean = 2.0 * max(0.0, upright_sd**2 - p.usual_upright**2)
     abduction = sl * sl * delta + sf * sf * thigh + (2.0 * sl * sf) * delta_thigh
     rotation = (

@@ -207,8 +207,14 @@ def joint_force(signals: JointSignals, constants: Floats) -> tuple[Floats, Float
     """(m, 3) each: specific force at the knee centre, as thigh and shank sensor see it, in their own level frames.
     constants (24,): arms and errors."""
     arm1, arm2, error1, error2 = constants.reshape(4, 6)
-    force1 = signals.force1 + signals.lever1 @ arm1 + signals.error1 @ error1
-    return force1, signals.force2 + signals.lever2 @ arm2 + signals.error2 @ error2
+    force1 = signals.force1 + _times(signals.lever1, arm1) + _times(signals.error1, error1)
+    return force1, signals.force2 + _times(signals.lever2, arm2) + _times(signals.error2, error2)
+
+
+def _times(matrices: Floats, vector: Floats) -> Floats:
+    """(m, 3) the products of matrices (m, 3, 6) with one vector, as one product."""
+    product: Floats = matrices.reshape(-1, 6) @ vector
+    return product.reshape(-1, 3)
 
 
 def without_errors(arms: LeverArms) -> Floats:

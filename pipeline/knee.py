@@ -16,8 +16,9 @@ from pipeline.blocks import Bytes, Floats, LegBlock, Status
 from pipeline.deviations import CAUSAL, DeviationParameters, deviations
 from pipeline.heading_model import SHANK, RelativeRows
 from pipeline.orientation import Oriented
+from pipeline.quaternions import cosine_and_sine
 from pipeline.records import Side
-from pipeline.segments import Segments, axes, cosine_and_sine
+from pipeline.segments import Segments, axes
 from pipeline.tied_path import TiedPath
 
 _DEG = np.pi / 180.0

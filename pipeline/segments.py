@@ -15,7 +15,7 @@ from calibration.alignment import Alignment
 from pipeline.blocks import Floats
 from pipeline.heading_model import DELTA, SHANK, THIGH, TILT_X, TILT_Y, RelativeRows
 from pipeline.orientation import Oriented
-from pipeline.quaternions import conjugate, from_matrix
+from pipeline.quaternions import conjugate, cosine_and_sine, from_matrix
 
 _QUARTER = np.array([[-0.25], [0.25]])
 """Half of the thigh's and of the shank's share of the relative inclination."""
@@ -48,13 +48,6 @@ class Segments:
         q[:2] -= turned[3:1:-1]
         q[2:] += turned[1::-1]
         return _tilted(q, x[TILT_X], x[TILT_Y], north)
-
-
-def cosine_and_sine(angle: Floats) -> tuple[Floats, Floats]:
-    """Of angles (...) rad."""
-    t = np.tan(0.5 * angle)
-    double = 2.0 / (1.0 + t * t)
-    return double - 1.0, double * t
 
 
 def _after(q: Floats, first: Floats) -> Floats:

@@ -53,7 +53,7 @@ _SHOWN = SEEN[:3, MOVING]
 """(3, 5) what the joint's acceleration shows of the states that change."""
 _ENOUGH = 2000
 """Rows to which the arms are first fitted."""
-_AT_ONCE = 150
+_AT_ONCE = 60
 """Blocks whose rows are looked at together: what is known of them stays in the processor's cache."""
 
 
@@ -208,14 +208,14 @@ class _Told:
         own = np.ascontiguousarray(design[:, :, :3].transpose(0, 2, 1))
         product = np.matmul(own, design)
         blocks, border = product[:, :, :3], product[:, :, 3:]
-        whole = np.ascontiguousarray(rows.design[:, :, 3:]).reshape(-1, size - 3)
+        whole = rows.design.reshape(-1, size)
         moving, fixed = at[:, :3], at[0, 3:]
         said = np.matmul(own, rows.residual.reshape(count, -1, 1)) + np.matmul(blocks, moving[:, :, None])
         self.blocks[these], self.border[these] = blocks, border
         self.blocks_vector[these] = said[:, :, 0] + border @ fixed
-        constants = whole.T @ whole
+        constants = (whole.T @ whole)[3:, 3:]
         self.constants += constants
-        self.constants_vector += whole.T @ rows.residual.reshape(-1) + constants @ fixed
+        self.constants_vector += (rows.residual.reshape(-1) @ whole)[3:] + constants @ fixed
         self.constants_vector += np.tensordot(moving, border, axes=2)
 
 
