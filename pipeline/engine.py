@@ -165,7 +165,7 @@ class LegEngine:
         bounds = sorted(edges)
         for begin, end in pairwise(bounds):
             s = slice(begin, end)
-            piece = grid.cut(begin, end)
+            piece = grid if len(bounds) == 2 else grid.cut(begin, end)
             results.append(
                 self._piece(
                     piece,
@@ -196,7 +196,9 @@ class LegEngine:
         return leg
 
     def _status(self, grid: GridBlock) -> Bytes:
-        status = np.full(len(grid), Status.OK if self.alignment is not None else Status.CALIBRATING, np.uint8)
+        status = np.full(len(grid), int(Status.OK if self.alignment is not None else Status.CALIBRATING), np.uint8)
+        if not (self._slipped or grid.clipped.any()) and grid.thigh_ok.all() and grid.shank_ok.all():
+            return status
         status[grid.clipped & (status == Status.OK)] = Status.CLIPPED
         if self._slipped:
             status[status <= Status.SLIPPED] = Status.SLIPPED

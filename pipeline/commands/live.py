@@ -204,7 +204,7 @@ async def _session(
     print("looking for sensors ...", file=sys.stderr)
     if publisher is not None:
         publisher.begin()
-        publisher.tell("place", {"text": "Looking for the sensors ..."})
+        publisher.tell("place", {"text": "Looking for the sensors: switch them on and keep them near."})
     async with connected(plan.wanted, asker(), mover(publisher, lambda: stop.asked)) as radio:
         corrections, warnings = stored_corrections(radio.sensors)
         for line in warnings:

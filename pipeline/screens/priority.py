@@ -2,7 +2,8 @@
 
 A session must take each packet within some milliseconds of its arrival, while browsers draw on the same processor. On
 Windows any program may raise itself a little; elsewhere root may, or whom the limit `nice` of /etc/security/limits.conf
-lets. What is not allowed is left as it is. Python's search for unused objects in cycles, which walks through all that
+lets. Linux weighs the programs of a terminal against each other, and terminals as a whole ("autogroup"), so both are
+set. What is not allowed is left as it is. Python's search for unused objects in cycles, which walks through all that
 was imported and takes some tens of milliseconds, is spared what is there when the session begins.
 """
 
@@ -11,9 +12,11 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 AHEAD = -10
 BEHIND = 5
+_AUTOGROUP = Path("/proc/self/autogroup")
 _NORMAL, _ABOVE, _BELOW = 0x20, 0x8000, 0x4000
 """Windows: NORMAL_, ABOVE_NORMAL_ and BELOW_NORMAL_PRIORITY_CLASS."""
 
@@ -49,6 +52,8 @@ def _set(niceness: int, windows_class: int) -> bool:
         return bool(kernel.SetPriorityClass(ctypes.c_void_p(kernel.GetCurrentProcess()), windows_class))
     try:
         os.setpriority(os.PRIO_PROCESS, 0, niceness)
+        if _AUTOGROUP.exists():
+            _AUTOGROUP.write_text(str(niceness), encoding="ascii")
     except OSError:
         return False
     return True
