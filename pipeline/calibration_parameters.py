@@ -37,7 +37,7 @@ class CalibratingParameters:
     longest_s: float = 6.0
     shake_m_s2: float = 3.5
     thigh_shake_m_s2: float = 1.2
-    thigh_share: float = 0.75
+    thigh_share: float = 0.85
     motion_blocks_standing: int = 10
     motion_blocks_alone: int = 40
     buffer_blocks: int = 160

@@ -2,7 +2,7 @@
 
 The method. Two measures are watched, each above its clean movement at the same flexion and activity: abduction above
 the person's own unloaded path, and medial collapse (design: what valgus means). An episode is either of them above its
-threshold, above twice its own standard deviation, and with a confidence of at least 0.6, for at least 100 ms of a
+threshold, above twice its own standard deviation, and with a confidence of at least 0.65, for at least 100 ms of a
 loaded phase; it ends where both fall below their thresholds less a hysteresis, the foot leaves the ground, or the
 angles are no longer valid. What the measures amount to: above_clean.py. The driver is told from what changed since
 contact (or the start of the repetition); see driver.py.

@@ -122,8 +122,9 @@ _SLOW = np.radians(80.0) * np.sin(np.pi * np.arange(1000) / 1000) ** 2
 """Ten seconds without a rest at the bottom, which would be another standing."""
 
 
-def test_a_good_bend_is_taken() -> None:
-    progress = _after(down_and_up(2.0, np.radians(80.0)))
+@pytest.mark.parametrize("thigh_share", [0.05, 0.8])
+def test_a_good_bend_is_taken(thigh_share: float) -> None:
+    progress = _after(down_and_up(2.0, np.radians(80.0)), thigh_share)
     assert progress.stood and progress.bends == 1 and not progress.refused
 
 

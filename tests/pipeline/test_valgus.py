@@ -167,12 +167,12 @@ def test_confidence_is_the_chance_that_the_threshold_was_exceeded() -> None:
 
 
 def test_what_is_too_unsure_is_no_episode() -> None:
-    """A quarter of the standard deviation above the threshold is a confidence of 0.6."""
+    """Two fifths of the standard deviation above the threshold are a confidence of 0.65."""
     two_deg = np.full(300, np.radians(2.0))
     known = CleanReference({Activity.OTHER: CleanCurve(excess_sd_deg=(0.0,))})
-    assert watch(abducting(300, 100, 150, 5.4, excess_sd=two_deg), parameters=ValgusParameters(clean=known)) == ([], [])
+    assert watch(abducting(300, 100, 150, 5.7, excess_sd=two_deg), parameters=ValgusParameters(clean=known)) == ([], [])
     assert (
-        len(watch(abducting(300, 100, 150, 5.6, excess_sd=two_deg), parameters=ValgusParameters(clean=known))[0]) == 1
+        len(watch(abducting(300, 100, 150, 5.9, excess_sd=two_deg), parameters=ValgusParameters(clean=known))[0]) == 1
     )
 
 
