@@ -138,12 +138,12 @@ def turning_axis(
     that a kick does not outweigh a careful movement. None where there are too few rows. The standard deviation grows
     with the turning across the axis and is no better than prior_sd (soft tissue). Sign: open.
     """
-    speed = np.linalg.norm(gyr, axis=1)
-    moving = gyr[speed > least_rad_s]
+    speed = np.sqrt(np.einsum("ni,ni->n", gyr, gyr))
+    fast = speed > least_rad_s
+    moving = gyr[fast]
     if len(moving) < 20:
         return None
-    weight = 1.0 / np.linalg.norm(moving, axis=1)
-    return main_axis((moving * weight[:, None]).T @ moving, up, prior_sd, doubt)
+    return main_axis((moving.T / speed[fast]) @ moving, up, prior_sd, doubt)
 
 
 def main_axis(scatter: Floats, up: Floats, prior_sd: float, doubt: float = 0.5) -> Axis | None:

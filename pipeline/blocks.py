@@ -6,7 +6,7 @@ that time_s = (start + i) / rate_hz, in session time. Blocks are cut anywhere; s
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Self, TypeVar
 
@@ -58,8 +58,7 @@ class _Block:
     rate_hz: float
 
     def __len__(self) -> int:
-        first = getattr(self, _first_array(type(self)))
-        return len(first)
+        return len(getattr(self, _columns(type(self))[0]))
 
     @property
     def time_s(self) -> Floats:
@@ -68,12 +67,14 @@ class _Block:
 
     def cut(self, begin: int, end: int) -> Self:
         """Rows begin to end (exclusive, relative to this block)."""
-        arrays: dict[str, Any] = {name: value[begin:end] for name, value in _arrays(self)}
-        return replace(self, start=self.start + begin, **arrays)
+        names = _columns(type(self))
+        return type(self)(self.start + begin, self.rate_hz, *[getattr(self, name)[begin:end] for name in names])
 
 
-def _first_array(kind: type) -> str:
-    return "thigh_acc" if kind is GridBlock else "flexion"
+def _columns(kind: type[_Block]) -> tuple[str, ...]:
+    """The names of a block's arrays: the fields beside those that all blocks have."""
+    names: tuple[str, ...] = vars(kind)["__slots__"]
+    return names
 
 
 B = TypeVar("B", bound=_Block)
@@ -82,8 +83,8 @@ B = TypeVar("B", bound=_Block)
 def join(blocks: list[B]) -> B:
     """One block of several that follow each other without a hole."""
     first = blocks[0]
-    arrays: dict[str, Any] = {name: np.concatenate([getattr(b, name) for b in blocks]) for name, _ in _arrays(first)}
-    return replace(first, **arrays)
+    arrays = [np.concatenate([getattr(b, name) for b in blocks]) for name in _columns(type(first))]
+    return type(first)(first.start, first.rate_hz, *arrays)
 
 
 def collect(blocks: Iterable[B], rows: int) -> B:
@@ -91,32 +92,26 @@ def collect(blocks: Iterable[B], rows: int) -> B:
     whole: B | None = None
     at = 0
     for block in blocks:
+        names = _columns(type(block))
         if whole is None:
-            whole = replace(block, **_room(_arrays(block), rows))
-        for name, value in _arrays(block):
-            getattr(whole, name)[at : at + len(value)] = value
+            whole = type(block)(block.start, block.rate_hz, *_room([getattr(block, name) for name in names], rows))
+        for name in names:
+            getattr(whole, name)[at : at + len(block)] = getattr(block, name)
         at += len(block)
     assert whole is not None and at == rows
     return whole
 
 
-def _room(arrays: list[tuple[str, Any]], rows: int) -> dict[str, Any]:
+def _room(arrays: "list[NDArray[Any]]", rows: int) -> "list[NDArray[Any]]":
     """Columns like these, with so many rows, beside each other in one piece of memory, which a system gives faster
     than many."""
-    sizes = [rows * math.prod(value.shape[1:]) for _, value in arrays]
-    ends = np.cumsum([-(-size * value.itemsize // 64) * 64 for size, (_, value) in zip(sizes, arrays, strict=True)])
-    memory = np.empty(int(ends[-1]), np.uint8)
-    begins = [0, *ends.tolist()]
-    return {
-        name: memory[begin : begin + size * value.itemsize].view(value.dtype).reshape(rows, *value.shape[1:])
-        for (name, value), size, begin in zip(arrays, sizes, begins[:-1], strict=True)
-    }
-
-
-def _arrays(block: _Block) -> list[tuple[str, Any]]:
-    """Names and values of a block's columns."""
-    values = ((f.name, getattr(block, f.name)) for f in fields(block))
-    return [(name, value) for name, value in values if isinstance(value, np.ndarray)]
+    sizes = [rows * math.prod(value.shape[1:]) * value.itemsize for value in arrays]
+    ends = np.cumsum([-(-size // 64) * 64 for size in sizes]).tolist()
+    memory = np.empty(ends[-1], np.uint8)
+    return [
+        memory[begin : begin + size].view(value.dtype).reshape(rows, *value.shape[1:])
+        for value, size, begin in zip(arrays, sizes, [0, *ends[:-1]], strict=True)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,7 @@ class LegEngine:
         bounds = sorted(edges)
         for begin, end in pairwise(bounds):
             s = slice(begin, end)
-            piece = grid.cut(begin, end)
+            piece = grid if len(bounds) == 2 else grid.cut(begin, end)
             results.append(
                 self._piece(
                     piece,
@@ -196,7 +196,9 @@ class LegEngine:
         return leg
 
     def _status(self, grid: GridBlock) -> Bytes:
-        status = np.full(len(grid), Status.OK if self.alignment is not None else Status.CALIBRATING, np.uint8)
+        status = np.full(len(grid), int(Status.OK if self.alignment is not None else Status.CALIBRATING), np.uint8)
+        if not (self._slipped or grid.clipped.any()) and grid.thigh_ok.all() and grid.shank_ok.all():
+            return status
         status[grid.clipped & (status == Status.OK)] = Status.CLIPPED
         if self._slipped:
             status[status <= Status.SLIPPED] = Status.SLIPPED
@@ -323,9 +325,11 @@ class LegEngine:
         self._heading.align(alignment.thigh_axis_sd, alignment.shank_axis_sd)
         self._heading.set_prior(lever_prior(alignment))
         if found is not None and found.standing is not None:
-            begin = max(0, found.standing[0] - found.rows.start)
-            rows = found.rows.cut(begin, found.standing[1] - found.rows.start)
-            self._heading.neutral(Neutral(neutral_turn(rows, alignment), self._settings.neutral.sd))
+            begin, end = (max(0, row - found.rows.start) for row in found.standing)
+            rows = found.rows.cut(begin, end)
+            # Long after the standing, or where a sensor was away meanwhile, its rows are no longer among those kept.
+            if len(rows):
+                self._heading.neutral(Neutral(neutral_turn(rows, alignment), self._settings.neutral.sd))
         self._path = TiedPath()
         if found is not None:
             self._heading.mark_flexions()

@@ -152,22 +152,22 @@ def _seen(
     rows."""
     w = gyr.value()
     lever = lever_matrix(w, gyr.slope()).reshape(-1, 3, 3)
-    both = np.zeros((len(w), 3, ARM))
-    both[:, :, :3] = lever
+    turn = np.stack(columns(quat), axis=-1).reshape(-1, 3, 3)
+    level = np.zeros((len(w), 3, ARM))
+    level[:, :, :3] = np.matmul(turn, lever)
     if flexion is not None:
         f, rate, bend = flexion
-        slide = both[:, :, 3:]
-        np.multiply(lever, f[:, None, None], out=slide)
+        slide = lever * f[:, None, None]
         for k, (column, row) in enumerate(((2, 1), (0, 2), (1, 0))):
             turning = (2.0 * rate) * w[:, k]
             slide[:, row, column] -= turning
             slide[:, column, row] += turning
             slide[:, k, k] += bend
-    turn = np.stack(columns(quat), axis=-1).reshape(-1, 3, 3)
+        level[:, :, 3:] = np.matmul(turn, slide)
     force = np.matmul(turn, acc.value()[:, :, None])[:, :, 0]
     error = np.empty((len(w), 3, ERROR))
     error[:, :, :3] = turn
     x, y, z = (v[:, None] for v in force.T)
     for k, (one, two, a, b) in enumerate(((z, y, 1, 2), (x, z, 2, 0), (y, x, 0, 1))):
         np.subtract(one * turn[:, a], two * turn[:, b], out=error[:, k, 3:])
-    return force, np.matmul(turn, both), error
+    return force, level, error

@@ -21,6 +21,7 @@ from pipeline.segments import Segments, axes, cosine_and_sine
 from pipeline.tied_path import TiedPath
 
 _DEG = np.pi / 180.0
+_OK, _NO_ANGLE = int(Status.OK), int(Status.SINGLE_SENSOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class Knee:
             "shank_tilt": shank_tilt,
             **sd,
         }
-        no_angle = status >= Status.SINGLE_SENSOR
+        no_angle = status >= _NO_ANGLE
         if no_angle.any():
             angles = {name: np.where(no_angle, np.nan, value) for name, value in angles.items()}
         return LegBlock(
@@ -116,7 +117,7 @@ class Knee:
             thigh_quat=np.ascontiguousarray(quats[:, 0].T),
             shank_quat=np.ascontiguousarray(quats[:, 1].T),
             acc_norm=_norm(shank_acc),
-            valid=(status == Status.OK) & ~unsure,
+            valid=(status == _OK) & ~unsure,
             status=status,
         )
 

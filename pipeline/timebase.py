@@ -272,7 +272,8 @@ class TimeBase:
     def _time(self, tick: int) -> float:
         if tick > self._newest:
             return self._map(tick)
-        if tick in self._recent:
+        if tick in self._recent or self._none:
+            # Ticks that only count what arrived never come late, and what was skipped since then is not theirs.
             self.duplicates += 1
             return nan
         self._recent.append(tick)

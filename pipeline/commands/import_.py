@@ -14,7 +14,7 @@ def import_(
     side: SideOption = None,
     person: PersonOption = None,
 ) -> None:
-    """Turn a table (.csv, .parquet) or a Movella DOT app's CSV pair (thigh, then shank) into a .knee recording."""
+    """Turn a table or a maker's files (of a pair: thigh, then shank) into a .knee recording."""
     from pipeline.commands.progress import bar
     from pipeline.files.importing import import_to_knee
 

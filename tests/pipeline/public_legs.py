@@ -123,7 +123,11 @@ def tug_leg(folder: Path, trial: str, side: Side) -> RawLeg:
 
 
 def isen_table(folder: Path, side: Side) -> pd.DataFrame:
-    """One leg of the squats as a generic table, 100 Hz: standing, single-leg lifts, two squats (16 to 20 s), walking.
+    """One leg as a generic table, 100 Hz: standing, lifts of one knee at a time, walking.
+
+    What looks like two squats of each leg (right 16 to 20 s, left 19 to 22 s, to 74 and 90 deg) are lifts: the other
+    knee is straight and its thigh upright all the while.
+
 
     The accelerations of these files do not belong to their angular rates (see the folder's description), so both are
     made from the vendor's orientations: the rates by differences, the accelerations as gravity alone.

@@ -204,6 +204,7 @@ def test_without_any_ticks_a_silence_is_a_loss() -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@example(Clock.NONE, [([1000], 0.0), ([0], 1.0), ([1], 2.0), ([0], 0.0)])
 @example(Clock.DEVICE_TIME, [([251], 0.0), ([0], 1.0), ([0], 0.0), ([1], 3.0), ([0], 0.0), ([0], 3.0)])
 @given(
     st.sampled_from([Clock.DEVICE_TIME, Clock.COUNTER, Clock.NONE]),
