@@ -59,13 +59,19 @@ class StepPeak:
 
     @property
     def last(self) -> LastStep:
-        """The last step whose angles were known."""
+        """The last step whose angles were known; from an episode on, the step in which it fell, though not over yet."""
         row = self._row
+        newest = self._falls[-1] if self._falls else None
+        if newest is not None and (row is None or newest.start_s >= row.end_s):
+            measure = _measure(newest)
+            peak = self._most(measure, newest.start_s, min(newest.end_s, self._end_s))
+            if isfinite(peak):
+                return LastStep(degrees(peak), measure, newest.severity)
         if row is None:
             return LastStep()
         inside = [fall for fall in self._falls if fall.start_s < row.end_s and fall.end_s > row.start_s]
         worst = max(inside, key=lambda fall: _SEVERITIES.index(fall.severity), default=None)
-        measure = "collapse" if worst is not None and worst.measure == "collapse" else "excess"
+        measure = "excess" if worst is None else _measure(worst)
         return LastStep(degrees(self._peaks[measure]), measure, "" if worst is None else worst.severity)
 
     def add(self, block: LegBlock) -> None:
@@ -121,3 +127,7 @@ class StepPeak:
             if len(known):
                 best = max(best, float(known.max()))
         return best
+
+
+def _measure(fall: _Fall) -> str:
+    return "collapse" if fall.measure == "collapse" else "excess"

@@ -22,6 +22,7 @@ from pipeline.rows import EpisodeRow, SummaryRow
 from pipeline.screens import words
 from pipeline.screens.digits import large
 from pipeline.screens.guide import STEP_NAMES, GuideView
+from pipeline.screens.set_count import SetView
 from pipeline.screens.view import Angle, LegView, SensorView, View
 
 WIDTH = 80
@@ -181,6 +182,24 @@ def leg_line(leg: LegView) -> str:
     )
 
 
+def set_line(exercise: SetView | None) -> str:
+    """The exercise set in progress in one line; empty without one."""
+    if exercise is None:
+        return ""
+    (least, most), sets = exercise.asked, exercise.sets[1]
+    asked = f"{least}" if least == most else f"{least} to {most}"
+    clean = exercise.repetitions - exercise.collapsed
+    return (
+        f"{words.activity(exercise.activity)}, set {exercise.number} of {sets}: {exercise.repetitions} of {asked}, "
+        f"{clean} clean, {exercise.collapsed} inward{', over' if exercise.over else ''}"
+    )
+
+
+def static_line(deg: float | None) -> str:
+    """The clinician's measured alignment in one line; empty without one."""
+    return "" if deg is None else f"standing alignment as measured {deg:+.1f}° (valgus +), not part of these angles"
+
+
 def episode_line(episode: EpisodeRow) -> str:
     """One valgus episode in one line."""
     return (
@@ -220,7 +239,8 @@ def _leg(leg: LegView, blocks: bool) -> list[RenderableType]:
     state = "VALGUS EPISODE" if leg.in_episode else _STATUS.get(leg.status, leg.status)
     foot = Text(f"valgus excess {_with_sd(leg.excess)}°   medial collapse {_with_sd(leg.collapse)}°   ")
     foot.append(state, style=style)
-    return [title, grid, foot]
+    lines = [set_line(leg.exercise), static_line(leg.static_valgus_deg)]
+    return [title, grid, foot, *(Text(line) for line in lines if line)]
 
 
 def _figure(angle: Angle, decimals: int, style: str, blocks: bool) -> RenderableType:
@@ -260,7 +280,7 @@ def _sensors(sensors: Sequence[SensorView]) -> RenderableType:
     for sensor in sensors:
         table.add_row(
             sensor.name,
-            sensor.driver,
+            words.maker(sensor.driver),
             Text(sensor.state, style="" if sensor.state == "connected" else "bold red"),
             "-" if sensor.rate_hz is None else f"{sensor.rate_hz:.0f} Hz",
             "-" if sensor.battery is None else f"{100 * sensor.battery:.0f} %",

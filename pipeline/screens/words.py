@@ -54,11 +54,14 @@ def status(name: str, trusted: bool) -> str:
 
 
 def signal(rssi_dbm: float | None) -> str:
-    """How well a sensor is heard. The limits are those at which Bluetooth links at 100 Hz begin to lose packets."""
+    """How well a sensor was heard when it was connected: while it is, systems do not tell.
+
+    The limits are those at which Bluetooth links at 100 Hz begin to lose packets.
+    """
     if rssi_dbm is None:
         return "signal unknown"
     word = "good" if rssi_dbm >= -70.0 else ("fair" if rssi_dbm >= -82.0 else "weak")
-    return f"signal {word} ({rssi_dbm:.0f} dBm)"
+    return f"signal {word} ({rssi_dbm:.0f} dBm at connecting)"
 
 
 def maker(driver: str) -> str:

@@ -87,7 +87,9 @@ def test_a_state_in_a_persons_words() -> None:
     assert right["set"]["activity"] == "squat" and right["set"]["asked"] == [8, 12] and right["static"] == 3.5
     assert left["set"] is None and left["static"] is None and right["limits"] == [5.0, 7.0]
     sensor = told["sensors"][0]
-    assert sensor["signal"] == "signal weak (-85 dBm)" and sensor["battery"] == 90 and sensor["loss"] == 0.3
+    assert (
+        sensor["signal"] == "signal weak (-85 dBm at connecting)" and sensor["battery"] == 90 and sensor["loss"] == 0.3
+    )
     assert sensor["driver"] == "Movella DOT"
 
 

@@ -68,6 +68,20 @@ def test_what_is_said_of_a_step_never_contradicts_its_cue() -> None:
     assert (peak.last.measure, peak.last.severity) == ("excess", ""), "a withdrawn one was none"
 
 
+def test_between_an_episode_and_the_end_of_its_step_the_step_before_is_not_shown() -> None:
+    n = 1200
+    excess = np.where(np.abs(np.arange(n) / 100.0 - 10.5) < 0.2, np.radians(9.0), np.radians(1.0))
+    peak = StepPeak()
+    peak.add(leg(n, 0, excess=excess))
+    peak.step(replace(step("right", 1, "walking", 8.0, 20.0, 3.0), end_s=9.0, toe_off_s=8.6))
+    assert peak.last.severity == "" and peak.last.peak_deg == pytest.approx(1.0)
+    peak.event(_start("strong", "both"))
+    peak.event(
+        RaisedEvent(10.8, "episode_end", {"start_s": 10.2, "end_s": 10.7, "severity": "strong", "measure": "both"})
+    )
+    assert peak.last.severity == "strong" and peak.last.peak_deg == pytest.approx(9.0)
+
+
 def test_an_episode_of_another_step_is_not_this_ones() -> None:
     peak = StepPeak()
     peak.add(leg(1200, 0, excess=np.full(1200, np.radians(2.0))))

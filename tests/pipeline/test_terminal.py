@@ -11,7 +11,16 @@ from pipeline.records import Side
 from pipeline.screens import terminal
 from pipeline.screens.digits import LINES, large
 from pipeline.screens.guide import GuideView
-from pipeline.screens.terminal import LineScreen, LiveScreen, picture, screen, summary_table
+from pipeline.screens.set_count import SetView
+from pipeline.screens.terminal import (
+    LineScreen,
+    LiveScreen,
+    picture,
+    screen,
+    set_line,
+    static_line,
+    summary_table,
+)
 from pipeline.screens.view import Angle, LegView, SensorView, View
 from tests.pipeline.result_folder import episode, summary
 
@@ -189,3 +198,12 @@ def test_warnings_of_sensors() -> None:
     first = lines._new(_view(warnings=[warning]), 0.0)
     assert sum("warning: " + warning in line for line in first) == 1
     assert not any("signal" in line for line in lines._new(_view(warnings=[warning.replace("12", "13")]), 1.0))
+
+
+def test_the_set_in_progress_stands_in_one_line_of_80_columns() -> None:
+    squats = SetView("single_leg_squat", 2, 12, 10, (8, 12), (1, 3))
+    assert set_line(squats) == "single-leg squat, set 2 of 3: 12 of 8 to 12, 2 clean, 10 inward"
+    assert all(len(line) <= terminal.WIDTH for line in (set_line(squats), static_line(-12.5)))
+    assert "5 of 5" in set_line(SetView("squat", 1, 5, 0, (5, 5), (1, 1)))
+    assert set_line(None) == "" == static_line(None)
+    assert "+3.5°" in static_line(3.5)

@@ -34,8 +34,12 @@ export class Cue {
 
   wake() {
     if (!this.wanted) return;
-    this.context ??= new AudioContext({ latencyHint: "interactive" });
-    if (this.context.state !== "running") this.context.resume().then(() => this.show());
+    if (!this.context) {
+      this.context = new AudioContext({ latencyHint: "interactive" });
+      this.context.onstatechange = () => this.show();
+    }
+    if (this.context.state !== "running") this.context.resume();
+    this.show();
   }
 
   show() {
