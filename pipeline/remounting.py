@@ -12,14 +12,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from calibration.alignment import STANDING_AND_FLEXIONS, Alignment
-from pipeline.blocks import Bools, Bytes, Floats, GridBlock, Status
-from pipeline.calibrating import Calibrated, Calibrating, resting
+from pipeline.blocks import Bools, Bytes, Floats, GridBlock, Ints, Status
+from pipeline.calibrating import Calibrating
+from pipeline.calibration_parameters import Calibrated
 from pipeline.flexions import settled
 from pipeline.heading_model import NEUTRAL, STATES
 from pipeline.leg_rows import LegRows
 from pipeline.orientation import Oriented
 from pipeline.quaternions import conjugate, from_matrix, multiply
 from pipeline.records import Side
+from pipeline.rests import resting
 from pipeline.rows import RaisedEvent
 from pipeline.slip import SlipParameters, SlipWatch, rereferenced
 from pipeline.smoothing import Smoothed
@@ -99,11 +101,13 @@ def sensors_worn(
     watch, now = SlipWatch(False, good, p, suspecting=False), alignment
     anew: Calibrated | None = None
 
-    def believed(row: int) -> tuple[float, float]:
-        seen = smoothed.rows(row, 1)
-        return _neutral(seen.states[:, 0], seen.cov[:, 0])
-
     rests: Bools = resting(rows, length, p.rest)
+    turns, sds = _neutral(smoothed, rows.start + length * np.arange(len(rests)))
+
+    def believed(row: int) -> tuple[float, float]:
+        number = (row - rows.start) // length
+        return float(turns[number]), float(sds[number])
+
     for number in range(-(-(begin - rows.start) // length), len(rests)):
         if not rests[number] and anew is None:
             watch.forget()
@@ -138,8 +142,9 @@ def calibrated_anew(rows: LegRows, rate_hz: float, side: Side) -> Calibrated | N
     return settled(found, side, rate_hz)
 
 
-def _neutral(states: Floats, cov: Floats) -> tuple[float, float]:
-    """What a neutral standing should show, and its standard deviation, from a row of the smoothed heading."""
-    _, delta, thigh, shank, delta_thigh, delta_shank, thigh_shank = cov
+def _neutral(smoothed: Smoothed, at: Ints) -> tuple[Floats, Floats]:
+    """(b,) each: what a neutral standing should show at some grid rows, and its standard deviation."""
+    _, delta, thigh, shank, delta_thigh, delta_shank, thigh_shank = smoothed.cov.T
     variance = delta + thigh + shank + 2.0 * (delta_shank - delta_thigh - thigh_shank)
-    return float(NEUTRAL[:STATES] @ states), float(np.sqrt(max(variance, 0.0)))
+    turn = np.interp(at, smoothed.centre, smoothed.mean @ NEUTRAL[:STATES])
+    return turn, np.sqrt(np.maximum(np.interp(at, smoothed.centre, variance), 0.0))

@@ -17,11 +17,12 @@ import numpy as np
 
 from calibration.alignment import Alignment, upright
 from pipeline.blocks import Floats
-from pipeline.calibrating import CalibratingParameters, at_rest
+from pipeline.calibration_parameters import CalibratingParameters
 from pipeline.heading_model import wrapped
 from pipeline.leg_rows import LegRows, join_rows
 from pipeline.neutral import neutral_turn
 from pipeline.records import Segment
+from pipeline.rests import at_rest
 
 _DEG = np.pi / 180.0
 THIGH_X, THIGH_Z, SHANK_X, SHANK_Z, TURN = range(5)
@@ -57,7 +58,10 @@ class SlipParameters:
     loose: float = 1.6
     clearly: float = 6.0
     leaning: float = 25.0 * _DEG
-    first_block: int = 3
+    leant_over: float = 13.0 * _DEG
+    lasting_blocks: int = 9
+    still: float = 1.0 * _DEG
+    first_block: int = 4
     every_blocks: int = 6
     remembered: int = 8
     rest: CalibratingParameters = field(default_factory=CalibratingParameters)
@@ -129,6 +133,13 @@ def stance_of(rows: LegRows, alignment: Alignment, expected: tuple[float, float]
     return Stance(rows.start, rows.start + len(rows), angles, expected[1])
 
 
+def _leans(rows: LegRows, alignment: Alignment) -> Floats:
+    """(4,) rad: how far thigh and shank lean, sagittal and frontal."""
+    thigh = alignment.thigh_from_sensor @ upright(rows.thigh_acc)
+    shank = alignment.shank_from_sensor @ upright(rows.shank_acc)
+    return np.array([np.arctan2(side, up[1]) for up in (thigh, shank) for side in (up[0], up[2])])
+
+
 def rereferenced(alignment: Alignment, slip: Slip) -> Alignment:
     """The alignment after a slip, such that the standing reads as it did before."""
     x, z, turn = slip.change
@@ -163,18 +174,30 @@ class SlipWatch:
         self._expected: tuple[float, float] = (0.0, 1.0)
         self._kept: list[Floats] | list[Stance] | None = None
         self._good_end = good
+        self._leans: Floats | None = None
         self.suspect = False
 
     def update(self, rows: LegRows, alignment: Alignment, believed: Believed, rests: bool | None = None) -> Slip | None:
         """rows: a complete block; rests: whether it is at rest, where that is known."""
         self.suspect = False
-        if not (at_rest(rows, self._p.rest) if rests is None else rests) or not self._stands(rows, alignment):
+        if not (at_rest(rows, self._p.rest) if rests is None else rests):
+            self.forget()
+            return None
+        leans = _leans(rows, alignment)
+        if self._leans is not None and float(np.abs(leans - self._leans).max()) > self._p.still:
+            self.forget()
+        self._leans = leans
+        furthest = float(max(np.hypot(*leans[:2]), np.hypot(*leans[2:])))
+        if furthest > self._p.leaning:
             self.forget()
             return None
         self._run = [*self._run[-1:], rows] if self._length else [rows]
         self._length += 1
         if self._length == 1 or self._length > self._p.first_block:
             self._expected = believed(rows.start)
+        if furthest > self._p.leant_over and self._length < self._p.lasting_blocks:
+            self.suspect = True
+            return None
         judged = self._length >= self._p.first_block
         due = judged and (self._length - self._p.first_block) % self._p.every_blocks == 0
         if not due and not self._suspecting:
@@ -187,15 +210,8 @@ class SlipWatch:
 
     def forget(self) -> None:
         """The rest is over: a block that is none, looked at elsewhere."""
-        self._length, self._kept = 0, None
+        self._length, self._kept, self._leans = 0, None, None
         self.suspect = False
-
-    def _stands(self, rows: LegRows, alignment: Alignment) -> bool:
-        ups = (
-            alignment.thigh_from_sensor[1] @ upright(rows.thigh_acc),
-            alignment.shank_from_sensor[1] @ upright(rows.shank_acc),
-        )
-        return bool(min(ups) > np.cos(self._p.leaning))
 
     def _judge(self, stance: Stance) -> Slip | None:
         """A standing becomes part of the reference, or doubtful, or the proof of a slip."""
