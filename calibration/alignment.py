@@ -78,15 +78,22 @@ class Alignment:
         )
 
     def uprighted(self, errors: Floats) -> "Alignment":
-        """The frames as a right accelerometer would have shown them in the standing.
+        """The frames as right accelerometers would have shown them in the standing, as far as they concern the knee.
 
-        errors (12,): offset b (m/s2) and turn c (rad) that the accelerometers of thigh and shank need: a + b + c x a.
+        What the standing showed differently in thigh and shank is shared by both, half and half, as the relative
+        inclination is; what was the same in both stands in the inclinations as well and cancels there. errors (12,):
+        offset b (m/s2) and turn c (rad) that the accelerometers of thigh and shank need: a + b + c x a.
         """
-        thigh, shank = (
-            _uprighted(frame, error)
+        missed = [
+            frame @ (error[:3] / STANDARD_GRAVITY + np.cross(error[3:], frame[1]))
             for frame, error in ((self.thigh_from_sensor, errors[:6]), (self.shank_from_sensor, errors[6:]))
+        ]
+        half = 0.5 * (missed[1] - missed[0])
+        return replace(
+            self,
+            thigh_from_sensor=_leaned_by(self.thigh_from_sensor, -half),
+            shank_from_sensor=_leaned_by(self.shank_from_sensor, half),
         )
-        return replace(self, thigh_from_sensor=thigh, shank_from_sensor=shank)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as a profile holds them."""
@@ -203,11 +210,10 @@ def _about_y(angle: float) -> Floats:
     return np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
 
 
-def _uprighted(frame: Floats, error: Floats) -> Floats:
-    """A frame (3, 3) whose Y was where a standing accelerometer pointed, once the error (6,) is known."""
-    _, y, z = frame
-    y = y + error[:3] / STANDARD_GRAVITY + np.cross(error[3:], y)
+def _leaned_by(frame: Floats, lean: Floats) -> Floats:
+    """A frame (3, 3) whose Y goes over by `lean` (3,), rad, in the frame itself."""
+    y = frame[1] + lean @ frame
     y = y / np.linalg.norm(y)
-    z = z - (z @ y) * y
+    z = frame[2] - (frame[2] @ y) * y
     z = z / np.linalg.norm(z)
     return np.stack([np.cross(y, z), y, z])
