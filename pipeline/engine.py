@@ -29,7 +29,7 @@ from pipeline.quick_check import QuickCheck, profile_quality
 from pipeline.records import Side
 from pipeline.recovered import recovered_block
 from pipeline.rows import RaisedEvent
-from pipeline.slip import Slip, SlipParameters, SlipWatch, rereferenced
+from pipeline.slip import Slip, SlipParameters, SlipWatch, rereferenced, widened
 from pipeline.tied_path import TiedPath
 
 THIGH_LENGTH_PRIOR_M = 0.20
@@ -188,6 +188,7 @@ class LegEngine:
         else:
             relative = self._heading.rows(grid.start, len(grid))
             leg = self._knee.update(grid.start, one, two, grid.shank_acc, relative, status)
+            leg = leg if self._slips is None else widened(leg, self._slips.doubt)
         self._parts.append(
             LegRows(grid.start, grid.thigh_acc, one.gyr, one.quat, grid.shank_acc, two.gyr, two.quat, ok)
         )
@@ -272,7 +273,7 @@ class LegEngine:
         is waited for."""
         assert self.alignment is not None
         self._slipped = True
-        self.alignment = rereferenced(self.alignment, slip)
+        self.alignment = rereferenced(self.alignment, slip.segment, slip.turn)
         self._knee.align(self.alignment, self._path)
         if self._axis is not None:
             self._axis = AxisWatch(self.alignment, self._settings.axis_watch)
@@ -308,8 +309,7 @@ class LegEngine:
             self._recovered = recovered_block(found.rows, found.alignment, self._side, self._rate)
         self.calibrated = found
         self._slipped = False
-        good = (self._number or 0) * self._block
-        self._slips = SlipWatch(found.alignment.standing, good, self._settings.slip)
+        self._slips = SlipWatch(self._rate, found.standing, self._settings.slip)
         self._apply(found.alignment, found)
         self._axis = AxisWatch(found.alignment, self._settings.axis_watch)
         self._events.append(calibration_event(found, self.path, time_s))
@@ -340,7 +340,7 @@ class LegEngine:
         self._knee.align(self.alignment, self._path)
         self._calibrating = self._calibrated_by = None
         self._slipped = False
-        self._slips = SlipWatch(False, parameters=self._settings.slip)
+        self._slips = SlipWatch(self._rate, None, self._settings.slip)
 
 
 def calibration_quality(

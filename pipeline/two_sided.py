@@ -126,7 +126,7 @@ def analyse_oriented(
         first, last = calibrated.flexing
         free = angles(first - grid.start, last - grid.start, UnloadedPath())
         path = fit_unloaded_path(free.flexion, free.abduction)
-    block = angles(0, len(grid), path)
+    block = worn.widened(angles(0, len(grid), path))
     events = [] if calibrated is None else [calibration_event(calibrated, path, grid.start / rate)]
     return LegAnalysis(block, alignment, path, calibrated, smoothed, [*events, *worn.events], quick)
 
