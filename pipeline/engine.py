@@ -231,7 +231,10 @@ class LegEngine:
             return
         if self._quick is not None and not self._quick.done:
             self._check(self._quick, rows, time_s)
-        slip = self._slips.update(rows, self.alignment, self._expected_turn)
+        state = self._heading.state
+        axes = float(state.mean[THIGH]), float(state.mean[SHANK])
+        axis_sd = float(np.sqrt(max(state.cov[THIGH, THIGH], state.cov[SHANK, SHANK])))
+        slip = self._slips.update(rows, self.alignment, axes, axis_sd, self._expected_turn)
         if slip is not None:
             self._slip(slip, time_s)
         if self.alignment.standing and not self._slips.suspect:
@@ -290,6 +293,8 @@ class LegEngine:
         self._apply(alignment, self.calibrated)
         if self._axis is not None:
             self._axis.realign(alignment)
+        if self._slips is not None:
+            self._slips.realigned(turn)
         self._events.append(RaisedEvent(time_s, "calibration", {"method": alignment.method, "corrected": "thigh axis"}))
 
     def _look_for_neutral(self, rows: LegRows) -> None:

@@ -17,7 +17,7 @@ from pipeline.blocks import Bytes, Floats, GridBlock, LegBlock, Status, join
 from pipeline.calibrating import Calibrated, Calibrating, resting
 from pipeline.cycles import Cycles
 from pipeline.flexions import settled
-from pipeline.heading_model import NEUTRAL, STATES
+from pipeline.heading_model import NEUTRAL, SHANK, STATES, THIGH
 from pipeline.leg_rows import LegRows
 from pipeline.orientation import Oriented
 from pipeline.quaternions import conjugate, from_matrix, multiply
@@ -122,10 +122,14 @@ def sensors_worn(
         seen = smoothed.rows(row, 1)
         return _neutral(seen.states[:, 0], seen.cov[:, 0])
 
+    last = smoothed.rows(rows.start + len(rows) - 1, 1).states[:, 0]
+    axes = float(last[THIGH]), float(last[SHANK])
+
     def seen(now: Alignment, first: int) -> list[Sight]:
-        standing = standings_of(rows, rests, length, now, believed, p)
+        frame = now.turned(*axes)
+        standing = standings_of(rows, rests, length, now, frame, believed, p)
         manners, moving = Manners(rate_hz), []
-        for cycle in Cycles(rate_hz).update(rows, now):
+        for cycle in Cycles(rate_hz).update(rows, frame):
             sight = manners.add(cycle) if cycle.begin >= first else None
             moving += [] if sight is None else [sight]
         sights = [s for s in [*standing, *moving, *manners.rest()] if s.begin >= first]
@@ -137,9 +141,9 @@ def sensors_worn(
         verdict = _earliest(sights, p)
         if verdict is None:
             return Worn(stretches, events, _suspected(sights, p))
-        now, first = rereferenced(now, verdict.segment, verdict.turn), verdict.by
+        slip = slip_of(verdict, axes, verdict.by, p)
+        now, first = rereferenced(now, slip.segment, slip.turn), slip.by
         stretches.append(Stretch(verdict.since, now, True, np.hypot(stretches[-1].doubt, verdict.sd)))
-        slip = slip_of(verdict, verdict.by, p)
         events.append(RaisedEvent(slip.noticed / rate_hz, "status", slip.fields(rate_hz)))
         anew = calibrated_anew(rows.cut(verdict.by - rows.start, len(rows)), rate_hz, side)
         if anew is not None and anew.standing is not None:

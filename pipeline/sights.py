@@ -6,7 +6,7 @@ expects. Cycles give six: the tilts, and the azimuth of each sensor's turning ax
 a scatter that is known, and seen; a sensor that turns on its segment by a small vector changes them in a known way.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from pipeline.blocks import Floats
 from pipeline.cycles import Cycle
 from pipeline.heading_model import wrapped
 from pipeline.leg_rows import LegRows
-from pipeline.neutral import neutral_turn
 
 _DEG = np.pi / 180.0
 
@@ -120,15 +119,26 @@ _OF_MEDIAN = 1.5
 """Variance of a median of a few over that of their mean."""
 
 
-def standing_sight(rows: LegRows, alignment: Alignment, expected: tuple[float, float], weight: float) -> Sight:
-    """What rows at rest show. expected: what the heading filter expects of the turn, and its standard deviation."""
-    thigh = alignment.thigh_from_sensor @ upright(rows.thigh_acc)
-    shank = alignment.shank_from_sensor @ upright(rows.shank_acc)
-    turn = wrapped(neutral_turn(rows, alignment) - expected[0])
+def standing_sight(rows: LegRows, frame: Alignment, turn: tuple[float, float], weight: float) -> Sight:
+    """What rows at rest show in a frame. turn: of one sensor's frame against the other's, beyond what the heading
+    filter expects, and the standard deviation of that, rad."""
+    thigh = frame.thigh_from_sensor @ upright(rows.thigh_acc)
+    shank = frame.shank_from_sensor @ upright(rows.shank_acc)
     noise = np.zeros(5)
-    noise[TURN] = expected[1] ** 2
-    angles = np.array([thigh[0], thigh[2], shank[0], shank[2], turn])
+    noise[TURN] = turn[1] ** 2
+    angles = np.array([thigh[0], thigh[2], shank[0], shank[2], turn[0]])
     return Sight(STANDING, rows.start, rows.start + len(rows), angles, weight, noise)
+
+
+def turned(sight: Sight, thigh: float, shank: float) -> Sight:
+    """A sight as it looks in frames that are turned about their long axes (rad), as `Alignment.turned` does."""
+    angles = sight.angles.copy()
+    for by, at in ((thigh, 0), (shank, 2 if sight.kind == STANDING else 3)):
+        x, z = sight.angles[at : at + 2]
+        angles[at : at + 2] = np.cos(by) * x - np.sin(by) * z, np.sin(by) * x + np.cos(by) * z
+        if sight.kind != STANDING:
+            angles[at + 2] = wrapped(float(angles[at + 2]) - by)
+    return replace(sight, angles=angles)
 
 
 def effects(kind: int, usual: Floats) -> tuple[Floats, Floats]:

@@ -17,9 +17,11 @@ from calibration.alignment import Alignment, upright
 from pipeline.blocks import Floats, LegBlock
 from pipeline.calibrating import CalibratingParameters, at_rest
 from pipeline.cycles import Cycles
+from pipeline.heading_model import wrapped
 from pipeline.leg_rows import LegRows, join_rows
+from pipeline.neutral import neutral_turn
 from pipeline.records import Segment
-from pipeline.sights import Manners, Sight, effects, known_standing, standing_sight
+from pipeline.sights import Manners, Sight, effects, known_standing, standing_sight, turned
 from pipeline.slip_test import SlipTestParameters, Verdict, tested
 
 _DEG = np.pi / 180.0
@@ -45,6 +47,8 @@ class SlipParameters:
     again: float = 0.3
     remembered: int = 80
     latest: int = 24
+    far: float = 6.0 * _DEG
+    unclear: float = 20.0 * _DEG
     rest: CalibratingParameters = field(default_factory=CalibratingParameters)
 
 
@@ -97,10 +101,13 @@ Believed = Callable[[int], tuple[float, float]]
 """What the heading filter expects of `neutral_turn` at a grid row, and its standard deviation, rad."""
 
 
-def slip_of(verdict: Verdict, noticed: int, p: SlipParameters) -> Slip:
-    """What is told of a verdict that is sure enough."""
+def slip_of(verdict: Verdict, axes: tuple[float, float], noticed: int, p: SlipParameters) -> Slip:
+    """What is told of a verdict that is sure enough, and was found in frames turned by these `axes` (rad)."""
     sure = verdict.evidence - verdict.other > p.clearly
-    return Slip(verdict.segment, sure, verdict.turn, verdict.sd, verdict.since, verdict.by, noticed)
+    by = axes[0] if verdict.segment is Segment.THIGH else axes[1]
+    x, y, z = verdict.turn.tolist()
+    turn = np.array([np.cos(by) * x + np.sin(by) * z, y, np.cos(by) * z - np.sin(by) * x])
+    return Slip(verdict.segment, sure, turn, verdict.sd, verdict.since, verdict.by, noticed)
 
 
 def rereferenced(alignment: Alignment, segment: Segment, turn: Floats) -> Alignment:
@@ -152,8 +159,9 @@ class Standings:
         self._looked = False
         self.now: Sight | None = None
 
-    def update(self, rows: LegRows | None, alignment: Alignment, believed: Believed) -> Sight | None:
-        """rows: a block at rest, standing; None: another one."""
+    def update(self, rows: LegRows | None, alignment: Alignment, frame: Alignment, believed: Believed) -> Sight | None:
+        """rows: a block at rest, standing; None: another one. alignment: to which the heading belongs; frame: in which
+        tilts are seen."""
         done = None
         if rows is None or len(self._run) >= self._p.looks[-1]:
             done, self.now = self.now, None
@@ -169,7 +177,8 @@ class Standings:
             # The first block settles.
             seen = join_rows(self._run[1:] if length > self._p.looks[0] else self._run)
             weight = self._p.again if self._looked else self._p.short if length < 6 else 1.0
-            self.now = standing_sight(seen, alignment, self._expected, weight)
+            turn = wrapped(neutral_turn(seen, alignment) - self._expected[0])
+            self.now = standing_sight(seen, frame, (turn, self._expected[1]), weight)
         return done
 
     @property
@@ -190,26 +199,30 @@ class SlipWatch:
         self._cycles, self._manners = Cycles(rate_hz), Manners(rate_hz)
         self._standings = Standings(self._p)
         self._sights: list[Sight] = [] if standing is None else [known_standing(*standing)]
-        self._verdict: Verdict | None = None
+        self._axes = (0.0, 0.0)
         self._moved = np.zeros(3)
         self.suspect = False
         self.doubt = np.zeros(3)
 
-    def update(self, rows: LegRows, alignment: Alignment, believed: Believed) -> Slip | None:
-        """rows: a complete block."""
+    def update(
+        self, rows: LegRows, alignment: Alignment, axes: tuple[float, float], axis_sd: float, believed: Believed
+    ) -> Slip | None:
+        """rows: a complete block. axes: corrections (rad) of thigh's and shank's frame about their long axes, as they
+        are believed now, and how well they are known at least."""
         before = self._standings.now
-        quiet = at_rest(rows, self._p.rest) and stands(rows, alignment, self._p)
-        over = self._standings.update(rows if quiet else None, alignment, believed)
-        news = self._standings.now is not before and self._standings.now is not None
-        for sight in [over, *(self._manners.add(cycle) for cycle in self._cycles.update(rows, alignment))]:
+        frame = self._frame(alignment, axes)
+        quiet = at_rest(rows, self._p.rest) and stands(rows, frame, self._p)
+        over = self._standings.update(rows if quiet else None, alignment, frame, believed)
+        now = self._standings.now
+        news = now is not before and now is not None
+        for sight in [over, *(self._manners.add(cycle) for cycle in self._cycles.update(rows, frame))]:
             if sight is not None:
                 self._sights = [*self._sights, sight][-self._p.remembered :]
                 news = True
-        if not news:
+        if not news or axis_sd > self._p.unclear:
             return None
-        now = self._standings.now
         sights = self._sights if now is None else [*self._sights, now]
-        verdict = self._verdict = tested(sights, self._p.test, self._p.latest)
+        verdict = tested(sights, self._p.test, self._p.latest)
         self.suspect = verdict is not None and verdict.evidence > self._p.suspicious
         self.doubt = np.hypot(self._moved, doubted(verdict, self._p))
         if verdict is None or verdict.evidence < self._p.test.sure:
@@ -218,13 +231,25 @@ class SlipWatch:
             return None
         return self._slipped(verdict, rows.start + len(rows))
 
+    def realigned(self, thigh: float) -> None:
+        """The caller turned the thigh's frame itself by so much (rad): what is believed begins anew from there."""
+        self._axes = (self._axes[0] - thigh, self._axes[1])
+
+    def _frame(self, alignment: Alignment, axes: tuple[float, float]) -> Alignment:
+        """The frames in which sagittal and frontal are told apart: as the axes are believed, in steps."""
+        thigh, shank = axes[0] - self._axes[0], axes[1] - self._axes[1]
+        if max(abs(thigh), abs(shank)) > self._p.far:
+            self._sights = [turned(sight, thigh, shank) for sight in self._sights]
+            self._axes = axes
+        return alignment.turned(*self._axes)
+
     def _slipped(self, verdict: Verdict, noticed: int) -> Slip:
         """Begin anew with what came after, as it would look in frames that are put right."""
         self._sights = [moved_back(s, verdict) for s in self._sights if s.begin >= verdict.by]
         self._standings = Standings(self._p)
         self._moved = np.hypot(self._moved, verdict.sd)
         self.suspect, self.doubt = False, self._moved
-        return slip_of(verdict, noticed, self._p)
+        return slip_of(verdict, self._axes, noticed, self._p)
 
 
 def moved_back(sight: Sight, verdict: Verdict) -> Sight:
@@ -234,16 +259,23 @@ def moved_back(sight: Sight, verdict: Verdict) -> Sight:
 
 
 def standings_of(
-    rows: LegRows, rests: Sequence[bool], length: int, alignment: Alignment, believed: Believed, p: SlipParameters
+    rows: LegRows,
+    rests: Sequence[bool],
+    length: int,
+    alignment: Alignment,
+    frame: Alignment,
+    believed: Believed,
+    p: SlipParameters,
 ) -> list[Sight]:
-    """All quiet standings of a recording. rests: of its blocks of `length` rows."""
+    """All quiet standings of a recording. rests: of its blocks of `length` rows; alignment, frame: see Standings."""
     standings = Standings(p)
     found = []
     for number, quiet in enumerate([*rests, False]):
         if not quiet and not standings.length:
             continue
         block = rows.cut(number * length, (number + 1) * length)
-        over = standings.update(block if quiet and stands(block, alignment, p) else None, alignment, believed)
+        standing = block if quiet and stands(block, frame, p) else None
+        over = standings.update(standing, alignment, frame, believed)
         if over is not None:
             found.append(over)
     return found

@@ -70,7 +70,7 @@ class SlipTestParameters:
     window: int = 40
     window_cycles: int = 6
     sure: float = 5.5
-    least: float = 3.0 * _DEG
+    least: float = 3.2 * _DEG
     misfit: float = 4.0
     vague: float = 2.3
     usual: float = 4.0
