@@ -37,6 +37,8 @@ SHANK_LENGTH_PRIOR_M = 0.15
 """Usual distances along the segment from a sensor at mid-thigh or below the tibial tuberosity to the knee centre."""
 
 
+_TOLD_SLIPS = 20
+"""Of a long session with a loose strap, the last ones are told in the end."""
 _TOLD_AT = np.deg2rad(60.0)
 _TOLD_CHANGE = np.deg2rad(2.0)
 """The unloaded path is told again where it changed by so much at this flexion."""
@@ -85,7 +87,9 @@ class LegEngine:
         self._resting = 0
         self._axis: AxisWatch | None = None
         self._slips: SlipWatch | None = None
-        self._slipped = False
+        self.slipped = ""
+        """What to do about a strap that slipped, as long as its rows are marked."""
+        self._slip_lines: list[str] = []
         self.alignment: Alignment | None = None
         self._path = TiedPath()
         self._told_path = UnloadedPath()
@@ -150,6 +154,8 @@ class LegEngine:
     def quality(self) -> dict[str, object]:
         """Plain values about the calibration and the heading."""
         told = calibration_quality(self._believed(), self.path, self._heading.arms, self._heading.residual_sd)
+        if self._slip_lines:
+            told["slips"] = self._slip_lines
         return told if self._quick is None else {**told, "quick_check": self._quick.told()}
 
     def update(self, grid: GridBlock) -> list[LegBlock]:
@@ -197,7 +203,7 @@ class LegEngine:
     def _status(self, grid: GridBlock) -> Bytes:
         status = np.full(len(grid), Status.OK if self.alignment is not None else Status.CALIBRATING, np.uint8)
         status[grid.clipped & (status == Status.OK)] = Status.CLIPPED
-        if self._slipped:
+        if self.slipped:
             status[status <= Status.SLIPPED] = Status.SLIPPED
         status[grid.thigh_ok != grid.shank_ok] = Status.SINGLE_SENSOR
         status[~grid.thigh_ok & ~grid.shank_ok] = Status.GAP
@@ -275,13 +281,14 @@ class LegEngine:
         """A sensor moved on the leg: the angles go on from the new standing, marked, and a new standing with flexions
         is waited for."""
         assert self.alignment is not None
-        self._slipped = True
+        self.slipped = slip.line(self._rate, self._side.value)
+        self._slip_lines = [*self._slip_lines, self.slipped][-_TOLD_SLIPS:]
         self.alignment = rereferenced(self.alignment, slip.segment, slip.turn)
         self._knee.align(self.alignment, self._path)
         if self._axis is not None:
             self._axis = AxisWatch(self.alignment, self._settings.axis_watch)
         self._calibrating = Calibrating(self._rate, self._side.sign, anew=True)
-        self._events.append(RaisedEvent(time_s, "status", slip.fields(self._rate)))
+        self._events.append(RaisedEvent(time_s, "status", slip.fields(self._rate, self._side.value)))
 
     def _see_axis(self, turn: float, sd: float, time_s: float) -> None:
         """The thigh's axis was seen: a correction, or, where the frame was altogether wrong, a new one."""
@@ -313,7 +320,7 @@ class LegEngine:
         if self.alignment is None:
             self._recovered = recovered_block(found.rows, found.alignment, self._side, self._rate)
         self.calibrated = found
-        self._slipped = False
+        self.slipped = ""
         self._slips = SlipWatch(self._rate, found.standing, self._settings.slip)
         self._apply(found.alignment, found)
         self._axis = AxisWatch(found.alignment, self._settings.axis_watch)
@@ -344,7 +351,7 @@ class LegEngine:
         self._heading.set_prior(prior if profile.arms is None else LeverPrior(profile.arms, 0.05))
         self._knee.align(self.alignment, self._path)
         self._calibrating = self._calibrated_by = None
-        self._slipped = False
+        self.slipped = ""
         self._slips = SlipWatch(self._rate, None, self._settings.slip)
 
 

@@ -1,6 +1,6 @@
 """A whole recording in which a strap slipped, looked at as if it had not.
 
-Standings and cycles of movement tell when a sensor moved, before and after (pipeline/slip_test.py), and how it sits
+Standings and cycles of movement tell when a sensor moved, before and after (pipeline/slip_evidence.py), and how it sits
 afterwards: the old alignment, put right by what it turned; or, where the person stood and flexed the knee anew, the
 alignment that this gives. The rows after the slip are then turned, sensor frame into the sensor frame before the slip,
 so that one alignment and one heading serve the whole recording. What lies before the slip stays as it was; what comes
@@ -25,7 +25,7 @@ from pipeline.records import Side
 from pipeline.rows import RaisedEvent
 from pipeline.sights import Manners, Sight
 from pipeline.slip import SlipParameters, doubted, rereferenced, slip_of, standings_of, widened
-from pipeline.slip_test import Verdict, tested
+from pipeline.slip_evidence import Verdict
 from pipeline.smoothing import Smoothed
 
 
@@ -144,7 +144,7 @@ def sensors_worn(
         slip = slip_of(verdict, axes, verdict.by, p)
         now, first = rereferenced(now, slip.segment, slip.turn), slip.by
         stretches.append(Stretch(verdict.since, now, True, np.hypot(stretches[-1].doubt, verdict.sd)))
-        events.append(RaisedEvent(slip.noticed / rate_hz, "status", slip.fields(rate_hz)))
+        events.append(RaisedEvent(slip.noticed / rate_hz, "status", slip.fields(rate_hz, side.value)))
         anew = calibrated_anew(rows.cut(verdict.by - rows.start, len(rows)), rate_hz, side)
         if anew is not None and anew.standing is not None:
             now, first = anew.alignment, anew.standing[0]
@@ -157,7 +157,7 @@ def _earliest(sights: list[Sight], p: SlipParameters) -> Verdict | None:
     """The first slip that is sure; the surest one may hide another before it."""
     found: Verdict | None = None
     while True:
-        verdict = tested(sights, p.test)
+        verdict = likeliest_slip(sights, p.test)
         if verdict is None or verdict.evidence < p.test.sure:
             return found
         found = verdict
@@ -166,7 +166,7 @@ def _earliest(sights: list[Sight], p: SlipParameters) -> Verdict | None:
 
 def _suspected(sights: list[Sight], p: SlipParameters) -> tuple[int, Floats]:
     """From which grid row on the angles are in doubt, and by how much."""
-    verdict = tested(sights, p.test)
+    verdict = likeliest_slip(sights, p.test)
     return (0 if verdict is None else verdict.since), doubted(verdict, p)
 
 

@@ -1,11 +1,11 @@
 """A strap that slips: noticed from how standings and movement repeat themselves.
 
 Quiet standings, walking and exercises each show how the sensors sit (pipeline/sights.py), and a sensor that moved on
-the leg changes them all alike (pipeline/slip_test.py). After every new sight, all recent moments are asked whether a
-slip then explains what came before and after better than chance; when the evidence is strong enough, the slip is told,
-and what follows is seen with frames that are put right by it. Weaker evidence widens the standard deviations of the
-angles, and keeps the heading from learning from standings that may be wrong. Source of the need: a re-check in standing
-that differs by more than 3 to 5 deg asks for a new calibration.
+the leg changes them all alike (pipeline/slip_evidence.py). After every new sight, all recent moments are asked whether
+a slip then explains what came before and after better than chance; when the evidence is strong enough, the slip is
+told, and what follows is seen with frames that are put right by it. Weaker evidence widens the standard deviations of
+the angles, and keeps the heading from learning from standings that may be wrong. Source of the need: a re-check in
+standing that differs by more than 3 to 5 deg asks for a new calibration.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from pipeline.leg_rows import LegRows, join_rows
 from pipeline.neutral import neutral_turn
 from pipeline.records import Segment
 from pipeline.sights import Manners, Sight, effects, known_standing, standing_sight, turned
-from pipeline.slip_test import SlipTestParameters, Verdict, tested
+from pipeline.slip_evidence import SlipEvidenceParameters, Verdict, likeliest_slip
 
 _DEG = np.pi / 180.0
 
@@ -37,7 +37,7 @@ class SlipParameters:
     looked for, live.
     """
 
-    test: SlipTestParameters = field(default_factory=SlipTestParameters)
+    test: SlipEvidenceParameters = field(default_factory=SlipEvidenceParameters)
     clearly: float = 3.0
     suspicious: float = 1.0
     leaning: float = 25.0 * _DEG
@@ -74,27 +74,36 @@ class Slip:
         """How far it turned, rad."""
         return float(np.linalg.norm(self.turn))
 
-    def fields(self, rate_hz: float) -> dict[str, object]:
-        """As the events tell it."""
+    def line(self, rate_hz: float, leg: str) -> str:
+        """What the person is told. leg: `left` or `right`."""
         name = self.segment.value if self.sure_segment else "thigh or shank"
-        angle = round(float(np.rad2deg(self.angle)), 1)
-        since, by = self.since / rate_hz, self.by / rate_hz
+        since_s, by_s = self.since / rate_hz, self.by / rate_hz
+        when = f"at {_clock(by_s)}" if by_s - since_s < _MOMENT_S else f"between {_clock(since_s)} and {_clock(by_s)}"
+        return (
+            f"the {leg} {name} sensor turned on the leg by about {np.rad2deg(self.angle):.0f} deg {when} of the "
+            "session: strap it tighter, then stand still and bend the knee six times again"
+        )
+
+    def fields(self, rate_hz: float, leg: str) -> dict[str, object]:
+        """As the events tell it."""
         return {
             "status": "slipped",
-            "segment": name,
-            "angle_deg": angle,
-            "since_s": round(since, 2),
-            "by_s": round(by, 2),
+            "segment": self.segment.value if self.sure_segment else "thigh or shank",
+            "angle_deg": round(float(np.rad2deg(self.angle)), 1),
+            "since_s": round(self.since / rate_hz, 2),
+            "by_s": round(self.by / rate_hz, 2),
             "noticed_s": round(self.noticed / rate_hz, 2),
-            "advice": f"the {name} sensor has turned on the leg by about {angle:.0f} deg, {_when(since, by)}: strap it "
-            "tighter, then stand still and bend the knee six times again",
+            "message": self.line(rate_hz, leg),
         }
 
 
-def _when(since_s: float, by_s: float) -> str:
-    """The time in words, minutes and seconds of the session."""
-    first, last = (f"{int(t) // 60}:{int(t) % 60:02d}" for t in (since_s, by_s))
-    return f"at {last}" if by_s - since_s < 3.0 else f"between {first} and {last}"
+_MOMENT_S = 5.0
+"""A stretch that is told as a moment."""
+
+
+def _clock(time_s: float) -> str:
+    """Minutes and seconds of the session."""
+    return f"{int(time_s) // 60}:{int(time_s) % 60:02d}"
 
 
 Believed = Callable[[int], tuple[float, float]]
@@ -222,7 +231,7 @@ class SlipWatch:
         if not news or axis_sd > self._p.unclear:
             return None
         sights = self._sights if now is None else [*self._sights, now]
-        verdict = tested(sights, self._p.test, self._p.latest)
+        verdict = likeliest_slip(sights, self._p.test, self._p.latest)
         self.suspect = verdict is not None and verdict.evidence > self._p.suspicious
         self.doubt = np.hypot(self._moved, doubted(verdict, self._p))
         if verdict is None or verdict.evidence < self._p.test.sure:

@@ -49,6 +49,8 @@ class LegAnalysis:
         if self.smoothed is None:
             return {"method": None}
         told = calibration_quality(self.alignment, self.path, self.smoothed.arms, self.smoothed.residual_sd)
+        slips = [event.fields["message"] for event in self.events if event.fields.get("status") == "slipped"]
+        told |= {"slips": slips} if slips else {}
         return told if self.quick is None else {**told, "quick_check": self.quick.told()}
 
     def profile(self, side: Side) -> Profile | None:

@@ -48,7 +48,7 @@ SHANK_LEANS = 1.3
 
 
 @dataclass(frozen=True, slots=True)
-class SlipTestParameters:
+class SlipEvidenceParameters:
     """Tuned on simulated people (seeds below 100), kept wide enough for real ones.
 
     standing, gait, exercise: scatter of the kinds; short_s: cycles that last no longer are gait. alone: factor on the
@@ -93,7 +93,7 @@ class Verdict:
     by: int
 
 
-def tested(sights: Sequence[Sight], p: SlipTestParameters, latest: int | None = None) -> Verdict | None:
+def likeliest_slip(sights: Sequence[Sight], p: SlipEvidenceParameters, latest: int | None = None) -> Verdict | None:
     """The likeliest slip in these sights, in the order of their ends; None where none is likelier than not and large
     enough. latest: only moments before the last so many sights."""
     begins = np.array([s.begin for s in sights], np.int64)
@@ -125,9 +125,9 @@ class _Fit:
     turn: Floats
 
 
-def _fitted(full: Floats, vector: Floats, misfit: Floats, freedom: Floats, p: SlipTestParameters) -> _Fit:
+def _fitted(full: Floats, vector: Floats, misfit: Floats, freedom: Floats, p: SlipEvidenceParameters) -> _Fit:
     """full: (n, 3, 3) information with the prior's. A turn that is too small or explains too little is none."""
-    turn = np.linalg.solve(full, vector[:, :, None])[:, :, 0]
+    turn: Floats = np.asarray(np.linalg.solve(full, vector[:, :, None])[:, :, 0], np.float64)
     explained = np.einsum("ni,ni->n", vector, turn)
     ratio = 0.5 * explained - 0.5 * np.log(np.linalg.det(full) * p.turn_prior**6)
     believed = misfit - explained <= freedom + p.misfit * np.sqrt(2.0 * freedom)
@@ -135,7 +135,9 @@ def _fitted(full: Floats, vector: Floats, misfit: Floats, freedom: Floats, p: Sl
     return _Fit(np.where(believed, ratio, -np.inf), turn)
 
 
-def _gathered(sights: Sequence[Sight], moments: Ints, p: SlipTestParameters) -> tuple[Floats, Floats, Floats, Floats]:
+def _gathered(
+    sights: Sequence[Sight], moments: Ints, p: SlipEvidenceParameters
+) -> tuple[Floats, Floats, Floats, Floats]:
     """For each moment: information (2, n, 3, 3) and vector (2, n, 3) of thigh's and shank's turn; squared deviations
     (n,) of the changes and how many there are (n,)."""
     n = len(moments)
@@ -158,7 +160,7 @@ def _gathered(sights: Sequence[Sight], moments: Ints, p: SlipTestParameters) -> 
     return info, vector, squares, freedom
 
 
-def _changes(own: list[Sight], moments: Ints, p: SlipTestParameters) -> tuple[Bools, Floats, Floats]:
+def _changes(own: list[Sight], moments: Ints, p: SlipEvidenceParameters) -> tuple[Bools, Floats, Floats]:
     """Sights of one kind: which moments (n,) have some before and after; of those the change (u, m) of their means,
     and its covariance (u, m, m)."""
     weight = np.array([s.weight for s in own])
@@ -202,7 +204,7 @@ def _changes(own: list[Sight], moments: Ints, p: SlipTestParameters) -> tuple[Bo
     return use, change, cov
 
 
-def _own_scale(steps: Floats, weight: Floats, variance: Floats, p: SlipTestParameters) -> Floats:
+def _own_scale(steps: Floats, weight: Floats, variance: Floats, p: SlipEvidenceParameters) -> Floats:
     """(m,) how much more (or less) than usual this person differs from one sight (of a kind) to the next, as a factor
     on variances. One large step, which may be the slip itself, counts little."""
     scaled = steps**2 / (variance * (1.0 / weight[1:] + 1.0 / weight[:-1])[:, None])
