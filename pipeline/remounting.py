@@ -25,7 +25,7 @@ from pipeline.records import Side
 from pipeline.rows import RaisedEvent
 from pipeline.sights import Manners, Sight
 from pipeline.slip import SlipParameters, doubted, rereferenced, slip_of, standings_of, widened
-from pipeline.slip_evidence import Verdict
+from pipeline.slip_evidence import Verdict, likeliest_slip
 from pipeline.smoothing import Smoothed
 
 

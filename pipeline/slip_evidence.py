@@ -52,8 +52,8 @@ class SlipEvidenceParameters:
     """Tuned on simulated people (seeds below 100), kept wide enough for real ones.
 
     standing, gait, exercise: scatter of the kinds; short_s: cycles that last no longer are gait. alone: factor on the
-    sagittal scatter of a single standing after the moment, since people do stand with a bent knee. turn_doubt: factor
-    on the heading filter's standard deviation. turn_prior: of a slip about each axis, rad. window, window_cycles:
+    scatter of a single standing after the moment, since people do stand with a bent knee, or the toes out. turn_doubt:
+    factor on the heading filter's standard deviation. turn_prior: of a slip about each axis, rad. window, window_cycles:
     sights of a kind, of standing and of movement, that are compared on either side; gait wanders slowly. sure:
     logarithm of the Bayes factor that is believed; least: smallest turn that is told, rad; misfit: how many standard
     deviations too badly the turn may explain the change. vague: moments whose evidence is so much less than the best
@@ -110,7 +110,7 @@ def likeliest_slip(sights: Sequence[Sight], p: SlipEvidenceParameters, latest: i
     if evidence <= 0.0:
         return None
     possible = moments[fit.ratio > evidence - p.vague]
-    since = max((s.end for s in sights if s.end <= possible[0]), default=int(possible[0]))
+    since = max(((s.begin + s.end) // 2 for s in sights if s.end <= possible[0]), default=int(possible[0]))
     sd = np.sqrt(np.diag(np.linalg.inv(info[k, at] + prior)))
     return Verdict(
         tuple(Segment)[k], fit.turn[at], sd, evidence, float(fits[1 - k].ratio.max()), since, int(possible[-1])
@@ -198,7 +198,7 @@ def _changes(own: list[Sight], moments: Ints, p: SlipEvidenceParameters) -> tupl
     each *= np.sqrt(np.outer(own_scale, own_scale))
     cov = each * shares + floor
     if standing:
-        loose = np.where(w_after > 1.0, 1.0, np.array([p.alone, 1.0, p.alone, 1.0, 1.0]))
+        loose = np.where(w_after > 1.0, 1.0, np.array([p.alone, 1.0, p.alone, 1.0, p.alone]))
         cov *= loose[:, :, None] * loose[:, None, :]
     cov += p.turn_doubt**2 * later[:, :, None] * np.eye(len(each))
     return use, change, cov
