@@ -53,8 +53,8 @@ class SlipEvidenceParameters:
 
     standing, gait, exercise: scatter of the kinds; short_s: cycles that last no longer are gait. alone: factor on the
     scatter of a single standing after the moment, since people do stand with a bent knee, or the toes out. turn_doubt:
-    factor on the heading filter's standard deviation. turn_prior: of a slip about each axis, rad. window, window_cycles:
-    sights of a kind, of standing and of movement, that are compared on either side; gait wanders slowly. sure:
+    factor on the heading filter's standard deviation. turn_prior: of a slip about each axis, rad. window,
+    window_cycles: sights of a kind, of standing and of movement, compared on either side; gait wanders slowly. sure:
     logarithm of the Bayes factor that is believed; least: smallest turn that is told, rad; misfit: how many standard
     deviations too badly the turn may explain the change. vague: moments whose evidence is so much less than the best
     may be the true one as well. usual, step_most, least_scale: see `_own_scale`.
@@ -82,7 +82,8 @@ class SlipEvidenceParameters:
 class Verdict:
     """The likeliest slip. segment: whose sensor. turn, sd: (3,) rad, how it turned in the segment's frame, and standard
     deviations. evidence: logarithm of the Bayes factor; other: the same of the other sensor's slip at its best. since,
-    by: grid rows between which it was: the end of the last sight before, the begin of the first after."""
+    by: grid rows between which it was: the middle of the last sight before, whose second half it may have spoilt, and
+    the begin of the first after."""
 
     segment: Segment
     turn: Floats
