@@ -116,7 +116,6 @@ def sensors_worn(
     stretches = [Stretch(begin, alignment, False)]
     events: list[RaisedEvent] = []
     length = round(0.5 * rate_hz)
-    rests = resting(rows, length, p.rest).tolist()
 
     def believed(row: int) -> tuple[float, float]:
         seen = smoothed.rows(row, 1)
@@ -127,7 +126,7 @@ def sensors_worn(
 
     def seen(now: Alignment, first: int) -> list[Sight]:
         frame = now.turned(*axes)
-        standing = standings_of(rows, rests, length, now, frame, believed, p)
+        standing = standings_of(rows, length, now, frame, believed, p)
         manners, moving = Manners(rate_hz), []
         for cycle in Cycles(rate_hz).update(rows, frame):
             sight = manners.add(cycle) if cycle.begin >= first else None

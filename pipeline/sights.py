@@ -6,15 +6,16 @@ expects. Cycles give six: the tilts, and the azimuth of each sensor's turning ax
 a scatter that is known, and seen; a sensor that turns on its segment by a small vector changes them in a known way.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from calibration.alignment import Alignment, upright
-from pipeline.blocks import Floats
+from calibration.alignment import Alignment
+from pipeline.blocks import Bools, Floats
 from pipeline.cycles import Cycle
 from pipeline.heading_model import wrapped
 from pipeline.leg_rows import LegRows
+from pipeline.quaternions import columns
 
 _DEG = np.pi / 180.0
 
@@ -52,15 +53,6 @@ class MannerParameters:
     remembered: int = 16
 
 
-@dataclass(slots=True)
-class _Manner:
-    """One kind of cycle: its shape, and those that are no sight yet."""
-
-    kind: int
-    shape: Floats
-    cycles: list[Cycle] = field(default_factory=list)
-
-
 class Manners:
     """`add` cycles in order; it returns the sights that become complete."""
 
@@ -68,46 +60,55 @@ class Manners:
         self._p = parameters or MannerParameters()
         self._rate = rate_hz
         self._alike = np.array(self._p.alike)
-        self._known: list[_Manner] = []
+        self._looks = np.empty((0, len(self._p.alike)))
+        self._kinds: list[int] = []
+        self._waiting: list[list[Cycle]] = []
         self._next = 0
 
     def add(self, cycle: Cycle) -> Sight | None:
         """One cycle."""
-        manner = self._of(cycle)
-        manner.shape = manner.shape + 0.1 * (_look(cycle) - manner.shape)
+        at = self._of(_look(cycle))
         within = self._p.within_s * self._rate
-        manner.cycles = [c for c in manner.cycles if cycle.end - c.begin <= within] + [cycle]
-        if len(manner.cycles) < self._p.cycles:
-            return None
-        sight = self._sight(manner)
-        manner.cycles = []
-        return sight
+        cycles = [c for c in self._waiting[at] if cycle.end - c.begin <= within] + [cycle]
+        full = len(cycles) >= self._p.cycles
+        self._waiting[at] = [] if full else cycles
+        return self._sight(at, cycles) if full else None
 
     def rest(self) -> list[Sight]:
-        """What is left: with the end of the recording, or a pause, nothing comes any more."""
-        sights = [self._sight(m) for m in self._known if len(m.cycles) >= self._p.fewest]
-        for manner in self._known:
-            manner.cycles = []
-        return sorted(sights, key=lambda s: s.end)
+        """What is left: with the end of the recording nothing comes any more."""
+        left = [(k, cycles) for k, cycles in enumerate(self._waiting) if len(cycles) >= self._p.fewest]
+        self._waiting = [[] for _ in self._waiting]
+        return sorted((self._sight(k, cycles) for k, cycles in left), key=lambda s: s.end)
 
-    def _sight(self, manner: _Manner) -> Sight:
-        angles = np.array([c.angles for c in manner.cycles])
-        noise = angles.var(axis=0, ddof=1) * _OF_MEDIAN / len(angles)
+    def _sight(self, at: int, cycles: list[Cycle]) -> Sight:
+        angles = np.array([c.angles for c in cycles])
+        middle = np.sort(angles, axis=0)
+        half = len(angles) // 2
+        median = middle[half] if len(angles) % 2 else 0.5 * (middle[half - 1] + middle[half])
+        spread = angles - angles.sum(axis=0) / len(angles)
+        noise = (spread * spread).sum(axis=0) * _OF_MEDIAN / (len(angles) * (len(angles) - 1))
         weight = len(angles) / self._p.cycles
-        first, last = manner.cycles[0], manner.cycles[-1]
-        lasts_s = float(np.exp(manner.shape[0]))
-        return Sight(manner.kind, first.begin, last.end, np.median(angles, axis=0), weight, noise, lasts_s)
+        lasts_s = float(np.exp(self._looks[at, 0]))
+        return Sight(self._kinds[at], cycles[0].begin, cycles[-1].end, median, weight, noise, lasts_s)
 
-    def _of(self, cycle: Cycle) -> _Manner:
-        """The kind of this cycle, the latest used at the end of the list; a new one where none is alike."""
-        far = [float(np.max(np.abs(_look(cycle) - m.shape) / self._alike)) for m in self._known]
-        if far and min(far) <= 1.0:
-            manner = self._known.pop(int(np.argmin(far)))
-        else:
-            manner = _Manner(self._next, _look(cycle))
-            self._next += 1
-        self._known = [*self._known, manner][-self._p.remembered :]
-        return manner
+    def _of(self, look: Floats) -> int:
+        """The kind of this look, as an index, and its usual look brought nearer; a new one where none is alike, in
+        place of the one that was known first."""
+        if len(self._kinds):
+            far = (np.abs(self._looks - look) / self._alike).max(axis=1)
+            at = int(far.argmin())
+            if far[at] <= 1.0:
+                self._looks[at] += 0.1 * (look - self._looks[at])
+                return at
+        gone = len(self._kinds) - self._p.remembered + 1
+        if gone > 0:
+            self._looks = self._looks[gone:]
+            self._kinds, self._waiting = self._kinds[gone:], self._waiting[gone:]
+        self._looks = np.concatenate([self._looks, look[None]])
+        self._kinds.append(self._next)
+        self._waiting.append([])
+        self._next += 1
+        return len(self._kinds) - 1
 
 
 def _look(cycle: Cycle) -> Floats:
@@ -119,15 +120,54 @@ _OF_MEDIAN = 1.5
 """Variance of a median of a few over that of their mean."""
 
 
-def standing_sight(rows: LegRows, frame: Alignment, turn: tuple[float, float], weight: float) -> Sight:
-    """What rows at rest show in a frame. turn: of one sensor's frame against the other's, beyond what the heading
-    filter expects, and the standard deviation of that, rad."""
-    thigh = frame.thigh_from_sensor @ upright(rows.thigh_acc)
-    shank = frame.shank_from_sensor @ upright(rows.shank_acc)
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """What of a block at rest is needed. acc: (2, 3) mean of thigh's and shank's accelerometer, sensor frames, m/s2.
+    facing: (2, 2) mean horizontal direction of the frames' Z, level frames."""
+
+    begin: int
+    end: int
+    acc: Floats
+    facing: Floats
+
+
+def quiet_blocks(rows: LegRows, length: int, rests: Bools, alignment: Alignment) -> list[Quiet]:
+    """The blocks of `length` rows that are at rest, rests (b,)."""
+    numbers = np.flatnonzero(rests)
+    if not len(numbers):
+        return []
+    acc, facing = np.empty((len(numbers), 2, 3)), np.empty((len(numbers), 2, 2))
+
+    def blocks(values: Floats) -> Floats:
+        chosen: Floats = values[: len(rests) * length].reshape(len(rests), length, -1)[numbers]
+        return chosen
+
+    sensors = (
+        (rows.thigh_acc, rows.thigh_quat, alignment.thigh_from_sensor[2]),
+        (rows.shank_acc, rows.shank_quat, alignment.shank_from_sensor[2]),
+    )
+    for k, (force, quat, z) in enumerate(sensors):
+        acc[:, k] = blocks(force).mean(axis=1)
+        r = columns(blocks(quat))
+        for i in range(2):
+            facing[:, k, i] = (r[3 * i] * z[0] + r[3 * i + 1] * z[1] + r[3 * i + 2] * z[2]).mean(axis=1)
+    begins = (rows.start + length * numbers).tolist()
+    return [Quiet(b, b + length, acc[i], facing[i]) for i, b in enumerate(begins)]
+
+
+def standing_sight(quiet: list[Quiet], frame: Alignment, expected: tuple[float, float], weight: float) -> Sight:
+    """What a rest shows in a frame. expected: what the heading filter expects of the turn between the frames' Z, and
+    its standard deviation, rad."""
+    acc = np.sum([q.acc for q in quiet], axis=0)
+    facing = np.sum([q.facing for q in quiet], axis=0)
+    acc /= np.sqrt(np.sum(acc * acc, axis=1))[:, None]
+    thigh, shank = frame.thigh_from_sensor @ acc[0], frame.shank_from_sensor @ acc[1]
+    azimuths = np.arctan2(facing[:, 1], facing[:, 0])
     noise = np.zeros(5)
-    noise[TURN] = turn[1] ** 2
-    angles = np.array([thigh[0], thigh[2], shank[0], shank[2], turn[0]])
-    return Sight(STANDING, rows.start, rows.start + len(rows), angles, weight, noise)
+    noise[TURN] = expected[1] ** 2
+    turn = wrapped(float(azimuths[0] - azimuths[1]) - expected[0])
+    angles = np.array([thigh[0], thigh[2], shank[0], shank[2], turn])
+    return Sight(STANDING, quiet[0].begin, quiet[-1].end, angles, weight, noise)
 
 
 def turned(sight: Sight, thigh: float, shank: float) -> Sight:

@@ -8,20 +8,18 @@ the angles, and keeps the heading from learning from standings that may be wrong
 standing that differs by more than 3 to 5 deg asks for a new calibration.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from calibration.alignment import Alignment, upright
+from calibration.alignment import Alignment
 from pipeline.blocks import Floats, LegBlock
-from pipeline.calibrating import CalibratingParameters, at_rest
+from pipeline.calibrating import CalibratingParameters, at_rest, resting
 from pipeline.cycles import Cycles
-from pipeline.heading_model import wrapped
-from pipeline.leg_rows import LegRows, join_rows
-from pipeline.neutral import neutral_turn
+from pipeline.leg_rows import LegRows
 from pipeline.records import Segment
-from pipeline.sights import Manners, Sight, effects, known_standing, standing_sight, turned
+from pipeline.sights import Manners, Quiet, Sight, effects, known_standing, quiet_blocks, standing_sight, turned
 from pipeline.slip_evidence import SlipEvidenceParameters, Verdict, likeliest_slip
 
 _DEG = np.pi / 180.0
@@ -151,49 +149,55 @@ def widened(block: LegBlock, doubt: Floats) -> LegBlock:
     )
 
 
-def stands(rows: LegRows, alignment: Alignment, p: SlipParameters) -> bool:
-    """Whether both segments are about upright in rows at rest."""
-    thigh = alignment.thigh_from_sensor[1] @ upright(rows.thigh_acc)
-    shank = alignment.shank_from_sensor[1] @ upright(rows.shank_acc)
-    return bool(min(thigh, shank) > np.cos(p.leaning))
-
-
 class Standings:
     """`update` blocks in order; `now` is what the rest that goes on shows, and what `update` returns is over."""
 
     def __init__(self, p: SlipParameters) -> None:
         self._p = p
-        self._run: list[LegRows] = []
+        self._run: list[Quiet] = []
         self._expected = (0.0, 1.0)
         self._looked = False
         self.now: Sight | None = None
 
-    def update(self, rows: LegRows | None, alignment: Alignment, frame: Alignment, believed: Believed) -> Sight | None:
-        """rows: a block at rest, standing; None: another one. alignment: to which the heading belongs; frame: in which
-        tilts are seen."""
+    def update(self, quiet: Quiet | None, frame: Alignment, believed: Believed) -> Sight | None:
+        """quiet: a block at rest; None: another one. frame: in which tilts are seen."""
         done = None
-        if rows is None or len(self._run) >= self._p.looks[-1]:
+        if quiet is not None and not self._stands(quiet, frame):
+            quiet = None
+        if quiet is None or len(self._run) >= self._p.looks[-1]:
             done, self.now = self.now, None
-            self._looked = done is not None and rows is not None
+            self._looked = done is not None and quiet is not None
             self._run = []
-        if rows is None:
+        if quiet is None:
             return done
         if not self._run:
-            self._expected = believed(rows.start)
-        self._run.append(rows)
+            self._expected = believed(quiet.begin)
+        self._run.append(quiet)
         length = len(self._run)
         if length in self._p.looks:
             # The first block settles.
-            seen = join_rows(self._run[1:] if length > self._p.looks[0] else self._run)
-            weight = self._p.again if self._looked else self._p.short if length < 6 else 1.0
-            turn = wrapped(neutral_turn(seen, alignment) - self._expected[0])
-            self.now = standing_sight(seen, frame, (turn, self._expected[1]), weight)
+            seen = self._run[1:] if length > self._p.looks[0] else self._run
+            weight = self._p.again if self._looked else self._p.short if length < _FULL else 1.0
+            self.now = standing_sight(seen, frame, self._expected, weight)
         return done
+
+    def _stands(self, quiet: Quiet, frame: Alignment) -> bool:
+        """Whether both segments are about upright."""
+        thigh, shank = quiet.acc
+        least = np.cos(self._p.leaning)
+        return bool(
+            frame.thigh_from_sensor[1] @ thigh > least * np.sqrt(thigh @ thigh)
+            and frame.shank_from_sensor[1] @ shank > least * np.sqrt(shank @ shank)
+        )
 
     @property
     def length(self) -> int:
         """Blocks of the rest that goes on."""
         return len(self._run)
+
+
+_FULL = 6
+"""Blocks of a rest that count as a full standing."""
 
 
 class SlipWatch:
@@ -220,8 +224,9 @@ class SlipWatch:
         are believed now, and how well they are known at least."""
         before = self._standings.now
         frame = self._frame(alignment, axes)
-        quiet = at_rest(rows, self._p.rest) and stands(rows, frame, self._p)
-        over = self._standings.update(rows if quiet else None, alignment, frame, believed)
+        rests = np.array([at_rest(rows, self._p.rest)])
+        quiet = quiet_blocks(rows, len(rows), rests, alignment)
+        over = self._standings.update(quiet[0] if quiet else None, frame, believed)
         now = self._standings.now
         news = now is not before and now is not None
         for sight in [over, *(self._manners.add(cycle) for cycle in self._cycles.update(rows, frame))]:
@@ -268,26 +273,20 @@ def moved_back(sight: Sight, verdict: Verdict) -> Sight:
 
 
 def standings_of(
-    rows: LegRows,
-    rests: Sequence[bool],
-    length: int,
-    alignment: Alignment,
-    frame: Alignment,
-    believed: Believed,
-    p: SlipParameters,
+    rows: LegRows, length: int, alignment: Alignment, frame: Alignment, believed: Believed, p: SlipParameters
 ) -> list[Sight]:
-    """All quiet standings of a recording. rests: of its blocks of `length` rows; alignment, frame: see Standings."""
+    """All quiet standings of a recording, in blocks of `length` rows. alignment: to which the heading belongs;
+    frame: in which tilts are seen."""
     standings = Standings(p)
     found = []
-    for number, quiet in enumerate([*rests, False]):
-        if not quiet and not standings.length:
-            continue
-        block = rows.cut(number * length, (number + 1) * length)
-        standing = block if quiet and stands(block, frame, p) else None
-        over = standings.update(standing, alignment, frame, believed)
-        if over is not None:
-            found.append(over)
-    return found
+    before = None
+    for quiet in quiet_blocks(rows, length, resting(rows, length, p.rest), alignment):
+        if before is not None and quiet.begin != before:
+            found.append(standings.update(None, frame, believed))
+        found.append(standings.update(quiet, frame, believed))
+        before = quiet.end
+    found.append(standings.update(None, frame, believed))
+    return [sight for sight in found if sight is not None]
 
 
 def _rotation(vector: Floats) -> Floats:

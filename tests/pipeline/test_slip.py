@@ -14,7 +14,7 @@ from pipeline.engine import LegEngine, LegSettings
 from pipeline.leg_rows import LegRows
 from pipeline.records import Segment, Side
 from pipeline.rows import RaisedEvent
-from pipeline.sights import STANDING, Sight, effects, known_standing, standing_sight, turned
+from pipeline.sights import STANDING, Quiet, Sight, effects, known_standing, standing_sight, turned
 from pipeline.simulation.simulate import Slip as Slid
 from pipeline.slip import rereferenced
 from pipeline.slip_evidence import SlipEvidenceParameters, Verdict, likeliest_slip
@@ -181,11 +181,11 @@ def test_walking_that_wanders_slowly_is_no_slip():
 def test_a_sight_turned_with_its_frame_is_the_sight_in_that_frame():
     """Frames turned about their long axes before looking, and sights turned afterwards."""
     rows = leg(False).grid.cut(0, 500)
-    up = np.tile([1.0, 0.0, 0.0, 0.0], (500, 1))
-    standing = LegRows(0, rows.thigh_acc, rows.thigh_gyr, up, rows.shank_acc, rows.shank_gyr, up, np.ones(500, bool))
     frame = Alignment(np.eye(3), np.eye(3), 0.1, 0.1, 0.1, STANDING_AND_FLEXIONS)
-    there = standing_sight(standing, frame.turned(0.5, -0.3), (0.1, 0.1), 1.0)
-    moved = turned(standing_sight(standing, frame, (0.1, 0.1), 1.0), 0.5, -0.3)
+    acc = np.stack([rows.thigh_acc.mean(axis=0), rows.shank_acc.mean(axis=0)])
+    quiet = [Quiet(0, 500, acc, np.array([[1.0, 0.2], [0.5, 0.7]]))]
+    there = standing_sight(quiet, frame.turned(0.5, -0.3), (0.1, 0.1), 1.0)
+    moved = turned(standing_sight(quiet, frame, (0.1, 0.1), 1.0), 0.5, -0.3)
     assert np.allclose(there.angles, moved.angles, atol=1e-12)
 
 
