@@ -31,8 +31,11 @@ class SlipParameters:
     slipped. suspicious: evidence from which nothing is learned of the heading. leaning: a segment that leans more does
     not stand, rad. looks: numbers of blocks of a rest after which it is looked at; with the last, a new look begins.
     sure_block: from which look's blocks on a slip is told. short, again: weight of a standing of few blocks, and of a
-    further look at the same one. remembered, latest: sights that are kept, and the last ones before which a moment is
-    looked for, live.
+    further look at the same stance. same_blocks: a rest that begins so soon after another, as between repetitions, is
+    the same stance: the feet were not placed anew, so that it tells little of how standings differ. remembered, latest:
+    sights that are kept, and the last ones before which a moment is looked for, live. far: change (rad) of what is
+    believed of the axes by which earlier sights are seen anew; unclear: standard deviation (rad) of an axis that tells
+    sagittal from frontal too badly.
     """
 
     test: SlipEvidenceParameters = field(default_factory=SlipEvidenceParameters)
@@ -42,7 +45,8 @@ class SlipParameters:
     looks: tuple[int, ...] = (2, 3, 6, 12)
     sure_block: int = 3
     short: float = 0.7
-    again: float = 0.3
+    again: float = 0.05
+    same_blocks: int = 16
     remembered: int = 80
     latest: int = 24
     far: float = 6.0 * _DEG
@@ -156,7 +160,8 @@ class Standings:
         self._p = p
         self._run: list[Quiet] = []
         self._expected = (0.0, 1.0)
-        self._looked = False
+        self._end: int | None = None
+        self._same = False
         self.now: Sight | None = None
 
     def update(self, quiet: Quiet | None, frame: Alignment, believed: Believed) -> Sight | None:
@@ -166,18 +171,20 @@ class Standings:
             quiet = None
         if quiet is None or len(self._run) >= self._p.looks[-1]:
             done, self.now = self.now, None
-            self._looked = done is not None and quiet is not None
+            self._end = self._end if done is None else done.end
             self._run = []
         if quiet is None:
             return done
         if not self._run:
             self._expected = believed(quiet.begin)
+            apart = self._p.same_blocks * (quiet.end - quiet.begin)
+            self._same = self._end is not None and quiet.begin - self._end < apart
         self._run.append(quiet)
         length = len(self._run)
         if length in self._p.looks:
             # The first block settles.
             seen = self._run[1:] if length > self._p.looks[0] else self._run
-            weight = self._p.again if self._looked else self._p.short if length < _FULL else 1.0
+            weight = self._p.again if self._same else self._p.short if length < _FULL else 1.0
             self.now = standing_sight(seen, frame, self._expected, weight)
         return done
 

@@ -61,7 +61,7 @@ class SlipEvidenceParameters:
     """
 
     standing: Scatter = Scatter((1.4, 0.9, 1.2), (0.5, 0.3, 0.5), (0.7, 0.85))
-    gait: Scatter = Scatter((1.5, 0.5, 0.9), (1.6, 0.45, 0.6), (0.0, 0.5))
+    gait: Scatter = Scatter((1.5, 0.6, 1.0), (2.2, 0.6, 1.0), (0.0, 0.5))
     exercise: Scatter = Scatter((2.5, 1.2, 2.0), (1.0, 0.5, 0.7), (0.0, 0.5))
     short_s: float = 2.0
     alone: float = 1.7
@@ -188,14 +188,15 @@ def _changes(own: list[Sight], moments: Ints, p: SlipEvidenceParameters) -> tupl
     standing = own[0].kind == STANDING
     scatter = p.standing if standing else p.gait if own[-1].lasts_s < p.short_s else p.exercise
     each, floor = scatter.covariance(standing, scatter.sd_deg), scatter.covariance(standing, scatter.floor_deg)
-    steps = np.diff(angles, axis=0)
+    apart = weight >= _OWN
+    steps = np.diff(angles[apart], axis=0)
     if standing:
         change[:, TURN], steps[:, TURN] = _wrapped(change[:, TURN]), _wrapped(steps[:, TURN])
         later = summed(w * noise, after, newest) / w_after
     else:
         each += np.diag(np.average(noise, axis=0, weights=weight))
         later = np.zeros_like(change)
-    own_scale = _own_scale(steps, weight, np.diag(each) + noise.mean(axis=0) * standing, p)
+    own_scale = _own_scale(steps, weight[apart], np.diag(each) + noise.mean(axis=0) * standing, p)
     each *= np.sqrt(np.outer(own_scale, own_scale))
     cov = each * shares + floor
     if standing:
@@ -203,6 +204,10 @@ def _changes(own: list[Sight], moments: Ints, p: SlipEvidenceParameters) -> tupl
         cov *= loose[:, :, None] * loose[:, None, :]
     cov += p.turn_doubt**2 * later[:, :, None] * np.eye(len(each))
     return use, change, cov
+
+
+_OWN = 0.5
+"""Least weight of sights that tell how this person's differ: not of a further look at the same stance."""
 
 
 def _own_scale(steps: Floats, weight: Floats, variance: Floats, p: SlipEvidenceParameters) -> Floats:
