@@ -22,7 +22,7 @@ from pipeline.quaternions import columns
 _DEG = np.pi / 180.0
 
 LOOKS_HZ = 25.0
-"""Rows a second that are looked at. Means over a whole cycle need no more: 50 found the same slips at twice the cost."""
+"""Rows a second that are looked at. Means over a whole cycle need no more: 50 find the same slips at twice the cost."""
 
 
 @dataclass(frozen=True, slots=True)
