@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.constants import g as STANDARD_GRAVITY
 
 Floats = NDArray[np.float64]
 
@@ -76,6 +77,17 @@ class Alignment:
             shank_from_sensor=_about_y(-shank) @ self.shank_from_sensor,
         )
 
+    def uprighted(self, errors: Floats) -> "Alignment":
+        """The frames as a right accelerometer would have shown them in the standing.
+
+        errors (12,): offset b (m/s2) and turn c (rad) that the accelerometers of thigh and shank need: a + b + c x a.
+        """
+        thigh, shank = (
+            _uprighted(frame, error)
+            for frame, error in ((self.thigh_from_sensor, errors[:6]), (self.shank_from_sensor, errors[6:]))
+        )
+        return replace(self, thigh_from_sensor=thigh, shank_from_sensor=shank)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, as a profile holds them."""
         return {
@@ -113,8 +125,8 @@ class Axis:
 
 def upright(acc: Floats) -> Floats:
     """(3,) the upward direction in the sensor's frame; acc (n, 3) m/s2 of a quiet standing."""
-    mean = acc.mean(axis=0)
-    return np.asarray(mean / np.linalg.norm(mean))
+    total = np.ones(len(acc)) @ acc
+    return np.asarray(total / np.sqrt(total @ total))
 
 
 def turning_axis(
@@ -126,12 +138,12 @@ def turning_axis(
     that a kick does not outweigh a careful movement. None where there are too few rows. The standard deviation grows
     with the turning across the axis and is no better than prior_sd (soft tissue). Sign: open.
     """
-    speed = np.linalg.norm(gyr, axis=1)
-    moving = gyr[speed > least_rad_s]
+    speed = np.sqrt(np.einsum("ni,ni->n", gyr, gyr))
+    fast = speed > least_rad_s
+    moving = gyr[fast]
     if len(moving) < 20:
         return None
-    weight = 1.0 / np.linalg.norm(moving, axis=1)
-    return main_axis((moving * weight[:, None]).T @ moving, up, prior_sd, doubt)
+    return main_axis((moving.T / speed[fast]) @ moving, up, prior_sd, doubt)
 
 
 def main_axis(scatter: Floats, up: Floats, prior_sd: float, doubt: float = 0.5) -> Axis | None:
@@ -189,3 +201,13 @@ def leaned(up: Floats, axis: Floats, lean: float) -> Floats:
 def _about_y(angle: float) -> Floats:
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[c, 0.0, s], [0.0, 1.0, 0.0], [-s, 0.0, c]])
+
+
+def _uprighted(frame: Floats, error: Floats) -> Floats:
+    """A frame (3, 3) whose Y was where a standing accelerometer pointed, once the error (6,) is known."""
+    _, y, z = frame
+    y = y + error[:3] / STANDARD_GRAVITY + np.cross(error[3:], y)
+    y = y / np.linalg.norm(y)
+    z = z - (z @ y) * y
+    z = z / np.linalg.norm(z)
+    return np.stack([np.cross(y, z), y, z])

@@ -78,10 +78,6 @@ class Inertial:
                 return f"{name} bias of {np.abs(bias).max():.2f} {unit} is beyond {limit:.2f}"
         return None
 
-    def plausible(self) -> bool:
-        """Whether a working sensor can have these errors."""
-        return self.complaint() is None
-
     def age_days(self, today: Day) -> int | None:
         """Days since the calibration; None where its date is unknown."""
         try:
@@ -250,12 +246,11 @@ class AccelerometerParameters:
 
 @dataclass(frozen=True, eq=False)
 class AccelerometerFit:
-    """bias (3,) m/s2, matrix (3, 3) symmetric, bias_sd (3,) and norm_error_sd: what is left, m/s2."""
+    """bias (3,) and its deviations bias_sd (3,), m/s2; matrix (3, 3) symmetric."""
 
     bias: Floats
     matrix: Floats
     bias_sd: Floats
-    norm_error_sd: float
 
 
 def direction_spread(rests: list[Rest]) -> float:
@@ -286,11 +281,8 @@ def fit_accelerometer(rests: list[Rest], parameters: AccelerometerParameters | N
         x = x - step
         if np.abs(step / prior_sd).max() < 1e-9:
             break
-    residual, _ = _norm_residual(acc, x)
     covariance = np.linalg.inv(normal)
-    return AccelerometerFit(
-        x[:3], _symmetric(x), np.sqrt(np.diag(covariance)[:3]), float(np.sqrt(np.mean(residual**2)))
-    )
+    return AccelerometerFit(x[:3], _symmetric(x), np.sqrt(np.diag(covariance)[:3]))
 
 
 def calibrate(

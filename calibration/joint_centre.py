@@ -81,19 +81,22 @@ def fit_by_norm(
     force (n, 3): specific forces, each in any frame of its own; lever (n, 3, 3): K rotated into that frame.
     """
     mean = np.concatenate([prior.mean.first, prior.mean.second])
+    levers = [np.ascontiguousarray(lever).reshape(-1, 3) for lever in (lever1, lever2)]
     r = mean.copy()
+    design = np.empty((len(force1), 6))
     for _ in range(rounds):
-        f1 = force1 + lever1 @ r[:3]
-        f2 = force2 + lever2 @ r[3:]
-        n1 = np.maximum(np.linalg.norm(f1, axis=1), 1e-6)
-        n2 = np.maximum(np.linalg.norm(f2, axis=1), 1e-6)
-        residual = n2 - n1
-        design = np.hstack(
-            [np.einsum("ni,nij->nj", f1 / n1[:, None], lever1), -np.einsum("ni,nij->nj", f2 / n2[:, None], lever2)]
-        )
+        norms = []
+        for k, (force, lever) in enumerate(zip((force1, force2), levers, strict=True)):
+            f = force + (lever @ r[3 * k : 3 * k + 3]).reshape(-1, 3)
+            n = np.maximum(np.sqrt(np.einsum("ni,ni->n", f, f)), 1e-6)
+            np.einsum("ni,nij->nj", f / n[:, None], lever.reshape(-1, 3, 3), out=design[:, 3 * k : 3 * k + 3])
+            norms.append(n)
+        design[:, 3:] *= -1.0
+        residual = norms[1] - norms[0]
         scale = 1.4826 * float(np.median(np.abs(residual - np.median(residual)))) + 0.05
         weight = 1.0 / (1.0 + (residual / (2.0 * scale)) ** 2)
         ridge = (scale / prior.sd_m) ** 2
-        normal = (design * weight[:, None]).T @ design + ridge * np.eye(6)
-        r = r + np.linalg.solve(normal, (design * weight[:, None]).T @ residual + ridge * (mean - r))
+        weighted = design.T * weight
+        normal = weighted @ design + ridge * np.eye(6)
+        r = r + np.linalg.solve(normal, weighted @ residual + ridge * (mean - r))
     return LeverArms(r[:3], r[3:])

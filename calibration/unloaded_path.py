@@ -35,7 +35,7 @@ class UnloadedPath:
 
     def held(self, flexion: Floats) -> Floats:
         """(n,) flexion, held at the ends of what was seen."""
-        return np.clip(flexion, 0.0, self.largest)
+        return np.minimum(np.maximum(flexion, 0.0), self.largest)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; angles in degrees."""

@@ -42,6 +42,7 @@ class ImuSamples:
     lost: samples known to be missing before this block (from counter or device time); negative where late samples
     fill a hole that was counted before, so that the running sum is the true loss.
     rejected: packets or frames thrown away since the last block (short, corrupt, duplicate).
+    temperature_c: of the sensor, or None where this block did not say.
     restarts: restarts of the device's clock at this block. All its samples stand on the new clock; ticks go on one
     sample interval after the last, though more time may have passed, so a time base is to be anchored anew.
     """
@@ -57,6 +58,7 @@ class ImuSamples:
     lost: int = 0
     rejected: int = 0
     restarts: int = 0
+    temperature_c: float | None = None
 
     def __len__(self) -> int:
         return len(self.ticks)

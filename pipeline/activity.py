@@ -5,7 +5,8 @@ Physical features decide, no learned model. A stride is told by the knee at cont
 integrated twice from one foot-flat to the next, where the foot stands still and the velocity is known. A bend is told
 by how far thigh and shank lean at its deepest point: squats lean the shank, a chair and a deadlift do not, a knee that
 bends under a still thigh is in the air or, where the leg sinks, the rear one of a lunge. Whatever fits nothing is
-`other`, never the nearest. Ranges: biomechanics notes, sections 3.4, 3.5 and 5; the other leg is not known.
+`other`, never the nearest. Ranges: biomechanics notes, sections 3.4, 3.5 and 5; the other leg is not known, so that a
+step-down and a single-leg squat may be one and the same to the sensors of the leg that stands.
 """
 
 from collections.abc import Sequence
@@ -27,6 +28,9 @@ class ActivityParameters:
 
     up_*: knee at contact and climb at which going up and walking are equally likely, and the scale of each; down_*: the
     same with the knee at toe-off and the loss of height. Both knees are means of the angle and its change in stance.
+    up_thigh_rad, up_straight_rad: a foot comes down onto a higher step under a thigh that is raised by more, and the
+    knee straightens over it to less (walking backwards does neither). rearmost_thigh_rad: in no step does the thigh
+    stay further in front throughout, as it does on a bicycle.
     gait_thigh_rad, most_thigh_rad: range of the thigh in a step that goes on (stairs take 65 deg); gait_longest_s:
     longest stride. level_climb_m: a stride that climbs more, without a bent knee, is `other`; a climb beyond
     most_climb_m is not believed. ankle_m: sensor to ankle. flat_share: of a stride, from contact to when the foot
@@ -34,8 +38,9 @@ class ActivityParameters:
     lunge_*, step_up_*, squat_*, deadlift_*, chair_*, hinge_share, rear_*, one_leg_*: what tells exercises apart.
     kneel_s: a lunge held longer is kneeling. lunge_lead_s, leg_back_rad: a rear leg's lunge begins when the thigh leans
     back by more, at most so long before its knee bends. stays_lean_share: who leans as much before a bend stood on one
-    leg already. foot_lift_m: a foot that rose by more before a rest is on a box, not under a chair; quiet_*: how still
-    the shank must be before, for how long, until how long before the bend, for that to be told.
+    leg already. free_foot_m: a shank that is higher by more at the deepest point has its foot in the air.
+    foot_lift_m: a foot that rose by more before a rest is on a box, not under a chair; quiet_*: how still the shank
+    must be before, for how long, until how long before the bend, for that to be told.
     bend_shortest_s: of a repetition; lift_shortest_s: of a foot put up. before_s: how far before a bend the leg's lean
     is looked at.
     gait_gap_s: provisionally in gait so long after a contact; again_s: what was done so recently is guessed again;
@@ -46,12 +51,14 @@ class ActivityParameters:
     down_knee_rad: float = radians(56.0)
     knee_scale_rad: float = radians(10.0)
     up_climb_m: float = 0.13
+    up_thigh_rad: float = radians(16.0)
+    up_straight_rad: float = radians(22.0)
+    rearmost_thigh_rad: float = radians(16.0)
     climb_scale_m: float = 0.08
     level_climb_m: float = 0.22
     most_climb_m: float = 0.6
     gait_thigh_rad: float = radians(17.0)
     most_thigh_rad: float = radians(92.0)
-    gait_swing_knee_rad: float = radians(6.0)
     gait_longest_s: float = 2.6
     ankle_m: float = 0.26
     flat_share: float = 0.25
@@ -85,6 +92,7 @@ class ActivityParameters:
     one_leg_share_scale: float = 0.045
     stays_lean_share: float = 0.3
     box_m: float = 0.05
+    free_foot_m: float = 0.07
     foot_lift_m: float = 0.08
     quiet_s: float = 0.1
     quiet_lead_s: float = 0.25
@@ -108,7 +116,7 @@ def classify_stride(shape: StrideShape, p: ActivityParameters) -> Activity | Non
         return Activity.STEP_UP if bent and shape.knee_stance_low < p.step_up_straight_rad else None
     if shape.seconds > p.gait_longest_s:
         return None
-    if shape.thigh_range > p.most_thigh_rad:
+    if shape.thigh_range > p.most_thigh_rad or shape.thigh_rearmost > p.rearmost_thigh_rad:
         return Activity.OTHER
     # No stride climbs more than two rises; what seems to was integrated over a foot that did not stand still.
     known = isfinite(shape.climb_m) and abs(shape.climb_m) < p.most_climb_m
@@ -120,8 +128,11 @@ def classify_stride(shape: StrideShape, p: ActivityParameters) -> Activity | Non
     up += weight * _limited((climb - p.up_climb_m) / p.climb_scale_m)
     down = (0.5 * (shape.knee_at_toe_off + bends) - p.down_knee_rad) / p.knee_scale_rad
     down += weight * _limited((-climb - p.up_climb_m) / p.climb_scale_m)
-    if max(up, down) > 0.0:
-        return Activity.STAIR_ASCENT if up > down else Activity.STAIR_DESCENT
+    onto = shape.thigh_at_contact > p.up_thigh_rad and shape.knee_stance_low < p.up_straight_rad
+    if up > max(down, 0.0) and onto:
+        return Activity.STAIR_ASCENT
+    if down > 0.0:
+        return Activity.STAIR_DESCENT
     walks = shape.thigh_range > p.gait_thigh_rad and abs(climb) < p.level_climb_m
     return Activity.WALKING if walks else Activity.OTHER
 
@@ -152,10 +163,15 @@ def classify_bend(shape: BendShape, p: ActivityParameters) -> Activity | None:
         return None
     if lifted:
         return Activity.STEP_UP
+    if shape.sinks_m < -p.free_foot_m:
+        # The knee was lifted: a shank over a planted foot can only sink.
+        return None
     if not one_legged(shape.lean, share, p):
         return Activity.SQUAT
-    stays = shape.lean_before > p.stays_lean_share * shape.lean
-    return Activity.SINGLE_LEG_SQUAT if stays else Activity.STEP_DOWN
+    # A step-down is a single-leg squat on a box: what tells it from one leg's sensors is that the body comes over the
+    # leg for each repetition. A leg that does not lean at all leaves it open; then it is called by the wider name.
+    comes_over = shape.lean > p.one_leg_lean_rad and shape.lean_before < p.stays_lean_share * shape.lean
+    return Activity.STEP_DOWN if comes_over else Activity.SINGLE_LEG_SQUAT
 
 
 def one_legged(lean: float, share: float, p: ActivityParameters) -> bool:
@@ -228,7 +244,7 @@ class Provisional:
         ):
             row += 1
             while foot is not None and foot.confirmed <= row:
-                self._foot(foot, bent, row)
+                self._foot(foot, bent, raised, row)
                 foot = next(feet, None)
             while final is not None and final.confirmed <= row:
                 self._close(final, row)
@@ -252,13 +268,13 @@ class Provisional:
             codes.append(int(code))
         return codes
 
-    def _foot(self, event: FootEvent, bent: float, row: int) -> None:
+    def _foot(self, event: FootEvent, bent: float, raised: float, row: int) -> None:
         p = self.parameters
         if event.kind is FootEventKind.CONTACT:
             self._stepping = False
             self._contact = event.position if event.forward else -inf
             self._contact_knee = bent
-            if bent > p.up_knee_rad + 0.5 * p.knee_scale_rad:
+            if bent > p.up_knee_rad + 0.5 * p.knee_scale_rad and raised > p.up_thigh_rad:
                 self._gait = Activity.STEP_UP if self._gait is Activity.STEP_UP else Activity.STAIR_ASCENT
             elif self._gait is Activity.STAIR_ASCENT and bent < p.up_knee_rad - 0.5 * p.knee_scale_rad:
                 self._gait = Activity.WALKING

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.alignment import Alignment, azimuth, main_axis
-from pipeline.calibrating import hyperextension, in_gait
+from pipeline.axis_signs import hyperextension, in_gait
 from pipeline.heading_model import wrapped
 from pipeline.leg_rows import LegRows, sagittal
 

@@ -53,18 +53,18 @@ class DeviationParameters:
 
 
 CAUSAL = DeviationParameters(
-    flexion=Spread(0.2 * _DEG, 2.05 * _DEG, 0.0),
-    abduction=Spread(0.2 * _DEG, 1.85 * _DEG, 0.5 * _DEG),
-    rotation=Spread(0.65 * _DEG, 3.2 * _DEG, 0.0),
-    excess=Spread(0.28 * _DEG, 1.17 * _DEG, 0.82 * _DEG),
-    collapse=Spread(0.2 * _DEG, 1.9 * _DEG, 0.7 * _DEG),
+    flexion=Spread(0.15 * _DEG, 1.1 * _DEG, 1.15 * _DEG),
+    abduction=Spread(0.2 * _DEG, 1.5 * _DEG, 0.8 * _DEG),
+    rotation=Spread(0.65 * _DEG, 3.4 * _DEG, 0.0),
+    excess=Spread(0.2 * _DEG, 1.0 * _DEG, 0.8 * _DEG),
+    collapse=Spread(0.2 * _DEG, 1.7 * _DEG, 0.9 * _DEG),
 )
 TWO_SIDED = DeviationParameters(
-    flexion=Spread(0.1 * _DEG, 1.56 * _DEG, 0.9 * _DEG),
-    abduction=Spread(0.2 * _DEG, 1.2 * _DEG, 1.3 * _DEG),
-    rotation=Spread(0.67 * _DEG, 3.1 * _DEG, 0.0),
-    excess=Spread(0.1 * _DEG, 0.94 * _DEG, 0.3 * _DEG),
-    collapse=Spread(0.2 * _DEG, 1.2 * _DEG, 1.5 * _DEG),
+    flexion=Spread(0.1 * _DEG, 0.5 * _DEG, 1.5 * _DEG),
+    abduction=Spread(0.2 * _DEG, 0.85 * _DEG, 1.45 * _DEG),
+    rotation=Spread(0.67 * _DEG, 3.0 * _DEG, 0.0),
+    excess=Spread(0.08 * _DEG, 0.58 * _DEG, 0.42 * _DEG),
+    collapse=Spread(0.2 * _DEG, 0.9 * _DEG, 1.6 * _DEG),
 )
 
 

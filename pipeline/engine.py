@@ -15,7 +15,8 @@ from calibration.profile import Profile
 from calibration.unloaded_path import UnloadedPath
 from pipeline.axis_watch import AxisWatch, AxisWatchParameters
 from pipeline.blocks import Activity, Bytes, GridBlock, LegBlock, Status
-from pipeline.calibrating import Calibrated, Calibrating, CalibratingParameters, at_rest
+from pipeline.calibrating import Calibrating
+from pipeline.calibration_parameters import Calibrated, CalibratingParameters
 from pipeline.calibration_progress import CalibrationProgress
 from pipeline.flexions import settled, tied_path
 from pipeline.heading import Heading
@@ -28,6 +29,7 @@ from pipeline.orientation import Orientation, OrientationParameters, Oriented
 from pipeline.quick_check import QuickCheck, profile_quality
 from pipeline.records import Side
 from pipeline.recovered import recovered_block
+from pipeline.rests import at_rest
 from pipeline.rows import RaisedEvent
 from pipeline.slip import Slip, SlipParameters, SlipWatch, rereferenced, widened
 from pipeline.tied_path import TiedPath
@@ -169,7 +171,7 @@ class LegEngine:
         bounds = sorted(edges)
         for begin, end in pairwise(bounds):
             s = slice(begin, end)
-            piece = grid.cut(begin, end)
+            piece = grid if len(bounds) == 2 else grid.cut(begin, end)
             results.append(
                 self._piece(
                     piece,
@@ -201,7 +203,9 @@ class LegEngine:
         return leg
 
     def _status(self, grid: GridBlock) -> Bytes:
-        status = np.full(len(grid), Status.OK if self.alignment is not None else Status.CALIBRATING, np.uint8)
+        status = np.full(len(grid), int(Status.OK if self.alignment is not None else Status.CALIBRATING), np.uint8)
+        if not (self.slipped or grid.clipped.any()) and grid.thigh_ok.all() and grid.shank_ok.all():
+            return status
         status[grid.clipped & (status == Status.OK)] = Status.CLIPPED
         if self.slipped:
             status[status <= Status.SLIPPED] = Status.SLIPPED
@@ -217,6 +221,7 @@ class LegEngine:
             return
         rows = join_rows(self._parts)
         self._heading.advance(number, self._signals.update(rows, self.alignment))
+        self._knee.upright(self._heading.errors)
         self._parts = []
         time_s = number * self._block / self._rate
         if self._calibrating is not None:
@@ -332,9 +337,11 @@ class LegEngine:
         self._heading.align(alignment.thigh_axis_sd, alignment.shank_axis_sd)
         self._heading.set_prior(lever_prior(alignment))
         if found is not None and found.standing is not None:
-            begin = max(0, found.standing[0] - found.rows.start)
-            rows = found.rows.cut(begin, found.standing[1] - found.rows.start)
-            self._heading.neutral(Neutral(neutral_turn(rows, alignment), self._settings.neutral.sd))
+            begin, end = (max(0, row - found.rows.start) for row in found.standing)
+            rows = found.rows.cut(begin, end)
+            # Long after the standing, or where a sensor was away meanwhile, its rows are no longer among those kept.
+            if len(rows):
+                self._heading.neutral(Neutral(neutral_turn(rows, alignment), self._settings.neutral.sd))
         self._path = TiedPath()
         if found is not None:
             self._heading.mark_flexions()

@@ -20,6 +20,7 @@ class StrideShape:
     """Features of a stride: angles rad, seconds, metres; NaN where unknown.
 
     knee_given_back: how far the loaded knee straightened after its peak; held_s: time near that peak.
+    thigh_at_contact, thigh_rearmost: inclinations.
     """
 
     seconds: float
@@ -29,8 +30,9 @@ class StrideShape:
     knee_stance_peak: float
     knee_stance_low: float
     knee_given_back: float
-    knee_swing_peak: float
     thigh_range: float
+    thigh_at_contact: float
+    thigh_rearmost: float
     climb_m: float
     held_s: float
     forward: bool
@@ -65,7 +67,7 @@ def stride_shape(block: LegBlock, flexion: Floats, unit: Unit, climb_m: float) -
     """Features of a stride. block, flexion: its rows, contact to contact."""
     rate = block.rate_hz
     off = min(max(int(unit.toe_off) - block.start, 1), len(block) - 1)
-    stance, swing = flexion[:off], flexion[off:]
+    stance = flexion[:off]
     early = max(1, min(off, round(0.03 * rate)))
     peak = _top(stance)
     return StrideShape(
@@ -76,8 +78,9 @@ def stride_shape(block: LegBlock, flexion: Floats, unit: Unit, climb_m: float) -
         knee_stance_peak=peak,
         knee_stance_low=-_top(-stance),
         knee_given_back=peak + _top(-stance[int(np.argmax(stance)) :]),
-        knee_swing_peak=_top(swing),
         thigh_range=_top(block.thigh_incl) + _top(-block.thigh_incl),
+        thigh_at_contact=_mean(block.thigh_incl[:early]),
+        thigh_rearmost=-_top(-block.thigh_incl),
         climb_m=climb_m,
         held_s=float(np.count_nonzero(stance > peak - 0.12)) / rate,
         forward=unit.forward,

@@ -12,7 +12,7 @@ import numpy as np
 from calibration.alignment import Alignment
 from calibration.unloaded_path import UnloadedPath, azimuth_from_path, fit_unloaded_path
 from pipeline.blocks import Floats, LegBlock
-from pipeline.calibrating import Calibrated
+from pipeline.calibration_parameters import Calibrated
 from pipeline.heading_model import DELTA, FLEXED, STATES, RelativeRows
 from pipeline.knee import Knee
 from pipeline.neutral import neutral_turn

@@ -3,9 +3,11 @@
 At rest an accelerometer must read g. One that is off by more than 2 % (a constant offset of 5 m/s2 was seen in a cheap
 device) would tilt every angle. Where the recording holds rests at enough inclinations, the sensor is calibrated from
 them (calibration/inertial.py). Where it does not, an error of up to 4 %, which ordinary parts have, is put down to the
-likeliest small bias and scale that make the rests right, and told; beyond that the sensor's rows count as missing and
-one line says what was found and what to do. Rests count by their duration, so that a ride in a lift, which makes
-gravity wrong for some seconds, does not refuse a sensor that read well before.
+likeliest small bias and scale that make the rests right, and told. Beyond that the sensor is refused, and one line says
+what was found and what to do: no angle is valid. Up to 10 % the inclinations are off by some degrees only, which hardly
+matters to foot contacts and to what is being done, so that steps, repetitions and sets are still told; further off, the
+sensor's rows count as missing. Rests count by their duration, so that a ride in a lift, which makes gravity wrong for
+some seconds, does not refuse a sensor that read well before.
 
 Offline the whole recording decides. Live, each half second of the grid is looked at when it is complete, so that the
 decision depends on the recorded data alone.
@@ -13,6 +15,7 @@ decision depends on the recorded data alone.
 
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,8 +32,7 @@ from calibration.inertial import (
 )
 from calibration.six_positions import OFF
 from firmware_interface.samples import STANDARD_GRAVITY
-from pipeline.blocks import Bools, Floats, GridBlock
-from pipeline.errors import BadInputError
+from pipeline.blocks import Bools, Floats, GridBlock, LegBlock, Status
 from pipeline.records import Segment, SensorInfo, Side
 from pipeline.rows import RaisedEvent
 
@@ -38,6 +40,13 @@ ORDINARY_SENSOR = AccelerometerParameters(bias_sd=0.1, scale_sd=0.006, cross_sd=
 """What is wrong with an ordinary one, for which a few rests have to do."""
 ORDINARY = 0.04
 """Norm error (fraction) that an ordinary part may have: four deviations of 0.08 m/s2 and 0.6 %."""
+FOLLOWED = 0.1
+"""Norm error (fraction) up to which a refused sensor's movement is followed: a bias of 0.1 g tilts by 6 deg."""
+POOR_SENSOR = AccelerometerParameters(bias_sd=0.5, scale_sd=0.02, least_rests=1, least_spread=-1.0)
+"""What is wrong with such a one, for what the rests do not show."""
+_POOR_RESIDUAL = 0.03
+_UNKNOWN = ("abduction", "rotation", "excess", "collapse")
+"""Angles that some degrees of inclination spoil altogether; flexion only becomes less sure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +67,29 @@ def named(side: Side, segment: Segment, sensors: list[SensorInfo]) -> str:
     return f"the {side} {segment} sensor" + (f" ({address})" if address else "")
 
 
-def complaint(name: str, error: float) -> str:
-    """The one line about a sensor that is refused, off by `error` (signed fraction of g)."""
+def complaint(name: str, error: float, followed: bool = False) -> str:
+    """The one line about a sensor that is refused, off by `error` (signed fraction of g).
+
+    followed: steps are told nevertheless.
+    """
     return (
         f"{name} reads {STANDARD_GRAVITY * (1.0 + error):.2f} m/s2 at rest, {abs(100.0 * error):.1f} % too "
-        f"{'much' if error > 0 else 'little'} (at most {100.0 * MAX_NORM_ERROR:g} % is usable): calibrate it with "
+        f"{'much' if error > 0 else 'little'} (at most {100.0 * MAX_NORM_ERROR:g} % is usable)"
+        f"{', so that no angle is valid and only steps are told' if followed else ''}: calibrate it with "
         "`kneetrack calibrate --inertial`, six positions at rest, or wear another sensor"
     )
+
+
+def distrusted(block: LegBlock, error: float) -> LegBlock:
+    """A leg with a refused sensor that is followed, off by `error`: flexion unsure, the other angles unknown."""
+    unknown = np.full(len(block), np.nan)
+    angles: dict[str, Any] = {name: unknown for base in _UNKNOWN for name in (base, f"{base}_sd")}
+    return replace(block, **angles, flexion_sd=np.hypot(block.flexion_sd, abs(error)), valid=np.zeros(len(block), bool))
+
+
+def marked(block: LegBlock) -> LegBlock:
+    """The same as it is told: a sensor is missing."""
+    return replace(block, status=np.maximum(block.status, np.uint8(Status.SINGLE_SENSOR)))
 
 
 class SensorGravity:
@@ -90,12 +115,18 @@ class SensorGravity:
 
     def calibration(self, address: str = "") -> Inertial | None:
         """From the rests so far, where they suffice."""
-        found = self._fitted(address, OFF)
+        found = self._fitted(address, OFF, self._p.residual)
         if found is None and self.error is not None and abs(self.error) <= ORDINARY:
-            found = self._fitted(address, ORDINARY_SENSOR)
+            found = self._fitted(address, ORDINARY_SENSOR, self._p.residual)
         return found
 
-    def _fitted(self, address: str, prior: AccelerometerParameters) -> Inertial | None:
+    def makeshift(self) -> Inertial | None:
+        """What makes the movement of a refused sensor fit to be followed; None where it is too far off for that."""
+        if self.error is None or abs(self.error) > FOLLOWED:
+            return None
+        return self._fitted("", POOR_SENSOR, _POOR_RESIDUAL)
+
+    def _fitted(self, address: str, prior: AccelerometerParameters, most: float) -> Inertial | None:
         """The accelerometer's part only: the gyroscope's bias is found by the orientation filter, as it goes."""
         try:
             found = calibrate(self._rests, address, parameters=prior)
@@ -105,7 +136,7 @@ class SensorGravity:
             return None
         acc, _ = found.apply(np.array([r.acc for r in self._rests]), np.zeros((len(self._rests), 3)))
         left = np.sqrt(np.mean((np.linalg.norm(acc, axis=1) / STANDARD_GRAVITY - 1.0) ** 2))
-        return replace(found, gyr_bias=np.zeros(3)) if left < self._p.residual else None
+        return replace(found, gyr_bias=np.zeros(3)) if left < most else None
 
     def _remember(self, rest: Rest) -> None:
         """One rest for each inclination, the longest."""
@@ -120,7 +151,8 @@ class SensorGravity:
 
 
 class GravityCheck:
-    """The causal form for one leg: `update(grid)` gives the rows corrected, or with a refused sensor's rows not ok."""
+    """The causal form for one leg: `update(grid)` gives the rows corrected, or with a refused sensor's rows not ok.
+    `error_at` tells where a refused sensor is followed nevertheless."""
 
     def __init__(
         self, side: Side, rate_hz: float, sensors: list[SensorInfo], parameters: GravityParameters | None = None
@@ -130,7 +162,12 @@ class GravityCheck:
         self._length = max(round(p.rest.window_s * rate_hz), 4)
         self._watches = {segment: _Watch(p, self._length, rate_hz) for segment in Segment}
         self._events: list[RaisedEvent] = []
+        self._followed: list[tuple[int, float]] = [(0, 0.0)]
         self.complaints: dict[Segment, str] = {}
+
+    def error_at(self, row: int) -> float:
+        """Norm error of a sensor that is refused but followed at a grid row; 0 where there is none."""
+        return next(error for since, error in reversed(self._followed) if since <= row or since == 0)
 
     def take_events(self) -> list[RaisedEvent]:
         """What was raised since the last call."""
@@ -154,16 +191,16 @@ class GravityCheck:
                 else (grid.shank_acc, grid.shank_gyr, grid.shank_ok)
             )
             if grid.start % self._length == 0:
-                self._decide(segment, watch, grid.start / self._rate)
+                self._decide(segment, watch, grid.start)
             parts[segment] = watch.rows(acc, gyr, ok)
         (a, b, c), (d, e, f) = parts[Segment.THIGH], parts[Segment.SHANK]
         return replace(grid, thigh_acc=a, thigh_gyr=b, thigh_ok=c, shank_acc=d, shank_gyr=e, shank_ok=f)
 
-    def _decide(self, segment: Segment, watch: "_Watch", time_s: float) -> None:
+    def _decide(self, segment: Segment, watch: "_Watch", row: int) -> None:
         was = watch.refused
         if not watch.look() or watch.correction is not None:
             return
-        name = named(self._side, segment, self._sensors)
+        name, time_s = named(self._side, segment, self._sensors), row / self._rate
         assert watch.gravity.error is not None
         found = watch.gravity.calibration()
         where: dict[str, object] = {"segment": segment.value, "norm_error": round(watch.gravity.error, 4)}
@@ -172,9 +209,13 @@ class GravityCheck:
             self.complaints.pop(segment, None)
             self._events.append(RaisedEvent(time_s, "calibration", {**where, "inertial": found.to_json()}))
         elif not was:
-            watch.refused = True
-            self.complaints[segment] = complaint(name, watch.gravity.error)
+            watch.refused, watch.makeshift = True, watch.gravity.makeshift()
+            self.complaints[segment] = complaint(name, watch.gravity.error, watch.makeshift is not None)
             self._events.append(RaisedEvent(time_s, "status", {**where, "error": self.complaints[segment]}))
+        else:
+            return
+        errors = [abs(w.gravity.error or 0.0) for w in self._watches.values() if w.refused and w.makeshift is not None]
+        self._followed.append((row, max(errors, default=0.0)))
 
 
 class _Watch:
@@ -189,6 +230,7 @@ class _Watch:
         self.gravity = SensorGravity(p)
         self.refused = False
         self.correction: Inertial | None = None
+        self.makeshift: Inertial | None = None
 
     def rows(self, acc: Floats, gyr: Floats, ok: Bools) -> tuple[Floats, Floats, Bools]:
         """Keep the raw rows for the window's end; give what goes on."""
@@ -197,6 +239,8 @@ class _Watch:
         self._acc.append(acc)
         self._gyr.append(gyr)
         self._ok.append(ok)
+        if self.refused and self.makeshift is not None:
+            return (*self.makeshift.apply(acc, gyr), ok)
         return acc, gyr, np.zeros_like(ok) if self.refused else ok
 
     def look(self) -> bool:
@@ -229,15 +273,22 @@ class _Watch:
         return self.gravity.error is not None
 
 
+class Checked(NamedTuple):
+    """A recording's rows with what was done about its sensors. complaints: about those that are refused. error: norm
+    error of one that is refused but followed, else 0."""
+
+    grid: GridBlock
+    events: list[RaisedEvent]
+    complaints: list[str]
+    error: float = 0.0
+
+
 def checked(
     grid: GridBlock, side: Side, sensors: list[SensorInfo], parameters: GravityParameters | None = None
-) -> tuple[GridBlock, list[RaisedEvent]]:
-    """A whole recording's rows, sensors that are off calibrated from its rests.
-
-    Raises BadInputError where there are not rests enough to calibrate one.
-    """
+) -> Checked:
+    """A whole recording's rows, sensors that are off calibrated from its rests, or refused."""
     p = parameters or GravityParameters()
-    events = []
+    events, complaints, worst = [], [], 0.0
     for segment in Segment:
         thigh = segment is Segment.THIGH
         acc, gyr, ok = (
@@ -251,14 +302,20 @@ def checked(
         if gravity.error is None:
             continue
         found = gravity.calibration()
+        where: dict[str, object] = {"segment": segment.value, "norm_error": round(gravity.error, 4)}
+        if found is not None:
+            told = RaisedEvent(grid.start / grid.rate_hz, "calibration", {**where, "inertial": found.to_json()})
+        else:
+            found = gravity.makeshift()
+            line = complaint(named(side, segment, sensors), gravity.error, found is not None)
+            told = RaisedEvent(grid.start / grid.rate_hz, "status", {**where, "error": line})
+            complaints.append(line)
+            worst = worst if found is None else max(worst, abs(gravity.error))
+        events.append(told)
         if found is None:
-            raise BadInputError(complaint(named(side, segment, sensors), gravity.error))
+            none = np.zeros_like(ok)
+            grid = replace(grid, thigh_ok=none) if thigh else replace(grid, shank_ok=none)
+            continue
         acc, gyr = found.apply(acc, gyr)
         grid = replace(grid, thigh_acc=acc, thigh_gyr=gyr) if thigh else replace(grid, shank_acc=acc, shank_gyr=gyr)
-        fields: dict[str, object] = {
-            "segment": segment.value,
-            "norm_error": round(gravity.error, 4),
-            "inertial": found.to_json(),
-        }
-        events.append(RaisedEvent(grid.start / grid.rate_hz, "calibration", fields))
-    return grid, events
+    return Checked(grid, events, complaints, worst)

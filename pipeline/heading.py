@@ -17,10 +17,12 @@ from dataclasses import replace
 import numpy as np
 
 from calibration.joint_centre import LeverArms, LeverPrior, fit_by_norm
+from pipeline.blocks import Floats
 from pipeline.heading_model import (
     ARMS,
     DELTA,
     DRIFT,
+    ERRORS,
     FLEXED,
     NEUTRAL,
     SEEN,
@@ -49,6 +51,7 @@ from pipeline.heading_model import (
     with_information,
     with_neutral,
     with_value,
+    without_errors,
     wrapped,
 )
 from pipeline.joint_signals import JointSignals, join_signals
@@ -85,6 +88,11 @@ class Heading:
     def arms(self) -> LeverArms:
         """From the sensors to the knee centre, as believed now."""
         return LeverArms.of(self.state.mean[ARMS].copy())
+
+    @property
+    def errors(self) -> Floats:
+        """(12,) of the accelerometers, as believed now."""
+        return self.state.mean[ERRORS].copy()
 
     def set_prior(self, prior: LeverPrior) -> None:
         """Arms that the alignment makes likely."""
@@ -172,8 +180,7 @@ class Heading:
         for _ in range(2):
             at = SEEN @ state.mean
             turn = rotation_matrices(at[0:1], at[1:2], at[2:3])
-            arms = LeverArms.of(at[3:])
-            rows = row_information(signals, arms, turn, self.residual_sd, rate, self.p)
+            rows = row_information(signals, at[3:], turn, self.residual_sd, rate, self.p)
             design = rows.design.reshape(-1, len(at))
             matrix = design.T @ design
             info = BlockInformation(matrix, design.T @ rows.residual.reshape(-1) + matrix @ at)
@@ -185,7 +192,7 @@ class Heading:
     def _search(self, signals: JointSignals) -> None:
         """Sum up the closed form, slowly forgetting. It starts the linear filter when it is worth something, and starts
         it anew where the two have come far apart."""
-        rows = coarse_heading(*joint_force(signals, self.arms), signals.good)
+        rows = coarse_heading(*joint_force(signals, SEEN[3:] @ self.state.mean), signals.good)
         keep = np.exp(-self.p.block_s / self.p.coarse_tau_s)
         self._coarse = keep * self._coarse + complex(rows.sum())
         self._coarse_size = keep * self._coarse_size + float(np.abs(rows).sum())
@@ -245,6 +252,6 @@ class Heading:
         )
         self.state.mean[ARMS] = arms.vector
         self._arms_known = True
-        force1, force2 = joint_force(rows, arms)
+        force1, force2 = joint_force(rows, without_errors(arms))
         lengths = np.abs(np.linalg.norm(force1, axis=1) - np.linalg.norm(force2, axis=1))
         self.residual_sd = max(self.p.residual_floor, 1.4826 * float(np.median(lengths)))

@@ -3,9 +3,10 @@
 States of a block: tilt_x, tilt_y (relative inclination, returning to zero), delta (heading) and its drift; `thigh` and
 `shank`, corrections of the two anatomical frames about their long axes; `tissue`, what soft tissue turns the heading by
 beyond what the arms explain, returning to zero over a minute; `flexed`, the heading as it was in the calibration's
-flexions, which later movement tells better than was known then; and the arms (calibration/joint_centre.py), twelve
-numbers. The joint's acceleration shows tilt_x, tilt_y, delta + tissue and the arms; a quiet standing shows
-delta + shank - thigh, since the knee's rotation is zero in it by definition.
+flexions, which later movement tells better than was known then; the arms (calibration/joint_centre.py) and the
+accelerometers' errors (pipeline/joint_signals.py), twelve numbers each. The joint's acceleration shows tilt_x, tilt_y,
+delta + tissue, the arms and the errors; a quiet standing shows delta + shank - thigh, since the knee's rotation is zero
+in it by definition.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from pipeline.quaternions import about_z, multiply, small
 TILT_X, TILT_Y, DELTA, DRIFT, THIGH, SHANK, TISSUE, FLEXED = range(8)
 STATES = 8
 ARMS = slice(8, 20)
-SIZE = 20
+ERRORS = slice(20, 32)
+SIZE = 32
 """The states that the knee's angles need, and all of them."""
 
 _DEG = np.pi / 180.0
@@ -35,7 +37,8 @@ class HeadingParameters:
     tilt_sd, tilt_tau_s: size and memory of the relative inclination error, rad, s. drift_sd: initial drift, rad/s;
     drift_walk: its random walk, rad/s per sqrt(s); delta_walk: random walk of the heading, rad per sqrt(s).
     tissue_sd, tissue_tau_s: size (rad) and memory of what soft tissue turns the heading by. arm_walk: random walk of
-    the arms, m per sqrt(s).
+    the arms, m per sqrt(s). acc_offset_sd, acc_turn_sd: of the accelerometers' errors, m/s2 and rad per axis (a cheap
+    sensor's data sheet: 0.08 m/s2; half a degree of misalignment each, of gyroscope and accelerometer).
     unknown_sd: heading's standard deviation before anything is known, rad; known_sd: below it the linear filter works.
     coarse_tau_s: memory of the closed form that starts the filter, and starts it anew where it disagrees by far_apart
     (rad) and is coherent (length of its sum over the sum of its lengths). found_sd: its standard deviation (rad) at
@@ -58,6 +61,8 @@ class HeadingParameters:
     tissue_sd: float = 0.8 * _DEG
     tissue_tau_s: float = 60.0
     arm_walk: float = 0.0002
+    acc_offset_sd: float = 0.08
+    acc_turn_sd: float = 0.7 * _DEG
     unknown_sd: float = 3.0
     known_sd: float = 20.0 * _DEG
     coarse_tau_s: float = 15.0
@@ -73,8 +78,8 @@ class HeadingParameters:
 
 @dataclass(slots=True)
 class RelativeState:
-    """Mean (20,) and covariance (20, 20) of tilt_x, tilt_y, delta, drift, thigh, shank, tissue, flexed (rad, rad/s) and
-    arms (m, m/rad)."""
+    """Mean (32,) and covariance (32, 32) of tilt_x, tilt_y, delta, drift, thigh, shank, tissue, flexed (rad, rad/s),
+    arms (m, m/rad) and errors (m/s2, rad)."""
 
     mean: Floats
     cov: Floats
@@ -85,7 +90,8 @@ class RelativeState:
 
 @dataclass(frozen=True, slots=True)
 class BlockInformation:
-    """What one block says of (tilt_x, tilt_y, delta + tissue, arms): information matrix (15, 15) and vector (15,)."""
+    """What one block says of (tilt_x, tilt_y, delta + tissue, arms, errors): information matrix (27, 27) and vector
+    (27,)."""
 
     matrix: Floats
     vector: Floats
@@ -108,14 +114,14 @@ class RelativeRows:
     cov: Floats
 
 
-SEEN = np.zeros((15, SIZE))
+SEEN = np.zeros((27, SIZE))
 SEEN[0, TILT_X] = SEEN[1, TILT_Y] = SEEN[2, DELTA] = SEEN[2, TISSUE] = 1.0
-SEEN[3:, ARMS] = np.eye(12)
-"""(15, 20) what the joint's acceleration shows of the states."""
+SEEN[3:15, ARMS] = SEEN[15:, ERRORS] = np.eye(12)
+"""(27, 32) what the joint's acceleration shows of the states."""
 
 NEUTRAL = np.zeros(SIZE)
 NEUTRAL[DELTA], NEUTRAL[SHANK], NEUTRAL[THIGH] = 1.0, 1.0, -1.0
-"""(20,) what a quiet standing shows."""
+"""(32,) what a quiet standing shows."""
 
 
 def covariances(c: Floats) -> Floats:
@@ -133,13 +139,14 @@ def start_state(p: HeadingParameters, prior: LeverPrior) -> RelativeState:
     sd = np.zeros(SIZE)
     sd[[TILT_X, TILT_Y, DELTA, DRIFT, TISSUE]] = p.tilt_sd, p.tilt_sd, p.unknown_sd, p.drift_sd, p.tissue_sd
     sd[ARMS] = prior.sd
+    sd[ERRORS] = np.tile(np.repeat([p.acc_offset_sd, p.acc_turn_sd], 3), 2)
     mean = np.zeros(SIZE)
     mean[ARMS] = prior.mean.vector
     return RelativeState(mean, np.diag(sd**2) + 1e-12 * np.eye(SIZE))
 
 
 def transition(p: HeadingParameters) -> tuple[Floats, Floats]:
-    """Matrices F and Q (20, 20) of one block."""
+    """Matrices F and Q (32, 32) of one block."""
     dt = p.block_s
     f = np.eye(SIZE)
     f[DELTA, DRIFT] = dt
@@ -196,10 +203,17 @@ def wrapped(angle: float) -> float:
     return float((angle + np.pi) % (2.0 * np.pi) - np.pi)
 
 
-def joint_force(signals: JointSignals, arms: LeverArms) -> tuple[Floats, Floats]:
-    """(m, 3) each: specific force at the knee centre, as thigh and shank sensor see it, in their own level frames."""
-    v = arms.vector
-    return signals.force1 + signals.lever1 @ v[:6], signals.force2 + signals.lever2 @ v[6:]
+def joint_force(signals: JointSignals, constants: Floats) -> tuple[Floats, Floats]:
+    """(m, 3) each: specific force at the knee centre, as thigh and shank sensor see it, in their own level frames.
+    constants (24,): arms and errors."""
+    arm1, arm2, error1, error2 = constants.reshape(4, 6)
+    force1 = signals.force1 + signals.lever1 @ arm1 + signals.error1 @ error1
+    return force1, signals.force2 + signals.lever2 @ arm2 + signals.error2 @ error2
+
+
+def without_errors(arms: LeverArms) -> Floats:
+    """(24,) arms, and accelerometers that are right."""
+    return np.concatenate([arms.vector, np.zeros(12)])
 
 
 def rotation_matrices(tilt_x: Floats, tilt_y: Floats, delta: Floats) -> Floats:
@@ -216,7 +230,7 @@ def rotation_matrices(tilt_x: Floats, tilt_y: Floats, delta: Floats) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class RowInformation:
-    """m rows: design (m, 3, 15) of the residual in a further change of what is seen, residual (m, 3) m/s2, both scaled
+    """m rows: design (m, 3, 27) of the residual in a further change of what is seen, residual (m, 3) m/s2, both scaled
     to unit standard deviation (robust weights included); length (m,) of the plain residual."""
 
     design: Floats
@@ -225,16 +239,17 @@ class RowInformation:
 
 
 def row_information(
-    signals: JointSignals, arms: LeverArms, turn: Floats, residual_sd: float, rate_hz: float, p: HeadingParameters
+    signals: JointSignals, constants: Floats, turn: Floats, residual_sd: float, rate_hz: float, p: HeadingParameters
 ) -> RowInformation:
-    """What each row says. turn: (m, 3, 3) or (3, 3), Q as it is believed now; rate_hz: rows a second."""
-    force1, force2 = joint_force(signals, arms)
+    """What each row says. constants (24,): arms and errors; turn: (m, 3, 3) or (3, 3), Q as it is believed now;
+    rate_hz: rows a second."""
+    force1, force2 = joint_force(signals, constants)
     seen = np.matmul(turn, force2[:, :, None])[:, :, 0]
     residual = force1 - seen
     length = np.sqrt(residual[:, 0] ** 2 + residual[:, 1] ** 2 + residual[:, 2] ** 2)
     weight = np.where(signals.good, (p.student + 3.0) / (p.student + (length / residual_sd) ** 2), 0.0)
     scale = np.sqrt(weight * (p.independent / rate_hz)) / residual_sd
-    design = np.empty((len(seen), 3, 15))
+    design = np.empty((len(seen), 3, len(SEEN)))
     gx, gy, gz = seen.T
     design[:, 0, 0] = design[:, 1, 1] = design[:, 2, 2] = 0.0
     design[:, 0, 1], design[:, 0, 2] = gz, -gy
@@ -242,6 +257,8 @@ def row_information(
     design[:, 2, 0], design[:, 2, 1] = gy, -gx
     np.negative(signals.lever1, out=design[:, :, 3:9])
     np.matmul(turn, signals.lever2, out=design[:, :, 9:15])
+    np.negative(signals.error1, out=design[:, :, 15:21])
+    np.matmul(turn, signals.error2, out=design[:, :, 21:])
     design *= scale[:, None, None]
     return RowInformation(design, residual * scale[:, None], length)
 

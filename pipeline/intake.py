@@ -171,6 +171,7 @@ class _Stream:
         self._skew_ppm = 0.0
         self._time_sd_s = 0.0
         self._battery: float | None = None
+        self._temperature_c: float | None = None
 
     @property
     def newest_s(self) -> float:
@@ -188,6 +189,8 @@ class _Stream:
         self._rejected += samples.rejected
         if samples.battery is not None:
             self._battery = samples.battery
+        if samples.temperature_c is not None:
+            self._temperature_c = samples.temperature_c
         ticks = samples.ticks.tolist()
         if not ticks:
             return self._track.last_s
@@ -248,6 +251,7 @@ class _Stream:
             clock_restarts=self._restarts + (base.restarts if base else 0),
             rate_hz=(self._samples - 1) / span if span > 0 else 0.0,
             battery=self._battery,
+            temperature_c=self._temperature_c,
             clock=self._clock,
             skew_ppm=base.skew_ppm if base else self._skew_ppm,
             time_sd_s=base.time_sd_s if base else self._time_sd_s,

@@ -4,7 +4,8 @@ With a the specific force at the sensor, w its rate and r the vector from it to 
 frame, the specific force at the centre is a + (skew(w') + skew(w)^2) r + 2 skew(w) r' + r''. The vector is no constant:
 skin and muscle slide as the knee bends, so that r = r0 + f r1 for the knee's flexion f. A centimetre at a right angle
 is enough to turn the heading by two degrees where it is left out, since it swings at the step's own rhythm. Both r0
-and r1 enter linearly.
+and r1 enter linearly, and so do the errors of a cheap accelerometer: an offset b, and a turn c of its axes against the
+gyroscope's, which add b + c x a. Left out, a misalignment of half a degree bends the abduction of a lunge by a degree.
 
 Rates and accelerations are low-passed both ways, above the movement and under soft tissue's wobble, and kept at about
 12 rows a second. Live, that is done for each block once the next one is complete.
@@ -13,12 +14,12 @@ Rates and accelerations are low-passed both ways, above the movement and under s
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import butter, sosfiltfilt
 
 from calibration.alignment import Alignment
 from calibration.joint_centre import lever_matrix
 from pipeline.blocks import Bools, Floats, Ints
-from pipeline.leg_rows import LegRows, join_rows, sagittal
+from pipeline.kept_rows import KeptRows, LowPass
+from pipeline.leg_rows import LegRows, join_rows, sagittal_difference
 from pipeline.quaternions import columns
 
 
@@ -34,18 +35,24 @@ class JointSignalParameters:
 
 ARM = 6
 """Numbers of one sensor's arm: r0 (3,) m and r1 (3,) m/rad."""
+ERROR = 6
+"""Numbers of one accelerometer's error: offset b (3,) m/s2 and turn c (3,) rad against the gyroscope, to be added as
+b + c x a."""
 
 
 @dataclass(frozen=True, slots=True)
 class JointSignals:
     """m rows. index (m,): grid index. force1, force2 (m, 3) m/s2: specific force of thigh and shank sensor, each in its
-    own level frame; lever1, lever2 (m, 3, 6): with f = force + lever [r0, r1]. good (m,): both sensors delivered."""
+    own level frame; lever1, lever2 (m, 3, 6), error1, error2 (m, 3, 6): f = force + lever [r0, r1] + error [b, c].
+    good (m,): both sensors delivered."""
 
     index: Ints
     force1: Floats
     lever1: Floats
     force2: Floats
     lever2: Floats
+    error1: Floats
+    error2: Floats
     good: Bools
 
     def __len__(self) -> int:
@@ -59,13 +66,15 @@ class JointSignals:
             self.lever1[mask],
             self.force2[mask],
             self.lever2[mask],
+            self.error1[mask],
+            self.error2[mask],
             self.good[mask],
         )
 
 
 def join_signals(parts: list[JointSignals]) -> JointSignals:
     """One after the other."""
-    names = ("index", "force1", "lever1", "force2", "lever2", "good")
+    names = ("index", "force1", "lever1", "force2", "lever2", "error1", "error2", "good")
     return JointSignals(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
 
 
@@ -77,25 +86,23 @@ def joint_signals(
     p = parameters or JointSignalParameters()
     if len(rows) < 20:
         return None
-    sos = butter(2, min(p.cutoff_hz, 0.4 * rate_hz), fs=rate_hz, output="sos")
     step = max(1, round(rate_hz / p.kept_hz))
-    keep = slice((-rows.start - 1) % step + 1, len(rows) - 1, step)
-    signals = [rows.thigh_acc, rows.thigh_gyr, rows.shank_acc, rows.shank_gyr]
-    if alignment is not None:
-        thigh = sagittal(rows.thigh_quat, alignment.thigh_from_sensor)
-        shank = sagittal(rows.shank_quat, alignment.shank_from_sensor)
-        signals.append(np.unwrap(thigh - shank)[:, None])
-    smooth = sosfiltfilt(sos, np.concatenate(signals, axis=1), axis=0)
+    first = (-rows.start - 1) % step + 1
+    keep = slice(first, len(rows) - 1, step)
+    low_pass = LowPass.butterworth(min(p.cutoff_hz, 0.4 * rate_hz), rate_hz)
+
+    def kept(signal: Floats) -> KeptRows:
+        return KeptRows(signal, first, step, low_pass, rate_hz)
+
     flexion = None
     if alignment is not None:
-        f = smooth[:, 12]
-        flexion = (f[keep], _slope(f, keep, rate_hz), _bend(f, keep, rate_hz))
-    force1, lever1 = _seen(smooth[:, 0:3], smooth[:, 3:6], rows.thigh_quat, keep, rate_hz, flexion)
-    force2, lever2 = _seen(smooth[:, 6:9], smooth[:, 9:12], rows.shank_quat, keep, rate_hz, flexion)
-    settle = round(p.settle_s * rate_hz)
-    bad = np.convolve(~rows.ok, np.ones(2 * settle + 1), "full")[settle : settle + len(rows)] > 0.5
-    index = rows.start + np.arange(len(rows))[keep]
-    return JointSignals(index, force1, lever1, force2, lever2, ~bad[keep])
+        bent = kept(_flexion(rows, alignment)[:, None])
+        flexion = bent.value()[:, 0], bent.slope()[:, 0], bent.bend()[:, 0]
+    force1, lever1, error1 = _seen(kept(rows.thigh_acc), kept(rows.thigh_gyr), rows.thigh_quat[keep], flexion)
+    force2, lever2, error2 = _seen(kept(rows.shank_acc), kept(rows.shank_gyr), rows.shank_quat[keep], flexion)
+    index = np.arange(len(rows))[keep]
+    good = _undisturbed(rows.ok, index, round(p.settle_s * rate_hz))
+    return JointSignals(rows.start + index, force1, lever1, force2, lever2, error1, error2, good)
 
 
 class JointSignalWindow:
@@ -120,39 +127,47 @@ class JointSignalWindow:
         return signals.picked((signals.index >= first) & (signals.index < rows.start))
 
 
-def _slope(values: Floats, keep: slice, rate_hz: float) -> Floats:
-    """First derivative of (n, ...) at the kept rows, which leave out the outer two."""
-    after = slice(keep.start + 1, keep.stop + 1, keep.step)
-    before = slice(keep.start - 1, keep.stop - 1, keep.step)
-    slope: Floats = (values[after] - values[before]) * (0.5 * rate_hz)
-    return slope
+def _flexion(rows: LegRows, alignment: Alignment) -> Floats:
+    """(n,) the knee's flexion as both inclinations tell it, rad, without jumps."""
+    bent = sagittal_difference(
+        rows.thigh_quat, alignment.thigh_from_sensor, rows.shank_quat, alignment.shank_from_sensor
+    )
+    jumps = np.abs(bent[1:] - bent[:-1]).max() > np.pi
+    return np.unwrap(bent) if jumps else bent
 
 
-def _bend(values: Floats, keep: slice, rate_hz: float) -> Floats:
-    """Second derivative at the kept rows."""
-    after = slice(keep.start + 1, keep.stop + 1, keep.step)
-    before = slice(keep.start - 1, keep.stop - 1, keep.step)
-    bend: Floats = (values[after] - 2.0 * values[keep] + values[before]) * rate_hz**2
-    return bend
+def _undisturbed(ok: Bools, index: Ints, settle: int) -> Bools:
+    """(m,) whether all rows up to `settle` around these were delivered."""
+    if ok.all():
+        return np.ones(len(index), bool)
+    missing = np.concatenate([[0], np.cumsum(~ok)])
+    begin, end = np.maximum(index - settle, 0), np.minimum(index + settle + 1, len(ok))
+    return np.asarray(missing[end] == missing[begin])
 
 
 def _seen(
-    acc: Floats, gyr: Floats, quat: Floats, keep: slice, rate_hz: float, flexion: tuple[Floats, Floats, Floats] | None
-) -> tuple[Floats, Floats]:
-    """Force (m, 3) and lever matrix (m, 3, 6) of one sensor in its level frame, at the kept rows."""
-    w = gyr[keep]
-    lever = lever_matrix(w, _slope(gyr, keep, rate_hz)).reshape(-1, 3, 3)
-    both = np.zeros((len(w), 3, ARM))
-    both[:, :, :3] = lever
+    acc: KeptRows, gyr: KeptRows, quat: Floats, flexion: tuple[Floats, Floats, Floats] | None
+) -> tuple[Floats, Floats, Floats]:
+    """Force (m, 3), lever matrix (m, 3, 6) and error matrix (m, 3, 6) of one sensor in its level frame, at the kept
+    rows."""
+    w = gyr.value()
+    lever = lever_matrix(w, gyr.slope()).reshape(-1, 3, 3)
+    turn = np.stack(columns(quat), axis=-1).reshape(-1, 3, 3)
+    level = np.zeros((len(w), 3, ARM))
+    level[:, :, :3] = np.matmul(turn, lever)
     if flexion is not None:
-        f, rate, bend = (v[:, None, None] for v in flexion)
-        both[:, :, 3:] = lever * f + (2.0 * rate) * _skew(w) + bend * np.eye(3)
-    turn = np.stack(columns(quat[keep]), axis=-1).reshape(-1, 3, 3)
-    return np.matmul(turn, acc[keep][:, :, None])[:, :, 0], np.matmul(turn, both)
-
-
-def _skew(w: Floats) -> Floats:
-    """(m, 3, 3) with skew(w) v = w x v."""
-    x, y, z = w.T
-    zero = np.zeros_like(x)
-    return np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(-1, 3, 3)
+        f, rate, bend = flexion
+        slide = lever * f[:, None, None]
+        for k, (column, row) in enumerate(((2, 1), (0, 2), (1, 0))):
+            turning = (2.0 * rate) * w[:, k]
+            slide[:, row, column] -= turning
+            slide[:, column, row] += turning
+            slide[:, k, k] += bend
+        level[:, :, 3:] = np.matmul(turn, slide)
+    force = np.matmul(turn, acc.value()[:, :, None])[:, :, 0]
+    error = np.empty((len(w), 3, ERROR))
+    error[:, :, :3] = turn
+    x, y, z = (v[:, None] for v in force.T)
+    for k, (one, two, a, b) in enumerate(((z, y, 1, 2), (x, z, 2, 0), (y, x, 0, 1))):
+        np.subtract(one * turn[:, a], two * turn[:, b], out=error[:, k, 3:])
+    return force, level, error

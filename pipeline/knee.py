@@ -17,10 +17,11 @@ from pipeline.deviations import CAUSAL, DeviationParameters, deviations
 from pipeline.heading_model import SHANK, RelativeRows
 from pipeline.orientation import Oriented
 from pipeline.records import Side
-from pipeline.segments import Segments, axes, turned_about_z
+from pipeline.segments import Segments, axes, cosine_and_sine
 from pipeline.tied_path import TiedPath
 
 _DEG = np.pi / 180.0
+_OK, _NO_ANGLE = int(Status.OK), int(Status.SINGLE_SENSOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +43,22 @@ class Knee:
         self._p = parameters or KneeParameters()
         self._alignment: Alignment | None = None
         self._path = TiedPath()
+        self._errors = np.zeros(12)
         self._north: float | None = None
-        self._thigh_turns = _Turns()
-        self._shank_turns = _Turns()
+        self._turns = _Turns()
 
     def align(self, alignment: Alignment, path: TiedPath | None = None) -> None:
         """Frames and unloaded path from now on."""
         self._alignment = alignment
         self._path = path or TiedPath()
-        self._segments = Segments(alignment)
+        self._segments = Segments(alignment.uprighted(self._errors))
+
+    def upright(self, errors: Floats) -> None:
+        """The accelerometers' errors (12,), as believed from now on: the standing that is zero looked a little
+        different through them."""
+        self._errors = errors
+        if self._alignment is not None:
+            self._segments = Segments(self._alignment.uprighted(errors))
 
     def update(
         self, start: int, one: Oriented, two: Oriented, shank_acc: Floats, relative: RelativeRows, status: Bytes
@@ -59,18 +67,24 @@ class Knee:
         to be trusted; rows with a gap or a single sensor get no angles."""
         assert self._alignment is not None
         s, p = self._s, self._p
-        quats = self._segments.quaternions(one, two, relative)
+        if self._north is None and len(status):
+            self._north = self._facing(one, two, relative)
+        quats = self._segments.quaternions(one, two, relative, self._north or 0.0)
         both = axes(quats)
-        (f0, f1, f2, f3, f4, f5, f6, f7, f8), (t0, t1, t2, t3, t4, t5, t6, t7, t8) = zip(*both, strict=True)
-        flexion = np.arctan2(f0 * t1 + f3 * t4 + f6 * t7, f1 * t1 + f4 * t4 + f7 * t7)
-        abduction = -s * np.arcsin(np.clip(f2 * t1 + f5 * t4 + f8 * t7, -1.0, 1.0))
-        rotation = s * np.arctan2(-(f2 * t0 + f5 * t3 + f8 * t6), f2 * t2 + f5 * t5 + f8 * t8)
-        tilts = s * np.arcsin(np.clip(both[8], -1.0, 1.0))
-        inclinations = np.arctan2(both[6], both[7])
-        norths = np.arctan2(both[2], -both[5])
-        if self._north is None and len(flexion):
-            self._north = float(norths[0, 0])
-        facing = turned_about_z(quats, -(self._north or 0.0))
+        thigh, shank = both[:, :, 0], both[:, :, 1]
+        # R01, R11, R21; then R20, R22, of R = F' T.
+        along_y = thigh * shank[:, 1:2]
+        along_y = along_y[0] + along_y[1] + along_y[2]
+        about = thigh[:, 2:] * shank[:, ::2]
+        about = about[0] + about[1] + about[2]
+        flexion = np.arctan2(along_y[0], along_y[1])
+        rotation = s * np.arctan2(-about[0], about[1])
+        sines = np.empty((3, len(status)))
+        sines[0], sines[1:] = -along_y[2], both[2, 2]
+        # Rounding may have made more than one of them.
+        abduction, thigh_tilt, shank_tilt = s * np.arcsin(np.minimum(np.maximum(sines, -1.0), 1.0))
+        inclinations = np.arctan2(both[2, 0], both[2, 1])
+        yaws = s * self._turns.unwrap(np.arctan2(both[0, 2], -both[1, 2]))
         sd = deviations(
             flexion, inclinations, relative.cov, self._alignment.upright_sd, self._path.path.largest, p.deviations
         )
@@ -81,12 +95,12 @@ class Knee:
             "abduction": abduction,
             "rotation": rotation,
             "excess": abduction - self._path.at(flexion, relative.states),
-            "collapse": tilts[1] - tilts[0],
-            "thigh_tilt": -tilts[0],
-            "shank_tilt": tilts[1],
+            "collapse": shank_tilt - thigh_tilt,
+            "thigh_tilt": -thigh_tilt,
+            "shank_tilt": shank_tilt,
             **sd,
         }
-        no_angle = status >= Status.SINGLE_SENSOR
+        no_angle = status >= _NO_ANGLE
         if no_angle.any():
             angles = {name: np.where(no_angle, np.nan, value) for name, value in angles.items()}
         return LegBlock(
@@ -97,26 +111,36 @@ class Knee:
             shank_incl=inclinations[1],
             thigh_rate=_along(self._alignment.thigh_from_sensor[2], one.gyr),
             shank_rate=_along(self._alignment.shank_from_sensor[2], two.gyr),
-            shank_acc=self._level(shank_acc, relative, both),
-            thigh_yaw=s * self._thigh_turns.unwrap(norths[0]),
-            shank_yaw=s * self._shank_turns.unwrap(norths[1]),
-            thigh_quat=np.ascontiguousarray(facing[:, 0].T),
-            shank_quat=np.ascontiguousarray(facing[:, 1].T),
+            shank_acc=self._level(shank_acc, relative, shank),
+            thigh_yaw=yaws[0],
+            shank_yaw=yaws[1],
+            thigh_quat=np.ascontiguousarray(quats[:, 0].T),
+            shank_quat=np.ascontiguousarray(quats[:, 1].T),
             acc_norm=_norm(shank_acc),
-            valid=(status == Status.OK) & ~unsure,
+            valid=(status == _OK) & ~unsure,
             status=status,
         )
 
-    def _level(self, acc: Floats, relative: RelativeRows, both: tuple[Floats, ...]) -> Floats:
-        """(n, 3) acceleration in the shank's level frame: x forward, y up, z right; gravity removed."""
+    def _facing(self, one: Oriented, two: Oriented, relative: RelativeRows) -> float:
+        """The direction (rad) of the thigh's anterior axis in the first of these rows."""
+        first = [Oriented(o.quat[:1], o.gyr[:1], o.restarted[:1]) for o in (one, two)]
+        row = RelativeRows(relative.states[:, :1], relative.cov[:, :1])
+        r = axes(self._segments.quaternions(first[0], first[1], row, 0.0))
+        return float(np.arctan2(r[0, 2, 0, 0], -r[1, 2, 0, 0]))
+
+    def _level(self, acc: Floats, relative: RelativeRows, shank: Floats) -> Floats:
+        """(n, 3) acceleration in the shank's level frame: x forward, y up, z right; gravity removed. shank (3, 3, n):
+        its axes in the world."""
         assert self._alignment is not None
-        x, y, z = (_along(row, acc) for row in self._alignment.shank_from_sensor)
-        c, s = np.cos(relative.states[SHANK]), np.sin(relative.states[SHANK])
-        x, z = c * x - s * z, s * x + c * z
-        t = [entry[1] for entry in both]
-        east, north, up = (t[k] * x + t[k + 1] * y + t[k + 2] * z for k in (0, 3, 6))
-        length = np.maximum(np.sqrt(t[2] * t[2] + t[5] * t[5]), 1e-6)
-        right_x, right_y = t[2] / length, t[5] / length
+        m = self._alignment.shank_from_sensor
+        x, y, z = m[:, :1] * acc[:, 0] + m[:, 1:2] * acc[:, 1] + m[:, 2:] * acc[:, 2]
+        c, s = cosine_and_sine(relative.states[SHANK])
+        world = shank[:, 0] * (c * x - s * z)
+        world += shank[:, 1] * y
+        world += shank[:, 2] * (s * x + c * z)
+        east, north, up = world
+        right = shank[:2, 2]
+        right_x, right_y = right / np.maximum(np.sqrt(right[0] * right[0] + right[1] * right[1]), 1e-6)
         level = np.empty((len(acc), 3))
         level[:, 0] = right_x * north - right_y * east
         level[:, 1] = up - STANDARD_GRAVITY
@@ -132,21 +156,25 @@ def _along(direction: Floats, vectors: Floats) -> Floats:
 
 
 class _Turns:
-    """Angles without jumps of a whole turn; turns are counted as integers, so that no rounding piles up."""
+    """Angles (2, n) without jumps of a whole turn; turns are counted as integers, so that no rounding piles up."""
 
     def __init__(self) -> None:
-        self._last: float | None = None
-        self._count = 0
+        self._last: Floats | None = None
+        self._count: Floats = np.zeros((2, 1))
 
-    def unwrap(self, angle: Floats) -> Floats:
-        if len(angle) == 0:
-            return angle
-        before = np.concatenate([[angle[0] if self._last is None else self._last], angle[:-1]])
-        jumps = np.where(angle - before > np.pi, -1, 0) + np.where(angle - before < -np.pi, 1, 0)
-        counts = self._count + np.cumsum(jumps)
-        self._last, self._count = float(angle[-1]), int(counts[-1])
-        unwrapped: Floats = angle + (2.0 * np.pi) * counts
+    def unwrap(self, angles: Floats) -> Floats:
+        if not angles.shape[1]:
+            return angles
+        steps = np.empty_like(angles)
+        steps[:, 1:] = angles[:, 1:] - angles[:, :-1]
+        steps[:, :1] = 0.0 if self._last is None else angles[:, :1] - self._last
+        counts = self._count - np.cumsum(np.rint(steps * _PER_TURN), axis=1)
+        self._last, self._count = angles[:, -1:].copy(), counts[:, -1:].copy()
+        unwrapped: Floats = angles + (2.0 * np.pi) * counts
         return unwrapped
+
+
+_PER_TURN = 0.5 / np.pi
 
 
 def no_angles(start: int, rate_hz: float, shank_acc: Floats, status: Bytes) -> LegBlock:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.blocks import Bools, Floats
-from pipeline.quaternions import columns
+from pipeline.quaternions import upward
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,28 @@ def join_rows(parts: list[LegRows]) -> LegRows:
 
 def sagittal(quat: Floats, segment: Floats) -> Floats:
     """(n,) sagittal inclination, lower end forwards +, rad; segment: (3, 3) frame from sensor."""
-    r = columns(quat)
-    x, y = (r[6] * v[0] + r[7] * v[1] + r[8] * v[2] for v in segment[:2])
+    x, y = _upright_in(quat, segment)
     return np.asarray(np.arctan2(x, y))
+
+
+def sagittal_difference(quat1: Floats, segment1: Floats, quat2: Floats, segment2: Floats) -> Floats:
+    """(n,) the first sagittal inclination minus the second, -pi to pi."""
+    x1, y1 = _upright_in(quat1, segment1)
+    x2, y2 = _upright_in(quat2, segment2)
+    return np.asarray(np.arctan2(x1 * y2 - y1 * x2, x1 * x2 + y1 * y2))
+
+
+def _upright_in(quat: Floats, segment: Floats) -> tuple[Floats, Floats]:
+    """(n,) each: the vertical along a segment's anterior and long axis."""
+    r = upward(quat)
+    x, y = (r[0] * v[0] + r[1] * v[1] + r[2] * v[2] for v in segment[:2])
+    return x, y
+
+
+def inclination_from(up: Floats, quat: Floats) -> Floats:
+    """(n,) rad between the vertical and the sensor direction `up` (3,) that was vertical in standing; of whole blocks
+    (a matrix product)."""
+    x, y, z = up
+    form = np.array([[z, y, -x, 0.0], [y, -z, 0.0, x], [-x, 0.0, -z, y], [0.0, x, y, z]])
+    cosine = np.einsum("nj,nj->n", quat @ form, quat)
+    return np.asarray(np.arccos(np.minimum(np.maximum(cosine, -1.0), 1.0)))

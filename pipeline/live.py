@@ -237,10 +237,11 @@ class LiveRun:
             )
             self._failure.__cause__ = error
             return
+        # The cue is first: files can wait.
+        self._publish(update)
+        self._tally.add(update)
         self._sinks.results.write(update)
         self._sinks.summary.add(update)
-        self._tally.add(update)
-        self._publish(update)
 
     def _publish(self, update: Update) -> None:
         """To the dashboard. That a cue was given is recorded."""

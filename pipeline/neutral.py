@@ -10,10 +10,11 @@ import numpy as np
 
 from calibration.alignment import Alignment
 from pipeline.blocks import Bools, Floats
-from pipeline.calibrating import CalibratingParameters, at_rest
+from pipeline.calibration_parameters import CalibratingParameters
 from pipeline.heading_model import wrapped
 from pipeline.leg_rows import LegRows
 from pipeline.quaternions import columns
+from pipeline.rests import at_rest
 
 _DEG = np.pi / 180.0
 
@@ -44,9 +45,10 @@ def upright_blocks(rows: LegRows, length: int, alignment: Alignment, p: NeutralP
     """(b,) the same of each whole block of `length` rows."""
     count = len(rows) // length
     upright = np.ones(count, bool)
+    total_of = np.tile(np.eye(3), (length, 1))
     for matrix, acc in ((alignment.thigh_from_sensor, rows.thigh_acc), (alignment.shank_from_sensor, rows.shank_acc)):
-        mean = acc[: count * length].reshape(count, length, 3).mean(axis=1)
-        upright &= mean @ matrix[1] >= np.cos(p.upright) * np.linalg.norm(mean, axis=1)
+        total = acc[: count * length].reshape(count, -1) @ total_of
+        upright &= total @ matrix[1] >= np.cos(p.upright) * np.linalg.norm(total, axis=1)
     return upright
 
 
@@ -60,7 +62,7 @@ def neutral_turn(rows: LegRows, alignment: Alignment) -> float:
 
 def _heading_of(z: Floats, quat: Floats) -> float:
     """Direction, about the vertical, of a sensor-frame vector, averaged over the rows."""
-    r = columns(quat)
-    x = r[0] * z[0] + r[1] * z[1] + r[2] * z[2]
-    y = r[3] * z[0] + r[4] * z[1] + r[5] * z[2]
-    return float(np.arctan2(y.mean(), x.mean()))
+    mean = [entry.sum() for entry in columns(quat)[:6]]
+    x = mean[0] * z[0] + mean[1] * z[1] + mean[2] * z[2]
+    y = mean[3] * z[0] + mean[4] * z[1] + mean[5] * z[2]
+    return float(np.arctan2(y, x))

@@ -1,13 +1,13 @@
 """`process`: a whole recording, both ways in time."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from calibration.profile import Profile
 from pipeline.blocks import Activity, GridBlock, join
 from pipeline.errors import BadInputError
-from pipeline.gravity_check import checked
+from pipeline.gravity_check import checked, distrusted, marked
 from pipeline.intake import Intake, IntakeParameters
 from pipeline.movement import analyse
 from pipeline.records import Event, Record, SensorInfo, Side
@@ -22,11 +22,12 @@ LEAST_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Processed:
-    """update: everything found. quality, profiles: as those of a session."""
+    """update: everything found. quality, profiles, complaints: as those of a session."""
 
     update: Update
     quality: dict[str, Any]
     profiles: dict[Side, Profile]
+    complaints: list[str] = field(default_factory=list)
 
 
 def process(
@@ -37,7 +38,8 @@ def process(
 ) -> Processed:
     """Analyse a whole recording.
 
-    progress is called with the share of the work done, 0 to 1. Raises BadInputError where there is nothing to analyse.
+    progress is called with the share of the work done, 0 to 1. Raises BadInputError where there is nothing to analyse,
+    because it is too short, or every leg has a sensor that cannot be followed.
     """
     settings = settings or Settings()
     legs = legs_of(sensors)
@@ -58,14 +60,23 @@ def process(
     update = Update(events=events)
     quality: dict[str, Any] = {}
     profiles: dict[Side, Profile] = {}
+    complaints: list[str] = []
+    lost: list[str] = []
     for number, (side, mine) in enumerate(legs.items()):
         intake = intakes[side]
         grids[side].extend(intake.finish())
         if sum(len(g) for g in grids[side]) < LEAST_S * (intake.rate_hz or 100.0):
             raise BadInputError(f"the {side} leg has less than {LEAST_S:g} s of data: too short to analyse")
-        grid, found = checked(join(grids[side]), side, mine)
+        grid, found, lines, error = checked(join(grids[side]), side, mine)
+        complaints += lines
+        if lines and not error:
+            lost.append(lines[0])
         leg = analyse_leg(grid, side, settings.leg(side))
+        if error:
+            leg = replace(leg, block=distrusted(leg.block, error))
         moved = analyse(side, leg.block, settings.activity, settings.movement(side), said)
+        if error:
+            leg = replace(leg, block=marked(leg.block))
         update.legs.append(LegResult(side, leg.block, moved.activity))
         update.steps.extend(moved.steps)
         update.episodes.extend(moved.episodes)
@@ -81,10 +92,12 @@ def process(
             "calibration": leg.quality(),
         }
         profile = leg.profile(side)
-        if profile is not None:
+        if profile is not None and not lines:
             profiles[side] = profile
         progress(0.4 + 0.6 * (number + 1) / len(legs))
+    if len(lost) == len(legs):
+        raise BadInputError(lost[0])
     update.events.sort(key=lambda e: e.time_s)
     update.steps.sort(key=lambda s: (s.end_s, s.side))
     update.episodes.sort(key=lambda e: (e.end_s, e.side))
-    return Processed(update, quality, profiles)
+    return Processed(update, quality, profiles, complaints)

@@ -4,7 +4,9 @@ A 6-axis filter (accelerometer and gyroscope, no magnetometer) runs over the gri
 "VQF: Highly accurate IMU orientation estimation with bias estimation and magnetic disturbance rejection", Information
 Fusion 91, 2023), which learns the gyroscope's bias slowly in motion and is told it at rests (pipeline/rest_bias.py).
 The filters of the ahrs package (Madgwick 2010, Mahony 2008, EKF) are there to compare with; they get the bias of the
-first rest and nothing later.
+first rest and nothing later. Each row's turn is the mean rate between it and the row before (trapezoidal rule): the
+filters take a rate for the whole step, and the rate at its end alone would run half a sample ahead, 1.5 deg in a swing
+at 100 Hz.
 
 World frame: z up, heading arbitrary at the start. Where the sensor delivered nothing the filter stands still; after a
 hole the inclination is found anew and the heading is unknown, which later stages are told by `restarted`.
@@ -81,6 +83,7 @@ class Orientation:
         self._kept: list[tuple[Floats, Floats]] = []
         self._in_block = 0
         self._last: Floats = np.array([1.0, 0.0, 0.0, 0.0])
+        self._last_gyr: Floats | None = None
         self._was_ok = True
         self._begun = False
         self._bridge = round(p.bridge_s * rate_hz)
@@ -99,6 +102,7 @@ class Orientation:
                 quat[begin:end] = self._last
                 rate[begin:end] = 0.0
                 self._was_ok = False
+                self._last_gyr = None
                 self._look_at_rest(None)
                 continue
             if not self._was_ok and self._begun:
@@ -106,8 +110,9 @@ class Orientation:
                 restarted[begin] = True
             self._was_ok = self._begun = True
             quat[begin:end], bias = self._filter.run(
-                np.ascontiguousarray(gyr[begin:end]), np.ascontiguousarray(acc[begin:end])
+                _mean_rate(self._last_gyr, gyr[begin:end]), np.ascontiguousarray(acc[begin:end])
             )
+            self._last_gyr = gyr[end - 1].copy()
             rate[begin:end] -= bias
             self._last = quat[end - 1].copy()
             self._look_at_rest((acc[begin:end], gyr[begin:end]))
@@ -183,13 +188,23 @@ def orient_offline(
                 quat[begin:end] = quat[begin - 1]
             continue
         result = vqf.offlineVQF(
-            np.ascontiguousarray(gyr[begin:end]), np.ascontiguousarray(acc[begin:end]), None, 1.0 / rate_hz, options
+            _mean_rate(None, gyr[begin:end]), np.ascontiguousarray(acc[begin:end]), None, 1.0 / rate_hz, options
         )
         quat[begin:end] = result["quat6D"]
         rate[begin:end] = gyr[begin:end] - result["bias"]
         restarted[begin] = begun
         begun = True
     return Oriented(quat, rate, restarted)
+
+
+def _mean_rate(before: Floats | None, gyr: Floats) -> Floats:
+    """(n, 3) the mean of each row of gyr (n, 3) and the row before it; before: (3,) the row ahead of them, if any."""
+    mean = np.array(gyr, order="C")
+    mean[1:] += gyr[:-1]
+    mean[1:] *= 0.5
+    if before is not None:
+        mean[0] = 0.5 * (gyr[0] + before)
+    return mean
 
 
 def _short_holes_filled(ok: Bools, most: int) -> Bools:

@@ -18,7 +18,7 @@ class SensorCounts:
     skew_ppm: how much its clock runs fast. time_sd_s: standard deviation of its sample times.
     pair_offset_s, pair_offset_sd_s: how late the thigh's rows were against the shank's when their shared motion last
     showed it, and its standard deviation, s; None where no motion showed it.
-    battery: 0 to 1, None where it never said.
+    battery: 0 to 1, None where it never said. temperature_c: the same, as it said last.
     """
 
     notifications: int = 0
@@ -36,6 +36,7 @@ class SensorCounts:
     clock_restarts: int = 0
     rate_hz: float = 0.0
     battery: float | None = None
+    temperature_c: float | None = None
     clock: str = ""
     skew_ppm: float = 0.0
     time_sd_s: float = 0.0

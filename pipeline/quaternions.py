@@ -59,6 +59,12 @@ def columns(q: Floats) -> tuple[Floats, ...]:
     )
 
 
+def upward(q: Floats) -> tuple[Floats, Floats, Floats]:
+    """The last row r20, r21, r22, (n,) each, of the same: the vertical as seen from the rotated frames."""
+    w, x, y, z = (np.ascontiguousarray(q[..., k]) for k in range(4))
+    return 2.0 * (x * z - w * y), 2.0 * (y * z + w * x), 1.0 - 2.0 * (x * x + y * y)
+
+
 def rotate(q: Floats, v: Floats) -> Floats:
     """(n, 3) vectors v (n, 3) taken through the rotations q (n, 4)."""
     r = columns(q)

@@ -22,8 +22,9 @@ from calibration.alignment import (
 )
 from calibration.profile import Profile
 from firmware_interface.samples import STANDARD_GRAVITY
-from pipeline.calibrating import Calibrated, CalibratingParameters, inclination_from, resting
-from pipeline.leg_rows import LegRows, join_rows
+from pipeline.calibration_parameters import Calibrated, CalibratingParameters
+from pipeline.leg_rows import LegRows, inclination_from, join_rows
+from pipeline.rests import resting
 
 _DEG = np.pi / 180.0
 

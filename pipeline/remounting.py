@@ -13,8 +13,9 @@ from itertools import pairwise
 import numpy as np
 
 from calibration.alignment import STANDING_AND_FLEXIONS, Alignment
-from pipeline.blocks import Bytes, Floats, GridBlock, LegBlock, Status, join
-from pipeline.calibrating import Calibrated, Calibrating, resting
+from pipeline.blocks import Bytes, Floats, GridBlock, Ints, LegBlock, Status, join
+from pipeline.calibrating import Calibrating
+from pipeline.calibration_parameters import Calibrated
 from pipeline.cycles import Cycles
 from pipeline.flexions import settled
 from pipeline.heading_model import NEUTRAL, SHANK, STATES, THIGH
@@ -22,6 +23,7 @@ from pipeline.leg_rows import LegRows
 from pipeline.orientation import Oriented
 from pipeline.quaternions import conjugate, from_matrix, multiply
 from pipeline.records import Side
+from pipeline.rests import resting
 from pipeline.rows import RaisedEvent
 from pipeline.sights import Manners, Sight
 from pipeline.slip import SlipParameters, doubted, rereferenced, slip_of, standings_of, widened
@@ -117,9 +119,11 @@ def sensors_worn(
     events: list[RaisedEvent] = []
     length = round(0.5 * rate_hz)
 
+    turns, sds = _neutral(smoothed, rows.start + length * np.arange(-(-len(rows) // length)))
+
     def believed(row: int) -> tuple[float, float]:
-        seen = smoothed.rows(row, 1)
-        return _neutral(seen.states[:, 0], seen.cov[:, 0])
+        number = (row - rows.start) // length
+        return float(turns[number]), float(sds[number])
 
     last = smoothed.rows(rows.start + len(rows) - 1, 1).states[:, 0]
     axes = float(last[THIGH]), float(last[SHANK])
@@ -182,8 +186,9 @@ def calibrated_anew(rows: LegRows, rate_hz: float, side: Side) -> Calibrated | N
     return settled(found, side, rate_hz)
 
 
-def _neutral(states: Floats, cov: Floats) -> tuple[float, float]:
-    """What a neutral standing should show, and its standard deviation, from a row of the smoothed heading."""
-    _, delta, thigh, shank, delta_thigh, delta_shank, thigh_shank = cov
+def _neutral(smoothed: Smoothed, at: Ints) -> tuple[Floats, Floats]:
+    """(b,) each: what a neutral standing should show at some grid rows, and its standard deviation."""
+    _, delta, thigh, shank, delta_thigh, delta_shank, thigh_shank = smoothed.cov.T
     variance = delta + thigh + shank + 2.0 * (delta_shank - delta_thigh - thigh_shank)
-    return float(NEUTRAL[:STATES] @ states), float(np.sqrt(max(variance, 0.0)))
+    turn = np.interp(at, smoothed.centre, smoothed.mean @ NEUTRAL[:STATES])
+    return turn, np.sqrt(np.maximum(np.interp(at, smoothed.centre, variance), 0.0))

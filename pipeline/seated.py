@@ -14,11 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calibration.alignment import STANDING_AND_SEATED, Alignment, Axis, frame, turning_axis, upright
+from calibration.alignment import STANDING_AND_SEATED, Alignment, Axis, frame, turning_axis
 from firmware_interface.samples import STANDARD_GRAVITY
 from pipeline.blocks import Floats
-from pipeline.leg_rows import LegRows, join_rows
-from pipeline.quaternions import columns
+from pipeline.flexion_count import excursions
+from pipeline.leg_rows import LegRows, inclination_from, join_rows
+from pipeline.quaternions import upward
+from pipeline.rests import Rest
 
 _DEG = np.pi / 180.0
 
@@ -72,8 +74,8 @@ class Seated:
         self._sign = side_sign
         self._resting: list[LegRows] = []
         self._between: list[LegRows] | None = None
-        self._here: LegRows | None = None
-        self._standing: LegRows | None = None
+        self._here: Rest | None = None
+        self._standing: Rest | None = None
         self._moving: list[LegRows] = []
         self._bent_at: int | None = None
         self._most = 0.0
@@ -99,7 +101,7 @@ class Seated:
     def _rest(self) -> SeatedFound | None:
         """The person rests, here or elsewhere than before."""
         p = self._p
-        rest = join_rows(self._resting)
+        rest = Rest.of(self._resting)
         if self._here is not None and self._apart(rest, self._here):
             sat = self._sat_down()
             if sat:
@@ -124,18 +126,18 @@ class Seated:
         if not self._between or self.sitting:
             return not self.sitting
         rows = join_rows(self._between)
-        r = columns(rows.thigh_quat)
+        r = upward(rows.thigh_quat)
         a = rows.thigh_acc
-        rise = r[6] * a[:, 0] + r[7] * a[:, 1] + r[8] * a[:, 2] - STANDARD_GRAVITY
+        rise = r[0] * a[:, 0] + r[1] * a[:, 1] + r[2] * a[:, 2] - STANDARD_GRAVITY
         speed = np.cumsum(rise) / self._rate
         # Both ends are at rest: what is left at the end is drift.
         speed = speed - speed[-1] * np.arange(1, len(speed) + 1) / len(speed)
         return float(speed.sum()) / self._rate < 0.0
 
-    def _apart(self, rest: LegRows, other: LegRows) -> bool:
+    def _apart(self, rest: Rest, other: Rest) -> bool:
         """Whether one of them can be the sitting where the other one is the standing."""
-        thigh = _between(upright(rest.thigh_acc), upright(other.thigh_acc))
-        shank = _between(upright(rest.shank_acc), upright(other.shank_acc))
+        thigh = _between(rest.up_thigh, other.up_thigh)
+        shank = _between(rest.up_shank, other.up_shank)
         return self._p.lying[0] <= thigh <= self._p.lying[1] and shank <= self._p.hanging
 
     def _forget(self) -> None:
@@ -145,8 +147,7 @@ class Seated:
         """Count flexions in a block, should the rest before it have been sitting."""
         assert self._here is not None
         p = self._p
-        shank = _inclined(upright(self._here.shank_acc), rows.shank_quat)
-        thigh = _inclined(upright(self._here.thigh_acc), rows.thigh_quat)
+        thigh = inclination_from(self._here.up_thigh, rows.thigh_quat)
         if float(thigh.max()) > p.thigh_most:
             self._bent_at = None
             self.sitting = self.sitting and float(thigh.min()) < 0.7 * p.lying[0]
@@ -154,25 +155,24 @@ class Seated:
                 self._moving, self.count = [], 0
             return
         self._moving = [*self._moving, rows][-p.kept_blocks :]
-        for i in range(len(rows)):
-            if self._bent_at is None:
-                if shank[i] > p.back:
-                    self._bent_at, self._most = rows.start + i, 0.0
-                continue
-            self._most = max(self._most, float(shank[i]))
-            if shank[i] > p.back:
-                continue
-            lasted = (rows.start + i - self._bent_at) / self._rate
-            if self._most > p.bent and p.shortest_s <= lasted <= p.longest_s:
-                self.count += 1
-            self._bent_at = None
+        shank = inclination_from(self._here.up_shank, rows.shank_quat)
+        for begin, end, back in excursions(shank > p.back, self._bent_at is not None):
+            if begin > 0 or self._bent_at is None:
+                self._bent_at, self._most = rows.start + begin - 1, 0.0
+            if end > begin:
+                self._most = max(self._most, float(shank[begin:end].max()))
+            if back:
+                lasted = (rows.start + end - 1 - self._bent_at) / self._rate
+                if self._most > p.bent and p.shortest_s <= lasted <= p.longest_s:
+                    self.count += 1
+                self._bent_at = None
 
     def _found(self) -> SeatedFound | None:
         assert self._standing is not None and self._here is not None
         p = self._p
         moving = join_rows(self._moving)
-        up_thigh, up_shank = upright(self._standing.thigh_acc), upright(self._standing.shank_acc)
-        right = np.cross(upright(self._here.thigh_acc), up_thigh)
+        up_thigh, up_shank = self._standing.up_thigh, self._standing.up_shank
+        right = np.cross(self._here.up_thigh, up_thigh)
         right /= np.linalg.norm(right)
         shank = turning_axis(moving.shank_gyr, up_shank, prior_sd=p.shank_sd)
         count, standing = self.count, self._standing
@@ -194,7 +194,7 @@ class Seated:
         ).turned(0.0, self._sign * p.inward)
         return SeatedFound(
             alignment,
-            (standing.start, standing.start + len(standing)),
+            (standing.begin, standing.end),
             (moving.start, moving.start + len(moving)),
             count,
         )
@@ -202,9 +202,3 @@ class Seated:
 
 def _between(a: Floats, b: Floats) -> float:
     return float(np.arccos(np.clip(a @ b, -1.0, 1.0)))
-
-
-def _inclined(up: Floats, quat: Floats) -> Floats:
-    """(n,) rad between the vertical and the sensor direction that was vertical."""
-    r = columns(quat)
-    return np.asarray(np.arccos(np.clip(r[6] * up[0] + r[7] * up[1] + r[8] * up[2], -1.0, 1.0)))

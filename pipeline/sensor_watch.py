@@ -106,10 +106,12 @@ class SensorWatch:
         found = self._battery(key, last.counts.battery, time_s)
         half = len(looks) // 2
         samples = last.counts.samples - first.counts.samples
-        lost = max(last.counts.lost - first.counts.lost, 0)
+        # What comes after its rows are final is lost to the person as well.
+        lost = max(last.counts.lost - first.counts.lost, 0) + last.counts.late - first.counts.late
+        samples -= last.counts.late - first.counts.late
         whole = len(looks) == looks.maxlen and first.counts.connections == last.counts.connections
         found += self._weak(key, lost / max(samples + lost, 1) if whole else None, time_s)
-        if whole and samples:
+        if whole and last.counts.samples > first.counts.samples:
             found += self._clipping(key, last.counts.clipped - first.counts.clipped, time_s)
             found += self._rate(key, [_rate(first, looks[half]), _rate(looks[half], last)], time_s)
         return found
@@ -130,7 +132,7 @@ class SensorWatch:
         signal = self._signal.get(key)
         text = ""
         if loss > self._limit(subject, self._p.loss):
-            text = f"the {subject} sensor's signal is weak, {100.0 * loss:.0f} % of its samples are lost"
+            text = f"the {subject} sensor's signal is weak, {100.0 * loss:.0f} % of its samples are lost or late"
         elif signal is not None and signal < self._limit(subject, self._p.signal_dbm):
             text = f"the {subject} sensor's signal is weak ({signal:.0f} dBm)"
         return self._warnings.tell(subject, text and f"{text}: bring the computer nearer", time_s)

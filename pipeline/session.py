@@ -20,7 +20,7 @@ from pipeline.blocks import Activity, GridBlock, LegBlock, Status
 from pipeline.calibration_progress import CalibrationProgress
 from pipeline.engine import LegEngine, LegSettings
 from pipeline.errors import BadInputError
-from pipeline.gravity_check import GravityCheck
+from pipeline.gravity_check import GravityCheck, distrusted, marked
 from pipeline.intake import Intake, IntakeParameters
 from pipeline.movement import Movement, MovementParameters, MovementUpdate
 from pipeline.orientation import FILTERS, OrientationParameters
@@ -204,7 +204,7 @@ class _Leg:
         return [] if self._gravity is None else list(self._gravity.complaints.values())
 
     def profile(self) -> Profile | None:
-        return None if self._engine is None else self._engine.profile()
+        return None if self._engine is None or self.complaints else self._engine.profile()
 
     def take(self, record: Record, update: Update, raise_: Raise) -> None:
         """One record: to the intake, and what comes out of it onwards."""
@@ -264,19 +264,24 @@ class _Leg:
         assert self._engine is not None and self._gravity is not None
         for block in self._engine.update(grid):
             self._raise_events(raise_)
-            for event in status_events(block, self.side, self._status):
+            shown = block
+            error = self._gravity.error_at(block.start)
+            if error:
+                block = distrusted(block, error)
+                shown = marked(block)
+            for event in status_events(shown, self.side, self._status):
                 raise_(event.time_s, self.side.value, event)
-            self._status = int(block.status[-1])
+            self._status = int(shown.status[-1])
             for warning in self._both.angles(self.side, block):
                 raise_(warning.time_s, "", warning)
             if not self._moving and np.isnan(block.thigh_incl).all():
                 # Not calibrated yet: the movement stages take these rows once they can be seen.
-                update.legs.append(LegResult(self.side, block, np.zeros(len(block), np.uint8)))
+                update.legs.append(LegResult(self.side, shown, np.zeros(len(block), np.uint8)))
                 continue
             if not self._moving:
                 self._recover(raise_, block.start)
             moved = self._movement.update(block)
-            update.legs.append(LegResult(self.side, block, moved.activity))
+            update.legs.append(LegResult(self.side, shown, moved.activity))
             self._hand_on(moved, raise_)
 
     def _raise_events(self, raise_: Raise) -> None:

@@ -153,6 +153,12 @@ class SetFinder:
         last = self._odd[1] if self._odd is not None else self._rows[-1] if self._rows else None
         return last.end_s + self.parameters.pause_s if last is not None else inf
 
+    @property
+    def now(self) -> tuple[Activity, int, int]:
+        """The set in progress: exercise, repetitions so far, and how many of them held an episode."""
+        rows = [*self._rows, *([self._odd[1]] if self._odd is not None else [])]
+        return self._activity, len(rows), len(self._collapsed & {row.index for row in rows})
+
     def finish(self) -> ExerciseSet | None:
         """The set in progress, which ends here."""
         rows, collapsed = self._rows, self._collapsed

@@ -33,8 +33,9 @@ class SharedMotionParameters:
     offset_sd_s: of the offset before anything is seen; longest_s: a fit beyond it is no fit.
     dependence: how much larger than the fit's own standard deviation (rows taken as independent) the true one is.
     tissue_sd_s: what soft tissue shifts the offset by, the same in every window of one strapping-on: skin and muscle
-        follow the bone late. In public recordings of seven walking legs whose sensors share one clock the thigh seems
-        4 to 11 ms late (simulated people, whose tissue has no lag: 1 to 2 ms).
+        follow the bone late. In public recordings of six walking legs whose sensors share one clock (two of qmt, three
+        of CMU, a timed up and go) the thigh seems 4 to 11 ms late (simulated people, whose tissue has no lag: 1 to 2
+        ms).
     known_sd_s: a window says something where its standard deviation is below this.
     """
 

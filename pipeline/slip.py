@@ -15,10 +15,11 @@ import numpy as np
 
 from calibration.alignment import Alignment
 from pipeline.blocks import Floats, LegBlock
-from pipeline.calibrating import CalibratingParameters, at_rest, resting
+from pipeline.calibration_parameters import CalibratingParameters
 from pipeline.cycles import Cycles
 from pipeline.leg_rows import LegRows
 from pipeline.records import Segment
+from pipeline.rests import at_rest, resting
 from pipeline.sights import Manners, Quiet, Sight, effects, known_standing, quiet_blocks, standing_sight, turned
 from pipeline.slip_evidence import SlipEvidenceParameters, Verdict, likeliest_slip
 
@@ -29,8 +30,10 @@ _DEG = np.pi / 180.0
 class SlipParameters:
     """test: how sights are compared. clearly: difference of the evidence for both sensors by which it is told which one
     slipped. suspicious: evidence from which nothing is learned of the heading. leaning: a segment that leans more does
-    not stand, rad. looks: numbers of blocks of a rest after which it is looked at; with the last, a new look begins.
-    sure_block: from which look's blocks on a slip is told. short, again: weight of a standing of few blocks, and of a
+    not stand, rad; one that leans more than leant_over, only in the longest look. still: change of a lean (rad) between
+    blocks that ends a rest. looks: numbers of blocks of a rest after which it is looked at; with the last, a new look
+    begins. sure_block: blocks that make a standing, and from which a slip is told; short, again: weight of one of few
+    blocks, and of a
     further look at the same stance. same_blocks: a rest that begins so soon after another, as between repetitions, is
     the same stance: the feet were not placed anew, so that it tells little of how standings differ. remembered, latest:
     sights that are kept, and the last ones before which a moment is looked for, live. far: change (rad) of what is
@@ -42,8 +45,10 @@ class SlipParameters:
     clearly: float = 3.0
     suspicious: float = 1.0
     leaning: float = 25.0 * _DEG
-    looks: tuple[int, ...] = (2, 3, 6, 12)
-    sure_block: int = 3
+    leant_over: float = 13.0 * _DEG
+    still: float = 1.0 * _DEG
+    looks: tuple[int, ...] = (2, 4, 6, 12)
+    sure_block: int = 4
     short: float = 0.7
     again: float = 0.05
     same_blocks: int = 16
@@ -162,15 +167,20 @@ class Standings:
         self._expected = (0.0, 1.0)
         self._end: int | None = None
         self._same = False
+        self._leans: Floats | None = None
         self.now: Sight | None = None
 
     def update(self, quiet: Quiet | None, frame: Alignment, believed: Believed) -> Sight | None:
         """quiet: a block at rest; None: another one. frame: in which tilts are seen."""
         done = None
-        if quiet is not None and not self._stands(quiet, frame):
-            quiet = None
-        if quiet is None or len(self._run) >= self._p.looks[-1]:
-            done, self.now = self.now, None
+        leans = None if quiet is None else _leans(quiet, frame)
+        furthest = 0.0 if leans is None else float(np.hypot(leans[:, 0], leans[:, 1]).max())
+        if furthest > self._p.leaning:
+            quiet = leans = None
+        moved = leans is None or (self._leans is not None and float(np.abs(leans - self._leans).max()) > self._p.still)
+        self._leans = leans
+        if moved or len(self._run) >= self._p.looks[-1]:
+            done, self.now = (self.now if len(self._run) >= self._p.sure_block else None), None
             self._end = self._end if done is None else done.end
             self._run = []
         if quiet is None:
@@ -181,21 +191,12 @@ class Standings:
             self._same = self._end is not None and quiet.begin - self._end < apart
         self._run.append(quiet)
         length = len(self._run)
-        if length in self._p.looks:
+        if length in self._p.looks and (furthest < self._p.leant_over or length == self._p.looks[-1]):
             # The first block settles.
             seen = self._run[1:] if length > self._p.looks[0] else self._run
             weight = self._p.again if self._same else self._p.short if length < _FULL else 1.0
             self.now = standing_sight(seen, frame, self._expected, weight)
         return done
-
-    def _stands(self, quiet: Quiet, frame: Alignment) -> bool:
-        """Whether both segments are about upright."""
-        thigh, shank = quiet.acc
-        least = np.cos(self._p.leaning)
-        return bool(
-            frame.thigh_from_sensor[1] @ thigh > least * np.sqrt(thigh @ thigh)
-            and frame.shank_from_sensor[1] @ shank > least * np.sqrt(shank @ shank)
-        )
 
     @property
     def length(self) -> int:
@@ -205,6 +206,12 @@ class Standings:
 
 _FULL = 6
 """Blocks of a rest that count as a full standing."""
+
+
+def _leans(quiet: Quiet, frame: Alignment) -> Floats:
+    """(2, 2) rad: how far thigh and shank lean, sagittal and frontal."""
+    ups = [frame.thigh_from_sensor @ quiet.acc[0], frame.shank_from_sensor @ quiet.acc[1]]
+    return np.array([[np.arctan2(up[0], up[1]), np.arctan2(up[2], up[1])] for up in ups])
 
 
 class SlipWatch:

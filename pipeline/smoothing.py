@@ -1,12 +1,13 @@
 """The relative heading over a whole recording, seen from both ends.
 
 The equations of pipeline/heading_model.py for all blocks at once: what moves from block to block (tilts, heading,
-drift, tissue) gives a banded matrix, what is constant (frames, arms) a border beside it. One solution of that linear
-system is what a Kalman filter and the smoother back over it would give, with the arms estimated beside; it is repeated
-with new robust weights about the last solution (Gauss-Newton).
+drift, tissue) gives a banded matrix, what is constant (frames, arms, errors) a border beside it. One solution of that
+linear system is what a Kalman filter and the smoother back over it would give, with the constants estimated beside; it
+is repeated with new robust weights about the last solution (Gauss-Newton).
 """
 
 from dataclasses import dataclass, field, replace
+from math import ceil, sqrt
 
 import numpy as np
 from scipy.linalg import cho_solve_banded, cholesky_banded
@@ -17,6 +18,7 @@ from pipeline.heading_model import (
     ARMS,
     DELTA,
     DRIFT,
+    ERRORS,
     NEUTRAL,
     SEEN,
     SHANK,
@@ -29,6 +31,7 @@ from pipeline.heading_model import (
     HeadingParameters,
     Neutral,
     RelativeRows,
+    RowInformation,
     activity,
     covariances,
     joint_force,
@@ -37,41 +40,50 @@ from pipeline.heading_model import (
     start_state,
     transition,
     typical,
+    without_errors,
     wrapped,
 )
 from pipeline.joint_signals import JointSignals
 
 MOVING = np.array([TILT_X, TILT_Y, DELTA, DRIFT, TISSUE])
-FIXED = np.array([THIGH, SHANK, *range(ARMS.start, ARMS.stop)])
+FIXED = np.array([THIGH, SHANK, *range(ARMS.start, ERRORS.stop)])
 """States that change from block to block, and those that are constant."""
 _WIDTH = len(MOVING)
+_SHOWN = SEEN[:3, MOVING]
+"""(3, 5) what the joint's acceleration shows of the states that change."""
 _ENOUGH = 2000
 """Rows to which the arms are first fitted."""
+_AT_ONCE = 150
+"""Blocks whose rows are looked at together: what is known of them stays in the processor's cache."""
 
 
 @dataclass(frozen=True, slots=True)
 class Smoothed:
     """The offline estimate over blocks: means (b, 8) and covariances (b, 7) as in RelativeRows, at grid times centre
-    (b,)."""
+    (b,), a whole number of rows apart. errors (12,): of the accelerometers."""
 
     centre: Floats
     mean: Floats
     cov: Floats
     arms: LeverArms
     residual_sd: float
+    errors: Floats = field(default_factory=lambda: np.zeros(12))
 
     def rows(self, start: int, n: int) -> RelativeRows:
         """What is known at grid rows start to start + n, linear between the blocks."""
-        t = start + np.arange(n)
+        size = self.mean.shape[1]
         if len(self.centre) == 1:
             return RelativeRows(np.repeat(self.mean.T, n, axis=1), np.repeat(self.cov.T, n, axis=1))
-        block = np.clip(np.searchsorted(self.centre, t, "right") - 1, 0, len(self.centre) - 2)
-        share = np.clip((t - self.centre[block]) / (self.centre[block + 1] - self.centre[block]), 0.0, 1.0)
-        used = slice(int(block[0]), int(block[-1]) + 2)
-        table = np.concatenate([self.mean[used], self.cov[used]], axis=1).T
-        block = block - used.start
-        rows = table[:, block] + np.diff(table, axis=1)[:, block] * share
-        return RelativeRows(rows[: len(self.mean.T)], rows[len(self.mean.T) :])
+        first, length = int(np.ceil(self.centre[0])), round(self.centre[1] - self.centre[0])
+        begin, end = (start - first) // length, (start + n - 1 - first) // length
+        last = len(self.centre) - 1
+        blocks = np.minimum(np.maximum(np.arange(begin, end + 2), 0), last)
+        table = np.concatenate([self.mean[blocks], self.cov[blocks]], axis=1).T
+        share = (first - self.centre[0] + np.arange(length)) / length
+        rows = table[:, :-1, None] + (table[:, 1:] - table[:, :-1])[:, :, None] * share
+        skipped = start - first - begin * length
+        rows = rows.reshape(len(table), -1)[:, skipped : skipped + n]
+        return RelativeRows(rows[:size], rows[size:])
 
 
 @dataclass(slots=True)
@@ -108,19 +120,29 @@ class HeadingSmoother:
         system = _System(p, self._prior_state(p), count, self._lost(first, count), guess)
         neutrals = {b - first: n for b, n in self.neutrals.items() if 0 <= b - first < count}
         residual_sd = p.residual_start
+        places, true = _placed(block, count)
+        length_of = np.empty(len(signals))
         for _ in range(self.rounds):
             at = mean @ SEEN.T
-            arms = LeverArms.of(at[0, 3:])
-            turn = rotation_matrices(*at[:, :3].T)[block]
-            rows = row_information(signals, arms, turn, residual_sd, rate, p)
-            mean = system.solve(*_per_block(rows.design, rows.residual, at, block, count), neutrals, mean)
-            residual_sd = typical(rows.length, moving, p)
+            turn = rotation_matrices(*at[:, :3].T)
+            told = _Told.nothing(count)
+            for begin in range(0, count, _AT_ONCE):
+                these = slice(begin, begin + _AT_ONCE)
+                place, there = places[these].reshape(-1), true[these].reshape(-1)
+                part = signals.picked(place)
+                part = replace(part, good=part.good & there)
+                turns = np.repeat(turn[these], places.shape[1], axis=0)
+                rows = row_information(part, at[0, 3:], turns, residual_sd, rate, p)
+                told.add(rows, at[these], these)
+                length_of[place] = rows.length
+            mean = system.solve(told, neutrals, mean)
+            residual_sd = typical(length_of, moving, p)
         centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
         cov = system.covariances()
-        return Smoothed(centre, mean[:, :STATES], cov, LeverArms.of(mean[0, ARMS]), residual_sd)
+        return Smoothed(centre, mean[:, :STATES], cov, LeverArms.of(mean[0, ARMS]), residual_sd, mean[0, ERRORS])
 
     def _prior_state(self, p: HeadingParameters) -> tuple[Floats, Floats]:
-        """Mean (20,) and variances (20,) of the first block."""
+        """Mean (32,) and variances (32,) of the first block."""
         state = start_state(p, self.prior)
         variance = np.diag(state.cov).copy()
         variance[[THIGH, SHANK]] += np.array([self.thigh_sd, self.shank_sd]) ** 2
@@ -131,7 +153,7 @@ class HeadingSmoother:
 
     def _first_heading(self, signals: JointSignals, arms: LeverArms, block: Ints, count: int) -> Floats:
         """(count,) a first guess: the closed form over a Gaussian window of half a minute."""
-        sums = _coarse_sums(*joint_force(signals, arms), signals.good, block, count)
+        sums = _coarse_sums(*joint_force(signals, without_errors(arms)), signals.good, block, count)
         reach = round(45.0 / self.parameters.block_s)
         window = np.exp(-0.5 * (np.arange(-reach, reach + 1) * self.parameters.block_s / 15.0) ** 2)
         smooth = np.convolve(sums, window)[reach : reach + count]
@@ -152,20 +174,49 @@ def _coarse_sums(force1: Floats, force2: Floats, good: Bools, block: Ints, count
     return real + 1j * imag
 
 
-def _per_block(design: Floats, residual: Floats, at: Floats, block: Ints, count: int) -> tuple[Floats, Floats]:
-    """Information matrices (count, 15, 15) and vectors (count, 15) of the blocks, about zero. at (count, 15): what the
-    design is linear about."""
-    size = design.shape[2]
+def _placed(block: Ints, count: int) -> tuple[Ints, Bools]:
+    """(count, most) the rows of each block, and which of these places are true; the others hold some row again."""
     starts = np.searchsorted(block, np.arange(count + 1))
-    most = int(np.diff(starts).max())
-    gathered = np.zeros((count, most, 3, size + 1))
-    place = np.arange(len(block)) - starts[block]
-    gathered[block, place, :, :size] = design
-    gathered[block, place, :, size] = residual
-    gathered = gathered.reshape(count, -1, size + 1)
-    product = np.matmul(gathered.transpose(0, 2, 1), gathered)
-    matrix = product[:, :size, :size]
-    return matrix, product[:, :size, size] + np.matmul(matrix, at[:, :, None])[:, :, 0]
+    sizes = np.diff(starts)
+    place = np.arange(int(sizes.max()))
+    return np.minimum(starts[:-1, None] + place, len(block) - 1), place < sizes[:, None]
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the joint's acceleration says, about zero. Of each block's tilts and heading: matrices (count, 3, 3) and
+    vectors (count, 3); of the 24 constants (arms, errors) over all blocks: (24, 24) and (24,); and of both together,
+    border (count, 3, 24)."""
+
+    blocks: Floats
+    blocks_vector: Floats
+    border: Floats
+    constants: Floats
+    constants_vector: Floats
+
+    @staticmethod
+    def nothing(count: int) -> "_Told":
+        """Of blocks that were not looked at yet."""
+        n = len(SEEN) - 3
+        zeros = (np.zeros(shape) for shape in ((count, 3, 3), (count, 3), (count, 3, n), (n, n), (n,)))
+        return _Told(*zeros)
+
+    def add(self, rows: RowInformation, at: Floats, these: slice) -> None:
+        """What as many rows of each of these blocks say. at (b, 27): what the design is linear about."""
+        count, size = at.shape
+        design = rows.design.reshape(count, -1, size)
+        own = np.ascontiguousarray(design[:, :, :3].transpose(0, 2, 1))
+        product = np.matmul(own, design)
+        blocks, border = product[:, :, :3], product[:, :, 3:]
+        whole = np.ascontiguousarray(rows.design[:, :, 3:]).reshape(-1, size - 3)
+        moving, fixed = at[:, :3], at[0, 3:]
+        said = np.matmul(own, rows.residual.reshape(count, -1, 1)) + np.matmul(blocks, moving[:, :, None])
+        self.blocks[these], self.border[these] = blocks, border
+        self.blocks_vector[these] = said[:, :, 0] + border @ fixed
+        constants = whole.T @ whole
+        self.constants += constants
+        self.constants_vector += whole.T @ rows.residual.reshape(-1) + constants @ fixed
+        self.constants_vector += np.tensordot(moving, border, axes=2)
 
 
 class _System:
@@ -204,25 +255,35 @@ class _System:
         self._fixed = np.diag(1.0 / variance[FIXED])
         self._fixed_vector = mean[FIXED] / variance[FIXED]
 
-    def solve(self, matrix: Floats, vector: Floats, neutrals: dict[int, Neutral], present: Floats) -> Floats:
-        """(count, 20) the states of all blocks. matrix (count, 15, 15), vector (count, 15): what the blocks say;
-        present (count, 20): the last solution."""
-        seen = np.matmul(np.matmul(SEEN.T, matrix), SEEN)
-        told = vector @ SEEN
+    def solve(self, told: _Told, neutrals: dict[int, Neutral], present: Floats) -> Floats:
+        """(count, 32) the states of all blocks. present (count, 32): the last solution."""
+        own = self._own + np.matmul(np.matmul(_SHOWN.T, told.blocks), _SHOWN)
+        vector = self._vector + told.blocks_vector @ _SHOWN
+        border = np.zeros((self._count, _WIDTH, len(FIXED)))
+        border[:, :, 2:] = np.matmul(_SHOWN.T, told.border)
+        fixed = self._fixed.copy()
+        fixed[2:, 2:] += told.constants
+        fixed_vector = self._fixed_vector.copy()
+        fixed_vector[2:] += told.constants_vector
+        moving, constant = NEUTRAL[MOVING], NEUTRAL[FIXED]
         for b, neutral in neutrals.items():
-            miss = wrapped(neutral.turn - float(NEUTRAL @ present[b]))
+            believed = float(NEUTRAL @ present[b])
+            miss = wrapped(neutral.turn - believed)
             weight = 1.0 / max(neutral.sd**2, miss**2 / 9.0)
-            seen[b] += weight * np.outer(NEUTRAL, NEUTRAL)
-            told[b] += (weight * (float(NEUTRAL @ present[b]) + miss)) * NEUTRAL
-        own = self._own + seen[:, MOVING[:, None], MOVING]
-        border = seen[:, MOVING[:, None], FIXED].reshape(-1, len(FIXED))
-        fixed = self._fixed + seen[:, FIXED[:, None], FIXED].sum(axis=0)
-        right = (self._vector + told[:, MOVING]).reshape(-1, 1)
+            own[b] += (weight * moving)[:, None] * moving
+            border[b] += (weight * moving)[:, None] * constant
+            fixed += (weight * constant)[:, None] * constant
+            vector[b] += (weight * (believed + miss)) * moving
+            fixed_vector += (weight * (believed + miss)) * constant
+        beside = border.reshape(-1, len(FIXED))
+        sides = np.empty((len(beside), 1 + len(FIXED)), order="F")
+        sides[:, 0] = vector.reshape(-1)
+        sides[:, 1:] = beside
         self._factor = cholesky_banded(_banded(own, self._next), lower=True, check_finite=False)
-        solved = cho_solve_banded((self._factor, True), np.hstack([right, border]), check_finite=False)
+        solved = cho_solve_banded((self._factor, True), sides, overwrite_b=True, check_finite=False)
         self._border = solved[:, 1:].reshape(self._count, _WIDTH, len(FIXED))
-        self._fixed_cov = np.linalg.inv(fixed - border.T @ solved[:, 1:])
-        constants = self._fixed_cov @ (self._fixed_vector + told[:, FIXED].sum(axis=0) - border.T @ solved[:, 0])
+        self._fixed_cov = np.linalg.inv(fixed - beside.T @ solved[:, 1:])
+        constants = self._fixed_cov @ (fixed_vector - beside.T @ solved[:, 0])
         result = np.zeros((self._count, SIZE))
         result[:, MOVING] = (solved[:, 0] - solved[:, 1:] @ constants).reshape(self._count, _WIDTH)
         result[:, FIXED] = constants
@@ -242,9 +303,7 @@ class _System:
         inverse = np.linalg.inv(lower)
         alone = np.matmul(inverse.transpose(0, 2, 1), inverse)
         onward = np.matmul(below, inverse)
-        moving = alone.copy()
-        for b in range(self._count - 2, -1, -1):
-            moving[b] += onward[b].T @ moving[b + 1] @ onward[b]
+        moving = _backwards(alone, onward)
         shared = np.matmul(self._border, self._fixed_cov)
         full = np.zeros((self._count, STATES, STATES))
         full[:, MOVING[:, None], MOVING] = moving + np.matmul(shared, self._border.transpose(0, 2, 1))
@@ -252,6 +311,29 @@ class _System:
         full[:, MOVING[:, None], frames] = -shared[:, :, :2]
         full[:, frames[:, None], frames] = self._fixed_cov[:2, :2]
         return covariances(full)
+
+
+def _backwards(alone: Floats, onward: Floats) -> Floats:
+    """(count, w, w) the recursion c[b] = alone[b] + onward[b]' c[b + 1] onward[b] from the last block on.
+
+    Stretches of blocks side by side, as if nothing followed them; then each with what its successor really is.
+    """
+    count, w, _ = alone.shape
+    length = ceil(sqrt(count))
+    stretches = -(-count // length)
+    padding = ((0, stretches * length - count), (0, 0), (0, 0))
+    own = np.pad(alone, padding).reshape(stretches, length, w, w)
+    through = np.pad(onward, padding).reshape(stretches, length, w, w)
+    for k in range(length - 2, -1, -1):
+        step = through[:, k]
+        own[:, k] += np.matmul(step.transpose(0, 2, 1), np.matmul(own[:, k + 1], step))
+        through[:, k] = np.matmul(through[:, k + 1], step)
+    after = np.zeros((stretches, 1, w, w))
+    for i in range(stretches - 2, -1, -1):
+        turn = through[i + 1, 0]
+        after[i, 0] = own[i + 1, 0] + turn.T @ after[i + 1, 0] @ turn
+    own += np.matmul(through.transpose(0, 1, 3, 2), np.matmul(after, through))
+    return own.reshape(-1, w, w)[:count]
 
 
 def _banded(own: Floats, after: Floats) -> Floats:

@@ -19,7 +19,12 @@ from pipeline.rows import StepRow
 GAIT = frozenset({Activity.WALKING, Activity.STAIR_ASCENT, Activity.STAIR_DESCENT})
 """Activities that come in steps; OTHER may."""
 
+_ON_ONE_LEG = frozenset({Activity.SINGLE_LEG_SQUAT, Activity.STEP_DOWN})
+
 _NEAR_DEEPEST = pi / 12.0
+_LEANS = pi / 90.0
+_UNTOLD = 0.5
+"""Quality, as a factor, of a bend on one leg that does not lean under the body: which of the two kinds is not told."""
 
 
 class UnitKind(IntEnum):
@@ -166,6 +171,7 @@ def measure(side: str, index: int, activity: Activity, unit: Unit, block: LegBlo
     at_contact = float(block.abduction[0]) if is_step and len(block) and block.valid[0] else nan
     known = float(np.mean(np.isfinite(block.flexion))) if len(block) else 0.0
     trusted = float(np.mean(block.valid)) if len(block) else 0.0
+    open_kind = activity in _ON_ONE_LEG and not _leans(block)
     return StepRow(
         side=side,
         index=index,
@@ -186,9 +192,18 @@ def measure(side: str, index: int, activity: Activity, unit: Unit, block: LegBlo
         rotation_range_deg=_deg(rotation + lowest_rotation),
         thigh_adduction_peak_deg=_deg(_highest(block.thigh_tilt, block.valid)[0]),
         climb_m=climb_m,
-        quality=round(0.5 * known + 0.5 * trusted, 3),
+        quality=round((0.5 * known + 0.5 * trusted) * (_UNTOLD if open_kind else 1.0), 3),
         shank_lean_deg=nan if is_step else shank_lean(unit, block),
     )
+
+
+def _leans(block: LegBlock) -> bool:
+    """Whether the whole leg leans inward while the knee is not far bent, as under a body that stands on it alone."""
+    lean = 0.5 * (block.thigh_tilt - block.shank_tilt)
+    bent = block.thigh_incl - block.shank_incl
+    known = np.isfinite(lean) & np.isfinite(bent)
+    lean = lean[known & (bent < 0.4 * np.max(bent[known], initial=0.0))]
+    return len(lean) > 0 and float(np.median(lean)) > _LEANS
 
 
 def shank_lean(unit: Unit, block: LegBlock) -> float:

@@ -26,6 +26,8 @@ class TiedPath:
     def at(self, flexion: Floats, states: Floats) -> Floats:
         """(n,) rad, for flexion (n,) and states (8, n), element by element."""
         bent = self.path.held(flexion)
+        if not self.change.any():
+            return self.path.slope * bent + self.path.bend * (bent * bent)
         moved = [states[k] - self.states[k] for k in TIED]
         slope, bend = (
             start + c[0] * moved[0] + c[1] * moved[1] + c[2] * moved[2]

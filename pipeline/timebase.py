@@ -1,11 +1,11 @@
 """Session seconds of a sensor's samples, from its ticks and the host's arrival times, with an uncertainty.
 
 Arrival time is not sample time: notifications of one connection event arrive together, late by up to a connection
-interval and more after a missed event. The device's ticks are even but of unknown offset and rate. The lower envelope
-of (arrival - device time) joins the two (see `envelope`). The mapping is causal: it is corrected as the envelope
-becomes known, but the correction is spread over many samples, so that time always runs forward and never jumps by more
-than a fraction of a sample. Session time is therefore late by the link's shortest latency, which
-two like sensors share.
+interval and more after a missed event. The device's ticks are even but of unknown offset and rate. The bounds that
+(arrival - device time) sets from above and below join the two (see `envelope`). The mapping is causal: it is corrected
+as they close in, but the correction is spread over many samples, so that time always runs forward and never jumps by
+more than a fraction of a sample. Session time is late by what a sensor needs to have a sample ready, which two like
+sensors share.
 
 Ticks are untrusted. A tick already seen is a duplicate, a smaller one belongs to a reordered packet. A tick that cannot
 be (far ahead of its arrival, far behind its predecessor) is held until the next packet: if that agrees with it the
@@ -71,6 +71,7 @@ _BOUNDS = {
     Clock.NONE: (0.03, 0.1),
 }
 _RECENT_TICKS = 2048
+_LONGEST_PACKET_S = 2.0
 _LATE_BINS = 6
 
 
@@ -103,7 +104,7 @@ class TimeBase:
         self._doubted: list[int] = []
         self._doubt_level = 0.0
         self._recent: deque[int] = deque(maxlen=_RECENT_TICKS)
-        self._envelope = Envelope()
+        self._envelope = self._new_envelope(self._tick_s)
         self._tick0 = 0
         self._newest = -(1 << 62)
         self._newest_x = 0.0
@@ -113,7 +114,6 @@ class TimeBase:
         self._behind_since = nan
         self._late: deque[float] = deque(maxlen=_LATE_BINS)
         self._late_edge = -1e300
-        self._packet_s = self._tick_s
         self.correction_s = 0.0
         self.duplicates = 0
         self.reordered = 0
@@ -156,14 +156,8 @@ class TimeBase:
     @property
     def time_sd_s(self) -> float:
         """Standard deviation of the newest sample's time, beyond what all sensors of the link share."""
-        e = self._envelope
-        # Until the corridor is nearly as high as a packet is long, the phase of packets against connection events has
-        # not gone round, and what it hides may lie anywhere within that length.
-        hidden = min(self._packet_s, 0.03)
-        unseen = (max(0.0, hidden - e.width_s) if e.width_s > 0.8 * hidden else hidden) / sqrt(12.0)
-        lever = min(self._newest_x, 600.0) / 2 * e.slope_sd
         guessed = self._p.lateness_samples * self._tick_s if self.inferred_lost else 0.0
-        return sqrt(unseen**2 + min(lever, 0.02) ** 2 + guessed**2 + self._p.minimum_latency_sd_s**2)
+        return sqrt(self._envelope.sd_s(self._newest_x) ** 2 + guessed**2 + self._p.minimum_latency_sd_s**2)
 
     # -- packets -------------------------------------------------------------------------------------------------------
 
@@ -202,7 +196,6 @@ class TimeBase:
         if len(ticks) == 1 and tick > self._newest:
             settled.append(self._map(tick))
             return settled
-        self._packet_s += 0.05 * (len(ticks) * self._tick_s - self._packet_s) if self._none else 0.0
         settled.extend(self._time(tick) for tick in ticks)
         return settled
 
@@ -234,7 +227,9 @@ class TimeBase:
             self._measure_rate(held)
         self._open = True
         self._rate_known = True
-        self._envelope = self._new_envelope()
+        spacings = sorted(b[0][-1] - a[0][-1] for a, b in pairwise(held))
+        packet_s = max(spacings[len(spacings) // 2], 1) * self._tick_s if spacings else self._tick_s
+        self._envelope = self._new_envelope(packet_s)
         self._tick0 = first[0][0]
         self._skipped = 0
         self._newest = self._tick0 - 1
@@ -249,9 +244,6 @@ class TimeBase:
         self._newest_x = 0.0
         self._shift = self._envelope.offset
         self._last_arrival = last[1]
-        spacings = sorted(b[0][-1] - a[0][-1] for a, b in pairwise(held))
-        if spacings:
-            self._packet_s = max(spacings[len(spacings) // 2], 1) * self._tick_s
         times: list[float] = []
         for ticks, arrival in held:
             believed = abs(arrival - self._shift - (ticks[-1] - self._tick0) * self._tick_s) < self._p.behind_s
@@ -260,11 +252,12 @@ class TimeBase:
             times.extend(self._time(tick) if believed else nan for tick in ticks)
         return times
 
-    def _new_envelope(self) -> Envelope:
+    def _new_envelope(self, packet_s: float) -> Envelope:
         """Small losses that were not inferred look like a changing rate: without ticks the memory is kept short."""
+        packet_s = min(packet_s, _LONGEST_PACKET_S)
         if self._none:
-            return Envelope(EnvelopeParameters(slope_bounds=_BOUNDS[Clock.NONE], max_bin_s=1.0, max_bins=60))
-        return Envelope(EnvelopeParameters(slope_bounds=_BOUNDS[self.clock]))
+            return Envelope(packet_s, EnvelopeParameters(slope_bounds=_BOUNDS[Clock.NONE], max_bin_s=1.0, max_bins=60))
+        return Envelope(packet_s, EnvelopeParameters(slope_bounds=_BOUNDS[self.clock]))
 
     def _measure_rate(self, held: list[tuple[list[int], float]]) -> None:
         """Take the rate that arrivals show where the nominal one is far off (a sensor set to another rate)."""
@@ -279,7 +272,8 @@ class TimeBase:
     def _time(self, tick: int) -> float:
         if tick > self._newest:
             return self._map(tick)
-        if tick in self._recent:
+        if tick in self._recent or self._none:
+            # Ticks that only count what arrived never come late, and what was skipped since then is not theirs.
             self.duplicates += 1
             return nan
         self._recent.append(tick)

@@ -13,8 +13,9 @@ import numpy as np
 from calibration.alignment import Alignment
 from calibration.profile import Profile
 from calibration.unloaded_path import UnloadedPath, fit_unloaded_path
-from pipeline.blocks import GridBlock, LegBlock, Status, join
-from pipeline.calibrating import Calibrated, Calibrating, resting
+from pipeline.blocks import GridBlock, LegBlock, Status, collect
+from pipeline.calibrating import Calibrating
+from pipeline.calibration_parameters import Calibrated
 from pipeline.deviations import TWO_SIDED
 from pipeline.engine import LegSettings, calibration_event, calibration_quality, lever_prior
 from pipeline.flexions import settled
@@ -27,6 +28,7 @@ from pipeline.orientation import Oriented, orient_offline
 from pipeline.quick_check import QuickCheck, checked_quickly, profile_quality
 from pipeline.records import Side
 from pipeline.remounting import sensors_worn
+from pipeline.rests import resting
 from pipeline.rows import RaisedEvent
 from pipeline.smoothing import HeadingSmoother, Smoothed
 from pipeline.tied_path import TiedPath
@@ -108,10 +110,11 @@ def analyse_oriented(
     def angles(begin: int, end: int, path: UnloadedPath) -> LegBlock:
         knee = Knee(side, rate, KneeParameters(TWO_SIDED))
         knee.align(alignment, TiedPath(path))
+        knee.upright(smoothed.errors)
         # Pieces that fit the processor's cache: several times as fast as one array through all the formulas.
-        pieces = [slice(i, min(i + _PIECE, end)) for i in range(begin, end, _PIECE)]
-        return join(
-            [
+        pieces = (slice(i, min(i + _PIECE, end)) for i in range(begin, end, _PIECE))
+        return collect(
+            (
                 knee.update(
                     grid.start + s.start,
                     Oriented(one.quat[s], one.gyr[s], one.restarted[s]),
@@ -121,7 +124,8 @@ def analyse_oriented(
                     status[s],
                 )
                 for s in pieces
-            ]
+            ),
+            end - begin,
         )
 
     if calibrated is not None and calibrated.flexing is not None:

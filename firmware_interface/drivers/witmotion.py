@@ -8,8 +8,8 @@ that never came cannot be seen. So ticks count the frames received, and clock is
 A frame is believed where another header, or the end of what has arrived, follows its 20 bytes: after lost bytes this
 finds the frames again, and it refuses the 28-byte frames of the WTVB vibration sensor, which begin alike.
 
-Register answers tell the rate and the battery's voltage; the maker's table makes a level of it. Temperature,
-quaternion and field answers are understood as frames and not used. The ranges are fixed at 16 g and 2000 deg/s.
+Register answers tell the rate, the temperature and the battery's voltage; the maker's table makes a level of it.
+Quaternion and field answers are understood as frames and not used. The ranges are fixed at 16 g and 2000 deg/s.
 
 Sources: the maker's BLE 5.0 SDK (WITMOTION/WitBluetooth_BWT901BLE5_0), WT901BLECL datasheet v20-0707 section 6, the WIT
 standard communication protocol; battery register and table: Bwt901bleProcessor.cs of the maker's C# SDK, as quoted in
@@ -40,6 +40,7 @@ SAVE = bytes.fromhex("ffaa000000")
 RATE_REGISTER = 0x03
 BANDWIDTH_REGISTER = 0x1F
 READ_REGISTER = 0x27
+TEMPERATURE_REGISTER = 0x40
 BATTERY_REGISTER = 0x64
 RATE_CODES = {10.0: 0x06, 20.0: 0x07, 50.0: 0x08, 100.0: 0x09, 200.0: 0x0B}
 _BANDWIDTH_CODES = {10.0: 0x06, 20.0: 0x05, 50.0: 0x04, 100.0: 0x03, 200.0: 0x02}
@@ -50,6 +51,9 @@ BATTERY_LEVELS = (
     *((373, 0.3), (370, 0.2), (368, 0.15), (350, 0.1), (340, 0.05), (1, 0.0)),
 )
 """Hundredths of a volt, and the level from there on."""
+
+_COLDEST_C, _HOTTEST_C = -40.0, 85.0
+"""What the chip works at (datasheet)."""
 
 _DEFAULT_RATE_HZ = 100.0
 _MAX_PAYLOAD = 512
@@ -82,7 +86,7 @@ class WitMotion(Driver):
         return Claim.NAME if name.startswith("WT") else Claim.NO
 
     def start(self, rate_hz: float) -> Conversation:
-        """Unlock, rate, bandwidth, save, in the maker's order; then rate and battery are read.
+        """Unlock, rate, bandwidth, save, in the maker's order; then rate, temperature and battery are read.
 
         The answers come as notifications, so a recording tells its own rate. The stream runs from power-on.
         """
@@ -94,6 +98,7 @@ class WitMotion(Driver):
             register_write(BANDWIDTH_REGISTER, _BANDWIDTH_CODES[rate]),
             SAVE,
             register_write(READ_REGISTER, RATE_REGISTER),
+            register_write(READ_REGISTER, TEMPERATURE_REGISTER),
             register_write(READ_REGISTER, BATTERY_REGISTER),
         ):
             yield Write(WRITE, command, response=False, pause_s=0.1)
@@ -126,13 +131,14 @@ class WitMotionDecoder:
         self._frames = 0
         self._tick_s = 1 / _DEFAULT_RATE_HZ
         self._battery: float | None = None
+        self._temperature_c: float | None = None
 
     def feed(self, characteristic: str, payload: bytes) -> ImuSamples:
         """The frames that one notification completes. rejected counts the stretches of bytes that were no frame."""
         if characteristic != NOTIFY or not 0 < len(payload) <= _MAX_PAYLOAD:
             return ImuSamples.empty(self._tick_s, Clock.NONE, rejected=1)
         frames, self._rest, skipped = _split(self._rest + payload)
-        self._battery = None
+        self._battery = self._temperature_c = None
         for frame in frames:
             if frame[1] == ANSWER:
                 self._learn(frame)
@@ -151,14 +157,18 @@ class WitMotionDecoder:
             clipped=np.logical_or.reduce(np.abs(values) >= (_COUNTS - 1) * _SCALE, axis=1),
             battery=self._battery,
             rejected=skipped,
+            temperature_c=self._temperature_c,
         )
 
     def _learn(self, answer: bytes) -> None:
-        """Takes rate and battery level from answers that begin at their registers."""
+        """Takes rate, temperature and battery level from answers that begin at their registers."""
         register, value = struct.unpack_from("<HH", answer, 2)
         if register == RATE_REGISTER:
             rate = next((rate for rate, code in RATE_CODES.items() if value == code), None)
             self._tick_s = self._tick_s if rate is None else 1 / rate
+        elif register == TEMPERATURE_REGISTER:
+            hundredths = struct.unpack_from("<h", answer, 4)[0]
+            self._temperature_c = hundredths / 100 if _COLDEST_C <= hundredths / 100 <= _HOTTEST_C else None
         elif register == BATTERY_REGISTER:
             # 0 is what modules without the register give.
             self._battery = next((level for least, level in BATTERY_LEVELS if value >= least), None)

@@ -2,9 +2,10 @@
 
 A message ends with 0x0A. A binary one begins with 0x80 plus a letter, then u64 microseconds and f32 arguments; within
 it 0x0A is stuffed as DB DC and 0xDB as DB DD. 0xC9 ('I') is inertial: angular rate x 3 in deg/s, acceleration x 3 in g.
-0xC2 ('B') begins with the battery's per cent. All other messages, and the JSON answers to commands, are passed over. In
-ASCII mode the same numbers stand in text after the letter. The rate is 400 Hz divided by a whole number; a message is
-the mean of the samples since the one before, and its time that of the newest.
+0xC2 ('B') begins with the battery's per cent, 0xD4 ('T') with the temperature in degrees Celsius. All other messages,
+and the JSON answers to commands, are passed over. In ASCII mode the same numbers stand in text after the letter. The
+rate is 400 Hz divided by a whole number; a message is the mean of the samples since the one before, and its time that
+of the newest.
 
 Ranges are fixed at 2000 deg/s and 16 g (the second from memory). See network.py for the way to the sensor. Not tried on
 a device.
@@ -32,7 +33,7 @@ SERVICE = "e5a40100-68b7-44f1-9f2d-298b09b2118c"
 STREAM = "e5a40101-68b7-44f1-9f2d-298b09b2118c"
 COMMANDS = "e5a40102-68b7-44f1-9f2d-298b09b2118c"
 
-INERTIAL, BATTERY = "I", "B"
+INERTIAL, BATTERY, TEMPERATURE = "I", "B", "T"
 END, ESCAPE = b"\n", b"\xdb"
 _STUFFED_END, _STUFFED_ESCAPE = b"\xdb\xdc", b"\xdb\xdd"
 _BINARY = 0x80
@@ -140,6 +141,7 @@ class Ximu3Decoder:
         if rejected:
             self._rest = b""
         level: float | None = None
+        temperature_c: float | None = None
         blocks: list[ImuSamples] = []
         for message in messages:
             found = parsed(message) if len(message) <= _LONGEST_MESSAGE else None
@@ -150,8 +152,10 @@ class Ximu3Decoder:
                 blocks.append(self._sample(found[1], found[2]))
             elif found[0] == BATTERY and found[2] and isfinite(found[2][0]) and 0 <= found[2][0] <= 100:
                 level = found[2][0] / 100
+            elif found[0] == TEMPERATURE and found[2] and -40 <= found[2][0] <= 85:
+                temperature_c = found[2][0]
         block = joined(blocks) if blocks else empty(0)
-        return replace(block, rejected=block.rejected + rejected, battery=level)
+        return replace(block, rejected=block.rejected + rejected, battery=level, temperature_c=temperature_c)
 
     def _sample(self, time_us: int, arguments: tuple[float, ...]) -> ImuSamples:
         values = np.array([arguments], np.float64)

@@ -163,6 +163,8 @@ def _recorded(file: Path, side: Side | None, filter_: Filter | None, person: str
     finally:
         recording.close()
     profile = found.profiles.get(Side(sides[0]))
+    if found.complaints:
+        raise BadInputError(f"{file}: {found.complaints[0]}")
     if profile is None:
         raise KneetrackError(
             f"{file} does not calibrate the {sides[0]} leg: record 5 s of quiet standing, then 5 slow knee flexions"

@@ -1,9 +1,12 @@
-"""What `kneetrack doctor` looks at: Python, packages, that the imports are ours, the folder, the Bluetooth radio."""
+"""What `kneetrack doctor` looks at: Python, packages, that the imports are ours, folder, port, PDF, Bluetooth radio."""
 
 import asyncio
 import importlib
+import os
 import platform
 import re
+import shutil
+import socket
 import sys
 import tempfile
 import tomllib
@@ -13,6 +16,8 @@ from enum import IntEnum
 from importlib import metadata
 from pathlib import Path
 
+_LEAST_GB = 0.5
+"""An hour of both legs is some 70 MB."""
 OLDEST, NEWEST = (3, 11), (3, 13)
 HOME = Path(__file__).resolve().parents[2]
 OURS = ("firmware_interface", "calibration", "pipeline")
@@ -47,6 +52,8 @@ def check_all(radio_s: float) -> Iterator[Finding]:
     yield from check_packages()
     yield from check_ours()
     yield check_folder(Path.cwd())
+    yield check_port()
+    yield check_pdf()
     if radio_s > 0.0:
         yield check_radio(radio_s)
 
@@ -130,7 +137,36 @@ def check_folder(folder: Path) -> Finding:
         return Finding(
             Grade.WARNING, "folder", f"{folder} is not writable ({error.strerror})", "name another one with --out"
         )
-    return Finding(Grade.FINE, "folder", f"{folder} is writable")
+    free_gb = shutil.disk_usage(folder).free * 1e-9
+    if free_gb < _LEAST_GB:
+        return Finding(Grade.WARNING, "folder", f"{free_gb:.1f} GB are free on the disk of {folder}", "make room")
+    return Finding(Grade.FINE, "folder", f"{folder} is writable, {free_gb:.0f} GB free")
+
+
+def check_port(port: int = 8077) -> Finding:
+    """Whether the dashboard gets the port that people know."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tried:
+        if os.name != "nt":
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError:
+            return Finding(Grade.FINE, "dashboard", f"port {port} is taken, the next free one will be used")
+    return Finding(Grade.FINE, "dashboard", f"port {port} is free")
+
+
+def check_pdf() -> Finding:
+    """WeasyPrint is an extra, and needs libraries that pip does not bring."""
+    try:
+        found = metadata.version("weasyprint")
+    except metadata.PackageNotFoundError:
+        return Finding(Grade.FINE, "pdf", "not installed; only --pdf needs it: pip install weasyprint")
+    try:
+        importlib.import_module("weasyprint")
+    except (ImportError, OSError) as error:
+        mend = "install Pango (Debian: libpango-1.0-0, libpangoft2-1.0-0), or print report.html in a browser"
+        return Finding(Grade.WARNING, "pdf", f"weasyprint cannot start ({' '.join(str(error).split())[:80]})", mend)
+    return Finding(Grade.FINE, "pdf", f"weasyprint {found}")
 
 
 def check_radio(seconds: float) -> Finding:

@@ -44,7 +44,7 @@ async def _guided(
     side = wanted.sides[0]
     if publisher is not None:
         publisher.begin()
-        publisher.tell("place", {"text": "Looking for the sensors ..."})
+        publisher.tell("place", {"text": "Looking for the sensors: switch them on and keep them near."})
     async with connected(wanted, asker(), mover(publisher, lambda: stop.asked)) as radio:
         corrections, _ = stored_corrections(radio.sensors)
         session = Session(radio.sensors, Settings(filter=filter_, corrections=corrections))

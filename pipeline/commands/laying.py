@@ -76,7 +76,8 @@ def calibrate_recorded(file: Path, side: Side | None, wanted: Sequence[str], sto
                 else (grid.shank_acc, grid.shank_gyr, grid.shank_ok)
             )
             try:
-                _keep(calibrate_at_rest(acc, gyr, grid.rate_hz, ok, _address(sensor, file), day), store)
+                celsius = intakes[leg].counts()[sensor.id].temperature_c
+                _keep(calibrate_at_rest(acc, gyr, grid.rate_hz, ok, _address(sensor, file), day, celsius), store)
                 found += 1
             except CalibrationError as error:
                 problems.append(str(error))
@@ -162,10 +163,13 @@ class Laying:
         self._acc: list[np.ndarray[tuple[int, int], np.dtype[np.float64]]] = []
         self._gyr: list[np.ndarray[tuple[int, int], np.dtype[np.float64]]] = []
         self._rests: list[Rest] = []
+        self._temperature_c: float | None = None
 
     def take(self, characteristic: str, payload: bytes) -> None:
         """One notification."""
         samples = self._decoder.feed(characteristic, payload)
+        if samples.temperature_c is not None:
+            self._temperature_c = samples.temperature_c
         if len(samples.ticks):
             self._acc.append(samples.acc)
             self._gyr.append(samples.gyr)
@@ -185,7 +189,14 @@ class Laying:
 
     def calibration(self, day: str) -> SixPositions:
         """Raises CalibrationError where it does not hold."""
-        return calibrate_at_rest(self._acc[0], self._gyr[0], self._rate, address=self._address, day=day)
+        return calibrate_at_rest(
+            self._acc[0],
+            self._gyr[0],
+            self._rate,
+            address=self._address,
+            day=day,
+            temperature_c=self._temperature_c,
+        )
 
 
 def _keep(found: SixPositions, store: SensorStore) -> None:

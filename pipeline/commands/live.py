@@ -194,6 +194,7 @@ async def _session(
     from pipeline.files.results import ResultsWriter
     from pipeline.live import LiveRun, Sinks
     from pipeline.person import KEY as PERSON
+    from pipeline.screens.priority import ahead
     from pipeline.screens.session_notes import session_notes
     from pipeline.screens.terminal import file_list, screen, summary_table
     from pipeline.session import Session, Settings
@@ -203,7 +204,7 @@ async def _session(
     print("looking for sensors ...", file=sys.stderr)
     if publisher is not None:
         publisher.begin()
-        publisher.tell("place", {"text": "Looking for the sensors ..."})
+        publisher.tell("place", {"text": "Looking for the sensors: switch them on and keep them near."})
     async with connected(plan.wanted, asker(), mover(publisher, lambda: stop.asked)) as radio:
         corrections, warnings = stored_corrections(radio.sensors)
         for line in warnings:
@@ -239,7 +240,8 @@ async def _session(
                     limit_s=plan.limit_s,
                     where=str(folder),
                 )
-                await run.run(radio.client, lambda: stop.asked, plan.profiles, plan.check)
+                with ahead():
+                    await run.run(radio.client, lambda: stop.asked, plan.profiles, plan.check)
             recorder.close()
             # First of all, and even where the disk refuses the results: what the person has come for.
             console.print(summary_table(summary.rows()))

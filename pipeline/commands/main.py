@@ -4,9 +4,10 @@ Exit codes: 0 done; 1 the work failed (one line on stderr); 2 the call was wrong
 done. `live` and `replay` take an interruption as "that is enough": they close their files and exit 0.
 """
 
+import inspect
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -58,19 +59,30 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-app.command("live")(live.live)
-app.command("scan")(scan.scan)
-app.command("replay")(replay.replay)
-app.command("process")(process.process)
-app.command("calibrate")(calibrate.calibrate)
-app.command("simulate")(simulate.simulate)
-app.command("import")(import_.import_)
-app.command("export")(export.export)
-app.command("report")(report.report)
-app.command("trends")(trends.trends)
-app.command("anonymise")(anonymise.anonymise)
-app.command("forget")(forget.forget)
-app.command("doctor")(doctor.doctor)
+
+def _paragraphs(command: Callable[..., Any]) -> str:
+    """A command's own words, each paragraph in one line: the terminal's width breaks it, not the source's."""
+    text = inspect.getdoc(command) or ""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
+
+
+_COMMANDS: dict[str, Callable[..., Any]] = {
+    "live": live.live,
+    "scan": scan.scan,
+    "replay": replay.replay,
+    "process": process.process,
+    "calibrate": calibrate.calibrate,
+    "simulate": simulate.simulate,
+    "import": import_.import_,
+    "export": export.export,
+    "report": report.report,
+    "trends": trends.trends,
+    "anonymise": anonymise.anonymise,
+    "forget": forget.forget,
+    "doctor": doctor.doctor,
+}
+for _name, _command in _COMMANDS.items():
+    app.command(_name, help=_paragraphs(_command))(_command)
 
 
 def _show_version(asked: bool) -> None:

@@ -52,7 +52,11 @@ class Doing(StrEnum):
 
 Files = Annotated[
     list[Path],
-    typer.Argument(help="Recordings (.knee) or tables (.csv, .parquet, the Movella DOT app's CSV).", metavar="FILE..."),
+    typer.Argument(
+        help="Recordings (.knee), tables (.csv, .parquet), or what the makers' programs write: Movella DOT, Xsens MT "
+        "(thigh and shank), WitMotion (one log), x-IMU3 (a folder).",
+        metavar="FILE...",
+    ),
 ]
 SideOption = Annotated[
     Side | None, typer.Option("--side", help="The leg of a table (default right); a .knee file knows its own.")

@@ -22,11 +22,15 @@ _VERSIONS = ("kneetrack", "numpy", "scipy", "vqf", "bleak")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The rows of the summary, what else it says (see `Summary.extras`), and the files of the session."""
+    """The rows of the summary, what else it says (see `Summary.extras`), and the files of the session.
+
+    complaints: about refused sensors, still to be said.
+    """
 
     rows: list[SummaryRow]
     extras: dict[str, Any]
     files: list[Path]
+    complaints: tuple[str, ...] = ()
 
 
 def complete(

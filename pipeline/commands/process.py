@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -84,7 +85,7 @@ def analyse(
     summary.add(found.update)
     with ResultsWriter(folder, orientations=asked.orientations, start_utc=recording.start_utc) as results:
         results.write(found.update)
-        return complete(
+        outcome = complete(
             results,
             summary,
             mode="process",
@@ -95,6 +96,7 @@ def analyse(
             recording=recording.meta,
             person=whose,
         )
+    return replace(outcome, complaints=tuple(f"{name}: {line}" for line in found.complaints))
 
 
 def _one(source: Sequence[Path], out: Path, asked: "Asked") -> None:
@@ -106,6 +108,7 @@ def _one(source: Sequence[Path], out: Path, asked: "Asked") -> None:
 
     with bar(source[0].name) as progress:
         outcome = analyse(source, out, asked, progress)
+    _complain(outcome)
     console = Console()
     console.print(summary_table(outcome.rows))
     console.print(session_notes(outcome.extras))
@@ -146,7 +149,13 @@ def _say(future: "Future[Outcome]", folder: Path) -> bool:
     if error is not None:
         print(f"kneetrack: {one_line(error)}", file=sys.stderr)
         return False
+    _complain(future.result())
     rows = future.result().rows
     steps, episodes = sum(row.steps for row in rows), sum(row.episodes for row in rows)
     typer.echo(f"{folder}: {steps} steps and repetitions, {episodes} valgus episodes")
     return True
+
+
+def _complain(outcome: "Outcome") -> None:
+    for line in outcome.complaints:
+        print(f"kneetrack: {line}", file=sys.stderr)

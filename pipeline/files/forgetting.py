@@ -98,7 +98,7 @@ def _look_into(folder: Path, names: list[str], person: str, found: Found) -> Non
     unclear: dict[Path, str] = {}
     for name in names:
         path = folder / name
-        if path.suffix == ".knee" and is_plain_file(path):
+        if path.suffix.lower() == ".knee" and is_plain_file(path):
             try:
                 owners[path] = person_of_recording(path)
             except BadInputError as error:

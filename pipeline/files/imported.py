@@ -27,6 +27,8 @@ _PACKET_S = 0.05
 _STEP_S = (2e-4, 0.2)
 """A median time between rows outside of this is not in seconds."""
 _LOOKS_LIKE_G = (0.7, 1.4)
+_MAX_TYPICAL = 100.0
+"""m/s2: nobody moves so all the time; mm/s2, mg or a converter's counts."""
 _MAX_RATE = 70.0
 """rad/s: the widest range of any sensor (4000 deg/s)."""
 
@@ -140,9 +142,9 @@ def check_overlap(tables: Sequence[SensorTable], files: str) -> None:
 
 
 def check_units(motion: SensorTable, path: Path) -> None:
-    """Refuse g and deg/s where they show: a worn sensor measures about 9.8 m/s2 most of the time."""
+    """Refuse g, mm/s2 and deg/s where they show: a worn sensor measures about 9.8 m/s2 most of the time."""
     segment = motion.info.segment.value
-    norm, turning = (np.linalg.norm(values, axis=1) for values in (motion.acc, motion.gyr))
+    norm, turning = (np.linalg.norm(np.clip(values, -1e9, 1e9), axis=1) for values in (motion.acc, motion.gyr))
     typical = float(np.median(norm[np.isfinite(norm)]))
     fast = float(np.quantile(turning[np.isfinite(turning)], 0.99))
     if _LOOKS_LIKE_G[0] < typical < _LOOKS_LIKE_G[1]:
@@ -150,9 +152,13 @@ def check_units(motion: SensorTable, path: Path) -> None:
             f"{path}: the {segment}'s accelerations look like g (typically {typical:.2f}): "
             f"multiply them by {STANDARD_GRAVITY}"
         )
+    if typical > _MAX_TYPICAL:
+        raise BadInputError(
+            f"{path}: the {segment}'s accelerations are typically {typical:.4g}: m/s2 are needed, about 9.8 at rest"
+        )
     if fast > _MAX_RATE:
         raise BadInputError(
-            f"{path}: the {segment}'s angular rates look like deg/s (up to {fast:.0f}): "
+            f"{path}: the {segment}'s angular rates look like deg/s (up to {fast:.4g}): "
             "rad/s are needed, multiply them by pi/180"
         )
 

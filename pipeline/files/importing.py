@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.errors import BadInputError
 from pipeline.files.opening import open_recording
 from pipeline.files.recorder import RecordingWriter
+from pipeline.person import KEY, person_of
 from pipeline.records import Side
 
 
@@ -15,18 +16,26 @@ def import_to_knee(
     out: Path,
     side: Side | None = None,
     progress: Callable[[float], None] | None = None,
+    person: str | None = None,
 ) -> Path:
     """Convert a file, or the files of one recording, to the `.knee` file `out`; returns `out`.
 
-    progress: called with the share done, 0 to 1. Raises BadInputError; then nothing is left behind.
+    person: whose it is. progress: called with the share done, 0 to 1. Raises BadInputError; then nothing is left
+    behind.
     """
     out = Path(out)
     if out.exists():
         raise BadInputError(f"{out} exists already and is not overwritten: choose another name")
     recording = open_recording(source, side)
+    try:
+        whose = person_of(recording.meta, person, str(source if isinstance(source, Path) else source[0]))
+    except BadInputError:
+        recording.close()
+        raise
+    meta = {**recording.meta, **({KEY: whose} if whose else {})}
     partial = out.with_name(f".{out.name}.partial-{os.getpid()}")
     try:
-        writer = RecordingWriter(partial, recording.sensors, recording.meta)
+        writer = RecordingWriter(partial, recording.sensors, meta)
         try:
             for leg, profile in recording.profiles.items():
                 writer.set_calibration(leg, profile)

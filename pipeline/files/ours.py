@@ -14,7 +14,7 @@ from typing import Any
 
 from calibration import profile
 from pipeline.errors import BadInputError
-from pipeline.files.schema import check_file
+from pipeline.files.schema import DAMAGED, check_file, database_uri
 from pipeline.person import KEY, known_person
 
 TABLES = (
@@ -61,13 +61,13 @@ def recording_meta(path: Path) -> dict[str, str]:
     texts: dict[str, str] = {}
     for mode in ("ro", "ro&immutable=1"):
         try:
-            db = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=2.0)
+            db = sqlite3.connect(database_uri(path.absolute(), f"mode={mode}"), uri=True, timeout=2.0)
             try:
                 db.text_factory = lambda raw: raw.decode(errors="replace")
                 rows = db.execute("SELECT key, value FROM meta LIMIT 1000").fetchall()
             finally:
                 db.close()
-        except sqlite3.Error as error:
+        except DAMAGED as error:
             problem = error
             continue
         texts = {key: value for key, value in rows if isinstance(key, str) and isinstance(value, str)}

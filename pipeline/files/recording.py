@@ -20,7 +20,7 @@ from typing import Any, Protocol, Self
 
 from pipeline.errors import BadInputError
 from pipeline.files.recorder import RecordingWriter
-from pipeline.files.schema import MAX_PAYLOAD, MAX_TIME_NS, check_file, check_tables
+from pipeline.files.schema import DAMAGED, MAX_PAYLOAD, MAX_TIME_NS, check_file, check_tables, database_uri
 from pipeline.records import Event, Notification, Record, Segment, SensorInfo, Side
 
 __all__ = ["Recorded", "Recording", "RecordingWriter"]
@@ -84,7 +84,7 @@ class Recording:
             self.sensors = self._read_sensors()
             self.profiles = self._read_profiles()
             self.duration_s = self._measure()
-        except sqlite3.Error as error:
+        except DAMAGED as error:
             self.close()
             raise self._damaged(error) from None
         except OSError as error:
@@ -105,7 +105,7 @@ class Recording:
         while True:
             try:
                 found, last = self._read_batch(done, batch)
-            except sqlite3.Error as error:
+            except DAMAGED as error:
                 raise self._damaged(error) from None
             if last is None:
                 return
@@ -237,12 +237,13 @@ class Recording:
             return 0.0
         return max(0, last - first) * 1e-9
 
-    def _damaged(self, error: sqlite3.Error) -> BadInputError:
-        return BadInputError(f"{self._path} is damaged or cut off ({error}): copy it again from where it was recorded")
+    def _damaged(self, error: Exception) -> BadInputError:
+        what = "its words are garbled" if isinstance(error, UnicodeDecodeError) else error
+        return BadInputError(f"{self._path} is damaged or cut off ({what}): copy it again from where it was recorded")
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?{mode}"
+    uri = database_uri(path.absolute(), mode)
     db = sqlite3.connect(uri, uri=True, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
     try:
         # Bytes that are no UTF-8 shall become a rejected row, not an exception.
@@ -250,7 +251,7 @@ def _connect(path: Path, mode: str) -> sqlite3.Connection:
         db.execute("PRAGMA trusted_schema = OFF")
         db.execute("PRAGMA cell_size_check = ON")
         db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.Error:
+    except DAMAGED:
         db.close()
         raise
     return db

@@ -23,6 +23,7 @@ import pyarrow
 from pipeline import start_check
 from pipeline.errors import BadInputError, KneetrackError
 from pipeline.files.angle_table import ANGLES_SCHEMA, ORIENTATIONS_SCHEMA, GridTable, angle_rows, orientation_rows
+from pipeline.files.ours import RESULTS
 from pipeline.files.private import claim_private, make_private_folder
 from pipeline.files.row_table import RowTable
 from pipeline.rows import EpisodeRow, RaisedEvent, StepRow, SummaryRow
@@ -119,6 +120,9 @@ class ResultsWriter:
             for temporary, final in self._final.items():
                 os.replace(temporary, final)
             self._open = False
+            # What an earlier run left and this one does not write (orientations, a PDF) tells of other results.
+            for old in {self.folder / name for name in RESULTS} - set(self._final.values()):
+                old.unlink(missing_ok=True)
         except (OSError, pyarrow.ArrowException) as error:
             self._fail(error)
             raise KneetrackError(str(self._problem)) from None

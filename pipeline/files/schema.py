@@ -6,8 +6,10 @@ share one sequence counter, so that merging the two tables by `seq` gives the se
 Source: SQLite's "Database File Format", section 1.3.
 """
 
+import os
 import sqlite3
-from pathlib import Path
+from pathlib import Path, PurePath
+from urllib.parse import quote
 
 from pipeline.errors import BadInputError, NewerSchemaError
 
@@ -35,6 +37,20 @@ _REQUIRED = {
     "event": ("seq", "host_time_ns", "kind", "json"),
 }
 _MAGIC = b"SQLite format 3\x00"
+
+
+DAMAGED = (sqlite3.Error, UnicodeDecodeError)
+"""What sqlite3 raises over a damaged file: the latter where its message would quote what is no UTF-8 any more."""
+
+
+def database_uri(path: PurePath, options: str) -> str:
+    """The address of an absolute path for `sqlite3.connect(..., uri=True)`; options: "mode=ro&immutable=1".
+
+    Unlike `as_uri` also for Windows' network folders: SQLite refuses "file://server/share" and takes
+    "file:////server/share".
+    """
+    text = quote(os.fsencode(path.as_posix()), safe="/:")
+    return f"file://{'' if text.startswith('/') else '/'}{text}?{options}"
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -72,7 +88,7 @@ def check_file(path: Path) -> None:
         raise BadInputError(f"{path} is empty: the recording was never started, or the copy failed; copy it again")
     try:
         application, version = _header(path)
-    except sqlite3.Error as error:
+    except DAMAGED as error:
         if "not a database" in str(error):
             raise BadInputError(
                 f"{path} is not a recording (not an SQLite file): name a .knee file, or import it first"
@@ -90,7 +106,7 @@ def check_file(path: Path) -> None:
 def _header(path: Path) -> tuple[int, int]:
     # Read through SQLite, not by opening the file: on POSIX, closing a file of one's own drops the locks that a writer
     # in the same process holds on it. `immutable` touches nothing, so a foreign database stays as it is.
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+    db = sqlite3.connect(database_uri(path.absolute(), "mode=ro&immutable=1"), uri=True)
     try:
         return db.execute("PRAGMA application_id").fetchone()[0], db.execute("PRAGMA user_version").fetchone()[0]
     finally:
@@ -100,7 +116,7 @@ def _header(path: Path) -> tuple[int, int]:
 def check_tables(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse a database without the tables and columns of a recording, or with views in their place.
 
-    Raises BadInputError; sqlite3.DatabaseError where the file is damaged.
+    Raises BadInputError; one of DAMAGED where the file is damaged.
     """
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     for table, columns in _REQUIRED.items():

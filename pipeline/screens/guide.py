@@ -116,7 +116,7 @@ def grade(profile: Profile) -> tuple[str, str]:
     """How good a calibration is, and what that rests on."""
     alignment = profile.alignment
     thigh, shank = degrees(alignment.thigh_axis_sd), degrees(alignment.shank_axis_sd)
-    detail = f"bending axis known to ±{thigh:.0f}° (thigh) and ±{shank:.0f}° (shank)"
+    detail = f"bending axis known to ±{thigh:.0f}° (thigh) and ±{shank:.0f}° (shin)"
     worst = max(thigh, shank)
     if worst > _FAIR_AXIS_DEG or not alignment.standing:
         return "poor", detail
@@ -133,6 +133,6 @@ def _repeat(profile: Profile | None) -> str:
         return "Bend the free knee six times: without it, inward bending cannot be told from this knee's own path."
     thigh, shank = degrees(profile.alignment.thigh_axis_sd), degrees(profile.alignment.shank_axis_sd)
     if max(thigh, shank) > _GOOD_AXIS_DEG:
-        which = "thigh" if thigh > shank else "shank"
+        which = "thigh" if thigh > shank else "shin"
         return f"Walk on a little: the {which}'s bending axis is known to ±{max(thigh, shank):.0f}° only."
     return ""

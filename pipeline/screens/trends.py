@@ -18,7 +18,6 @@ from pipeline.screens.report_rows import activity_name, number
 from pipeline.screens.session_tables import real
 from pipeline.screens.trends_change import (
     SIDEWAYS,
-    SMALLEST_DETECTABLE,
     Change,
     Verdict,
     change,
@@ -46,6 +45,7 @@ class ActivityTrend:
     name: str
     picture: Picture
     rows: list[dict[str, str]]
+    limits: str
 
 
 def write_trends(folder: Path, out: Path | None = None, person: str | None = None) -> Path:
@@ -81,7 +81,7 @@ def _page(sessions: Sequence[Sitting], person: str | None, notes: Sequence[str])
         name = activity_name(activity)
         picture = activity_over_sessions(sessions, activity, name, changes)
         rows = [_row(side, {column: changes[side, column] for column in _COMPARED}) for side in sides]
-        trends.append(ActivityTrend(name, picture, rows))
+        trends.append(ActivityTrend(name, picture, rows, _limits(changes)))
     first, last = sessions[0].start, sessions[-1].start
     days = (last - first).days
     return render(
@@ -96,11 +96,6 @@ def _page(sessions: Sequence[Sitting], person: str | None, notes: Sequence[str])
         notes=notes,
         trends=trends,
         sessions=[_session_row(sitting) for sitting in sessions],
-        smallest=[
-            (_NAMES[column], f"{number(each.low_deg, 1)} to {number(each.high_deg, 1)} deg, {each.source}")
-            for column, each in SMALLEST_DETECTABLE.items()
-            if column in _COMPARED
-        ],
     )
 
 
@@ -116,12 +111,26 @@ def _activities(sessions: Sequence[Sitting]) -> list[str]:
     return sorted(seen, key=lambda name: (*(-value for value in seen[name]), name))
 
 
+def _limits(changes: Mapping[tuple[str, str], Change]) -> str:
+    """What is the smallest detectable change here, and where that comes from."""
+    words: dict[str, None] = {}
+    for (_, column), of in changes.items():
+        if of.limits is None or column not in _NAMES:
+            continue
+        low, high = number(of.limits.low_deg, 1), number(of.limits.high_deg, 1)
+        reach = f"{low} to {high}" if low != high else high
+        of_means = f" between means of {of.count} sessions" if of.count > 1 else ""
+        words[f"{_NAMES[column]} {reach} deg{of_means} ({of.limits.source})"] = None
+    return "; ".join(words)
+
+
 def _row(side: str, changes: Mapping[str, Change]) -> dict[str, str]:
     row = {"side": side}
     for column, key in zip(_COMPARED, ("excess", "collapse", "per_100", "flexion"), strict=True):
         of = changes[column]
         decimals, sign = (0, False) if key == "per_100" else (1, True)
         known = math.isfinite(of.change)
+        row[f"{key}_spread"] = f"± {number(of.spread, 1)}" if math.isfinite(of.spread) else ""
         row[key] = f"{number(of.first, decimals, sign)} → {number(of.last, decimals, sign)}" if known else "–"
         row[f"{key}_verdict"] = of.verdict if key != "per_100" else ""
         if key != "per_100" and of.verdict not in (Verdict.UNKNOWN, Verdict.NONE):

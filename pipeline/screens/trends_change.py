@@ -1,17 +1,26 @@
-"""Whether a figure has changed from the first session to the last: only beyond the smallest detectable change.
+"""Whether a figure has changed from the first sessions to the last: only beyond the smallest detectable change.
 
 The smallest detectable change between two sessions is 1.96 sqrt(2) times the standard error of measurement (MDC95),
-and what makes that error large is above all the strapping-on: sensors never sit twice in the same place. Until it has
-been measured on people with this system, one range is assumed for all sideways measures, and a change is called one
-only beyond the upper end; inside the range it is unclear. Counts of episodes carry no such figure, so nothing is said
-of them.
+and what makes that error large is above all the strapping-on: sensors never sit twice in the same place. A table holds
+what strapping on anew makes in simulation, for each activity and measure: a lower bound, since simulated people move
+alike each time. No between-day figure is published for sideways angles from sensors on the skin, so 4 to 6 deg are
+assumed, and the larger counts. Up to the lower end there is no change, beyond the upper end there is one, between
+them it is unclear.
+
+Means of several sessions are known better: where there are four or more, the first and the last two are compared, of
+six or more the last three, and the limits shrink with the square root. A person's own repeatability takes the place of
+what is assumed where it is known: from sessions on one day with the sensors put on anew, with Student's t for as few
+as there are. Counts of episodes carry no such figure, so nothing is said of them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
-from math import isfinite, nan
+from math import isfinite, nan, sqrt
+from statistics import fmean, variance
+
+from scipy.special import stdtrit
 
 from pipeline.screens.session_tables import real
 from pipeline.screens.trends_sessions import Sitting
@@ -30,19 +39,75 @@ class Detectable:
     source: str
 
 
-_ASSUMED = (
-    "assumed, as no figure is published for sideways angles from sensors on the skin. Sensors put on anew on simulated "
-    "people who move alike each time ask for {}; real skin, and people who never move alike, for more"
-)
-_FLEXION = "as published for inertial sensors, knee in the sagittal plane, between sessions"
-SMALLEST_DETECTABLE = {
-    "peak_valgus_excess_mean_deg": Detectable(4.0, 6.0, _ASSUMED.format("1.2 to 3.2 deg")),
-    "peak_medial_collapse_mean_deg": Detectable(4.0, 6.0, _ASSUMED.format("1.2 to 3.2 deg")),
-    "peak_abduction_mean_deg": Detectable(4.0, 6.0, _ASSUMED.format("1.5 to 4.5 deg")),
-    "peak_flexion_mean_deg": Detectable(3.4, 9.2, _FLEXION),
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A person's own spread between sessions on one day: sd_deg, its degrees of freedom, and on how many days."""
+
+    sd_deg: float
+    degrees: int
+    days: int
+
+    @property
+    def detectable_deg(self) -> float:
+        """The smallest detectable change between two sessions."""
+        return float(stdtrit(self.degrees, 0.975)) * sqrt(2.0) * self.sd_deg
+
+
+ASSUMED = (4.0, 6.0)
+"""Between sessions, sideways measures, deg: assumed."""
+_ABOVE_STRAPPING = 1.5
+"""The upper end is at least so many times what strapping on anew makes by itself."""
+_FLEXION = (3.4, 9.2)
+"""As published for inertial sensors, knee in the sagittal plane, between sessions."""
+_MEASURES = ("peak_abduction_mean_deg", "peak_valgus_excess_mean_deg", "peak_medial_collapse_mean_deg")
+STRAPPING = {
+    "walking": (1.5, 1.2, 2.3),
+    "stair_ascent": (3.3, 2.4, 2.7),
+    "stair_descent": (2.7, 1.6, 2.9),
+    "lunge": (3.5, 2.4, 3.2),
+    "squat": (4.5, 3.2, 2.1),
+    "single_leg_squat": (2.9, 2.3, 1.2),
+    "step_up": (3.2, 2.5, 1.9),
+    "step_down": (3.0, 2.6, 1.4),
+    "sit_to_stand": (2.5, 2.8, 2.2),
 }
-"""By column of the summary: the one place to enter a measured repeatability. The simulated ones: `python -m
-tests.benchmarks.accuracy --only strapping --people 10`, seeds 100 to 109, over nine activities, offline."""
+"""Smallest detectable change between two strappings (deg) of peak abduction, excess and medial collapse, simulated:
+`python -m tests.benchmarks.accuracy --only strapping --people 10`, seeds 100 to 109, offline. An activity that is not
+named takes the largest."""
+OWN_DEGREES = 5
+"""A person's own repeatability counts from so many degrees of freedom on: below, Student's t makes it useless."""
+
+
+def smallest(activity: str, column: str, own: Own | None = None, count: int = 1) -> Detectable | None:
+    """The smallest detectable change of a summary's column, of the mean of `count` sessions; None where unknown."""
+    if column == "peak_flexion_mean_deg":
+        low, high = _FLEXION
+        source = "as published for inertial sensors, knee in the sagittal plane, between sessions"
+    elif column in _MEASURES:
+        at = _MEASURES.index(column)
+        strapping = STRAPPING[activity][at] if activity in STRAPPING else max(row[at] for row in STRAPPING.values())
+        low, high = max(ASSUMED[0], strapping), max(ASSUMED[1], _ABOVE_STRAPPING * strapping)
+        source = f"assumed; strapping on anew makes {strapping:.1f} deg of it, in simulation"
+        if own is not None and own.degrees >= OWN_DEGREES:
+            low = high = max(strapping, own.detectable_deg)
+            source = f"this person's own, from {own.degrees + own.days} sessions on {own.days} days"
+    else:
+        return None
+    return Detectable(low / sqrt(count), high / sqrt(count), source)
+
+
+def own_repeatability(sessions: Sequence[Sitting], side: str, activity: str, column: str) -> Own | None:
+    """From days on which there were several sessions."""
+    days: dict[date, list[float]] = {}
+    for sitting, value in _counted(sessions, side, activity, column):
+        days.setdefault(sitting.start.date(), []).append(value)
+    several = [values for values in days.values() if len(values) > 1]
+    degrees = sum(len(values) - 1 for values in several)
+    if not degrees:
+        return None
+    return Own(sqrt(sum(variance(values) * (len(values) - 1) for values in several) / degrees), degrees, len(several))
+
+
 SIDEWAYS = ("peak_valgus_excess_mean_deg", "peak_medial_collapse_mean_deg")
 
 
@@ -58,12 +123,17 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A figure of one side and activity. values: by session, NaN where unknown; first, last: of those that count."""
+    """A figure of one side and activity. values: by session, NaN where unknown; first, last: means of the `count` first
+    and last sessions that count; spread: standard deviation between the sessions that count; limits: what is none and
+    what is one."""
 
     values: list[float]
     first: float
     last: float
     verdict: Verdict
+    count: int = 1
+    spread: float = nan
+    limits: Detectable | None = None
 
     @property
     def change(self) -> float:
@@ -73,26 +143,33 @@ class Change:
 
 def change(sessions: Sequence[Sitting], side: str, activity: str, column: str) -> Change:
     """How a column of the summary has gone over the sessions; those of poor quality are shown but decide nothing."""
-    values, counted = [], []
+    values = [real(sitting.rows.get((side, activity), {}).get(column)) for sitting in sessions]
+    counted = [value for _, value in _counted(sessions, side, activity, column)]
+    if len(counted) < 2:
+        limits = smallest(activity, column)
+        return Change(values, counted[0] if counted else nan, nan, Verdict.UNKNOWN, limits=limits)
+    count = 1 if len(counted) < 4 else 2 if len(counted) < 6 else 3
+    limits = smallest(activity, column, own_repeatability(sessions, side, activity, column), count)
+    first, last = fmean(counted[:count]), fmean(counted[-count:])
+    return Change(values, first, last, verdict(last - first, limits), count, sqrt(variance(counted)), limits)
+
+
+def _counted(sessions: Sequence[Sitting], side: str, activity: str, column: str) -> Iterator[tuple[Sitting, float]]:
+    """The sessions whose figure is known and of sufficient quality."""
     for sitting in sessions:
         row = sitting.rows.get((side, activity), {})
         value = real(row.get(column))
-        values.append(value)
         if isfinite(value) and not real(row.get("quality")) < LEAST_QUALITY:
-            counted.append(value)
-    if len(counted) < 2:
-        return Change(values, counted[0] if counted else nan, nan, Verdict.UNKNOWN)
-    return Change(values, counted[0], counted[-1], verdict(counted[-1] - counted[0], column))
+            yield sitting, value
 
 
-def verdict(difference_deg: float, column: str) -> Verdict:
-    """Whether a difference between two sessions is one. column: of the summary."""
-    smallest = SMALLEST_DETECTABLE.get(column)
-    if smallest is None or not isfinite(difference_deg):
+def verdict(difference_deg: float, limits: Detectable | None) -> Verdict:
+    """Whether a difference is one."""
+    if limits is None or not isfinite(difference_deg):
         return Verdict.UNKNOWN
-    if abs(difference_deg) <= smallest.low_deg:
+    if abs(difference_deg) <= limits.low_deg:
         return Verdict.NONE
-    if abs(difference_deg) <= smallest.high_deg:
+    if abs(difference_deg) <= limits.high_deg:
         return Verdict.UNCLEAR
     return Verdict.MORE if difference_deg > 0 else Verdict.LESS
 

@@ -23,7 +23,7 @@ from pipeline.screens.drawing import (
     svg,
 )
 from pipeline.screens.session_tables import real
-from pipeline.screens.trends_change import LEAST_QUALITY, SMALLEST_DETECTABLE, Change
+from pipeline.screens.trends_change import LEAST_QUALITY, Change
 from pipeline.screens.trends_sessions import Sitting
 
 COLUMNS = {
@@ -49,7 +49,7 @@ def activity_over_sessions(
             axis.axhline(0.0, color=ZERO, lw=0.7)
             for side in sides:
                 of = changes[side, column]
-                _bands(axis, column, of.first, side)
+                _bands(axis, of, side)
                 quality = [real(sitting.rows.get((side, activity), {}).get("quality")) for sitting in sessions]
                 _draw_leg(axis, when, np.array(of.values), np.array(quality), side)
             axis.set_title(label)
@@ -71,12 +71,11 @@ def _draw_leg(axis: Axes, when: np.ndarray, values: np.ndarray, quality: np.ndar
     axis.plot(when[poor], values[poor], marker, mfc="white", mec=look.colour, ms=4)
 
 
-def _bands(axis: Axes, column: str, first: float, side: str) -> None:
-    smallest = SMALLEST_DETECTABLE.get(column)
-    if smallest is None or not np.isfinite(first):
+def _bands(axis: Axes, of: Change, side: str) -> None:
+    if of.limits is None or not np.isfinite(of.first):
         return
-    for reach, alpha in ((smallest.high_deg, 0.07), (smallest.low_deg, 0.10)):
-        axis.axhspan(first - reach, first + reach, color=LEGS[side].colour, alpha=alpha, lw=0, zorder=0)
+    for reach, alpha in ((of.limits.high_deg, 0.07), (of.limits.low_deg, 0.10)):
+        axis.axhspan(of.first - reach, of.first + reach, color=LEGS[side].colour, alpha=alpha, lw=0, zorder=0)
 
 
 def _date_axis(axis: Axes, when: np.ndarray) -> None:

@@ -6,7 +6,7 @@ is being done, the steps counted, the last episodes. Screens (terminal, dashboar
 
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,10 @@ import numpy as np
 from pipeline.blocks import Activity, LegBlock, Status
 from pipeline.records import SensorInfo, Side
 from pipeline.rows import EpisodeRow
+from pipeline.screens import words
 from pipeline.screens.guide import Guide, GuideView
-from pipeline.screens.step_peak import StepPeak
+from pipeline.screens.set_count import SetCount, SetView
+from pipeline.screens.step_peak import LastStep, StepPeak
 from pipeline.session import Session
 from pipeline.update import LegResult, Update
 
@@ -37,7 +39,9 @@ class LegView:
     """One leg now. calibration: what the person should do, "done" where nothing. status: a label of `Status`.
 
     steps: counted steps and repetitions by activity. guide: the guided calibration, where it is followed.
-    step_peak_deg: largest valgus excess of the last step while loaded. trusted: the angles' own spread is small enough.
+    last_step: its largest inward angle while loaded. trusted: the angles' own spread is small enough. exercise: the set
+    in progress. static_valgus_deg: the clinician's measured alignment, which no angle contains. limits_deg: from where
+    on excess and collapse are an episode in this activity.
     """
 
     side: Side
@@ -52,8 +56,11 @@ class LegView:
     steps: Mapping[str, int] = field(default_factory=dict)
     in_episode: bool = False
     guide: GuideView | None = None
-    step_peak_deg: float = float("nan")
+    last_step: LastStep = field(default_factory=LastStep)
     trusted: bool = True
+    exercise: SetView | None = None
+    static_valgus_deg: float | None = None
+    limits_deg: tuple[float, float] = (5.0, 7.0)
 
     @property
     def calibrated(self) -> bool:
@@ -115,6 +122,7 @@ class Tally:
         self._open: set[Side] = set()
         self._guides = {side: Guide(2 if len(self.sides) == 1 else 1) for side in self.sides}
         self._peaks = {side: StepPeak() for side in self.sides}
+        self._sets = {side: SetCount() for side in self.sides}
         self.episodes_seen = 0
         self.time_s: float | None = None
 
@@ -130,12 +138,16 @@ class Tally:
         for step in update.steps:
             self._steps[Side(step.side)][step.activity] += 1
             self._peaks[Side(step.side)].step(step)
+            self._sets[Side(step.side)].step(step)
         for episode in update.episodes:
+            self._peaks[Side(episode.side)].episode(episode)
+            self._sets[Side(episode.side)].episode(episode)
             self._episodes.append(episode)
             self.episodes_seen += 1
         for event in update.events:
             if event.kind in ("episode_start", "episode_end") and event.fields.get("side") in set(Side):
                 side = Side(str(event.fields["side"]))
+                self._peaks[side].event(event)
                 (self._open.add if event.kind == "episode_start" else self._open.discard)(side)
 
     @property
@@ -146,29 +158,35 @@ class Tally:
     def leg(self, side: Side, session: Session) -> LegView:
         """One leg now, with the session's word on its calibration."""
         last = self._last.get(side)
-        steps = dict(self._steps[side])
-        calibration = session.phase(side)
         # Of two legs, each step of either counts.
         gait = sum(self._steps[leg][name] for leg in self.sides for name in _GAIT)
-        guide = self._guides[side].view(session.progress(side), session.profiles().get(side), gait)
-        if last is None:
-            return LegView(side, calibration, steps=steps, guide=guide)
-        block = last.block
-        return LegView(
+        profile = session.profiles().get(side)
+        leg = LegView(
             side,
-            calibration,
+            session.phase(side),
+            steps=dict(self._steps[side]),
+            guide=self._guides[side].view(session.progress(side), profile, gait),
+            static_valgus_deg=None if profile is None else profile.static_valgus_deg,
+        )
+        if last is None:
+            return leg
+        block = last.block
+        activity = Activity(int(last.activity[-1]))
+        limits = session.thresholds.of(side).of(activity)
+        return replace(
+            leg,
             flexion=_angle(block, "flexion"),
             abduction=_angle(block, "abduction"),
             rotation=_angle(block, "rotation"),
             excess=_angle(block, "excess"),
             collapse=_angle(block, "collapse"),
             status=Status(int(block.status[-1])).name.lower(),
-            activity=Activity(int(last.activity[-1])).label,
-            steps=steps,
+            activity=activity.label,
             in_episode=side in self._open,
-            guide=guide,
-            step_peak_deg=self._peaks[side].peak_deg,
+            last_step=self._peaks[side].last,
             trusted=bool(block.valid[-1]),
+            exercise=self._sets[side].view(session.thresholds.prescription, self.time_s or 0.0),
+            limits_deg=(limits.excess_deg[0], limits.collapse_deg[0]),
         )
 
 
@@ -185,7 +203,7 @@ def sensor_views(
         counts = leg.get("sensors", {}).get(sensor.segment.value, {})
         views.append(
             SensorView(
-                f"{sensor.side} {sensor.segment}",
+                words.place(f"{sensor.side} {sensor.segment}"),
                 sensor.driver,
                 (states or {}).get(sensor.id, "connected"),
                 counts.get("rate_hz") or None,
@@ -205,4 +223,4 @@ def _angle(block: LegBlock, name: str) -> Angle:
 
 def _calibration(calibration: Mapping[str, Any], segment: str) -> str:
     sd = calibration.get(f"{segment}_axis_sd_deg")
-    return "not calibrated yet" if sd is None else f"calibrated, axis ±{sd:.0f}°"
+    return "not calibrated yet" if sd is None else f"calibrated (±{sd:.0f}°)"

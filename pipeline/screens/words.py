@@ -1,5 +1,7 @@
 """What a patient reads: the words of the screens for activities, states, drivers and severities. Units always."""
 
+from math import isfinite
+
 ACTIVITIES = {
     "other": "other movement",
     "standing": "standing",
@@ -25,6 +27,20 @@ STATUS = {
 }
 DRIVERS = {"hip": "from the hip", "foot": "from the foot", "mixed": "hip and foot", "unclear": "cause unclear"}
 SEVERITIES = {"notice": "slight", "marked": "marked", "strong": "strong"}
+_LAST = {"": "in line", "notice": "slightly inward", "marked": "clearly inward", "strong": "far inward"}
+MAKERS = {
+    "movella_dot": "Movella DOT",
+    "witmotion": "WitMotion",
+    "open_format": "open format",
+    "metamotion": "MetaMotion",
+    "thingy52": "Thingy:52",
+    "bluest": "BlueST",
+    "openearable": "OpenEarable",
+    "polar_verity_sense": "Polar Verity Sense",
+    "ximu3": "x-IMU3",
+    "sketch": "described by a file",
+    "table": "table",
+}
 
 
 def activity(name: str) -> str:
@@ -34,7 +50,7 @@ def activity(name: str) -> str:
 
 def status(name: str, trusted: bool) -> str:
     """How a leg's angles are. trusted: their own spread is small enough."""
-    return "not sure of it" if name == "ok" and not trusted else STATUS.get(name, name)
+    return "not certain yet" if name == "ok" and not trusted else STATUS.get(name, name)
 
 
 def signal(rssi_dbm: float | None) -> str:
@@ -43,3 +59,18 @@ def signal(rssi_dbm: float | None) -> str:
         return "signal unknown"
     word = "good" if rssi_dbm >= -70.0 else ("fair" if rssi_dbm >= -82.0 else "weak")
     return f"signal {word} ({rssi_dbm:.0f} dBm)"
+
+
+def maker(driver: str) -> str:
+    """A packet format as its maker writes it."""
+    return MAKERS.get(driver, driver.replace("_", " "))
+
+
+def place(name: str) -> str:
+    """A sensor's place, or a line that names one: patients know the shin, not the shank."""
+    return name.replace("shank", "shin")
+
+
+def last_step(peak_deg: float, severity: str) -> str:
+    """The last step in words. severity: of the episode in it, empty without one."""
+    return _LAST.get(severity, severity) if isfinite(peak_deg) else "no step yet"

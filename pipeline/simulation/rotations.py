@@ -86,17 +86,6 @@ def knee_rotation(flexion: Floats, abduction: Floats, rotation: Floats, sign: fl
     return multiply(multiply(about(2, -flexion), about(0, -sign * abduction)), about(1, sign * rotation))
 
 
-def knee_angles(thigh: Floats, shank: Floats, sign: float) -> tuple[Floats, Floats, Floats]:
-    """Flexion, abduction and internal rotation (n,) rad of shank in thigh (Grood and Suntay 1983, ISB axes)."""
-    w, x, y, z = np.moveaxis(multiply(conjugate(thigh), shank), -1, 0)
-    r01, r11 = 2.0 * (x * y - w * z), 1.0 - 2.0 * (x * x + z * z)
-    r20, r21, r22 = 2.0 * (x * z - w * y), 2.0 * (y * z + w * x), 1.0 - 2.0 * (x * x + y * y)
-    flexion: Floats = np.arctan2(r01, r11)
-    abduction: Floats = -sign * np.arcsin(np.clip(r21, -1.0, 1.0))
-    rotation: Floats = sign * np.arctan2(-r20, r22)
-    return flexion, abduction, rotation
-
-
 def medial_tilt(segment: Floats, sign: float) -> Floats:
     """asin of the upward part of the mediolateral axis, times s: + where a shank leans inward; minus it for a thigh."""
     _, x, y, _ = np.moveaxis(segment, -1, 0)

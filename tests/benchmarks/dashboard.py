@@ -34,6 +34,7 @@ from pipeline.files.results import ResultsWriter
 from pipeline.live import LiveRun, Sinks
 from pipeline.records import Notification, Record, Side
 from pipeline.screens.dashboard.publisher import Publisher, Where
+from pipeline.screens.priority import ahead
 from pipeline.screens.terminal import screen
 from pipeline.session import Session
 from pipeline.summary import Summary
@@ -90,6 +91,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=40.0)
     parser.add_argument("--browsers", type=int, default=5)
     parser.add_argument("--plain", action="store_true", help="without the real browsers")
+    parser.add_argument("--usual-priority", action="store_true", help="the session as any other program")
     parser.add_argument("--both", action="store_true", help="both legs, four sensors")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -121,7 +123,8 @@ def _session(options: argparse.Namespace, lookers: Any) -> Found:
             ready.wait(90.0)
         watching = threading.Thread(target=_watch, args=(board, options.seconds, found, over))
         watching.start()
-        asyncio.run(_live(Wanted(sides, 100.0, True, None, options.seed), options.seconds, folder, board, found))
+        wanted = Wanted(sides, 100.0, True, None, options.seed)
+        asyncio.run(_live(wanted, options.seconds, folder, board, found, not options.usual_priority))
         over.set()
         watching.join()
         if lookers is not None:
@@ -129,7 +132,9 @@ def _session(options: argparse.Namespace, lookers: Any) -> Found:
     return found
 
 
-async def _live(wanted: Wanted, seconds: float, folder: Path, board: Publisher | None, found: Found) -> None:
+async def _live(
+    wanted: Wanted, seconds: float, folder: Path, board: Publisher | None, found: Found, priority: bool
+) -> None:
     async with connected(wanted, None) as radio:
         session = TimedSession(radio.sensors)
         session.anchor_ns, session.latency_ms = radio.anchor_ns, []
@@ -141,7 +146,9 @@ async def _live(wanted: Wanted, seconds: float, folder: Path, board: Publisher |
             run = LiveRun(radio.sensors, session, sinks, anchor_ns=radio.anchor_ns, limit_s=seconds)
             if board is not None:
                 board.begin()
-            await run.run(radio.client, lambda: False, {})
+            with ahead() if priority else contextlib.nullcontext(False) as allowed:
+                print(f"  (before other programs: {'yes' if allowed else 'no'})")
+                await run.run(radio.client, lambda: False, {})
         found.latency_ms = [delay for at, delay in session.latency_ms if at > _SETTLE_S]
 
 

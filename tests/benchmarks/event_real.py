@@ -1,4 +1,4 @@
-"""The events benchmark on real people: treadmill walking with force plates, timed-up-and-go, squats, fast gait.
+"""The events benchmark on real people: treadmill walking with force plates, timed-up-and-go, knee lifts, fast gait.
 
 Nothing of these recordings but the contacts is labelled; of the others it is known what was done, and in which order.
 """
@@ -135,8 +135,8 @@ def others(shared: Path) -> None:
         cases += [("fast gait", side, generic_table(qmt_leg(folder, side))) for side in Side]
     folder = shared / "biomdp_isen"
     if folder.is_dir():
-        cases += [("two squats, then walking", side, isen_table(folder, side)) for side in Side]
-    print("timed-up-and-go (one standing up, one sitting down), fast gait (sits down and rises before it), squats")
+        cases += [("knee lifts, then walking", side, isen_table(folder, side)) for side in Side]
+    print("timed-up-and-go (one standing up, one sitting down), fast gait (sits down and rises before it), knee lifts")
     for name, side, table in cases:
         for way, update in both_ways(table, side).items():
             counts = dict(Counter(s.activity for s in update.steps))

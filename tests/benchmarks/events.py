@@ -7,7 +7,7 @@ causal way are the differences between the two tables. --exact feeds the simulat
 stages instead, so that only these are judged.
 
 Real people: public treadmill walking with force plates, where Sub01 to Sub03 were tuned on and are reported apart; the
-timed-up-and-go, on which chairs and lunges were told apart; fast gait and two squats, never tuned on.
+timed-up-and-go, on which chairs and lunges were told apart; fast gait and knee lifts, never tuned on.
 Simulated people are drawn from --seed on, at least 100. Seeds below 100 were tuned on; 101 to 103 and some from 500 on
 were looked at on the way.
 """

@@ -21,12 +21,18 @@ from pipeline.joint_signals import JointSignalParameters, JointSignalWindow, joi
 from pipeline.leg_rows import LegRows
 from pipeline.orientation import Orientation, Oriented, orient_offline
 from pipeline.quaternions import about_z, conjugate, multiply, small
+from pipeline.simulation.rotations import exponential
 from pipeline.smoothing import HeadingSmoother
 
 SIGNALS = JointSignalParameters(cutoff_hz=12.0, kept_hz=25.0)
 HEADING = HeadingParameters(tissue_sd=0.0, independent=6.0)
 """The robot has no soft tissue: its signals may pass further up, more of its rows count as independent, and its heading
 is not turned."""
+
+LEAD_SAMPLES = 0.5
+"""The optical reference runs 0.7 to 1.0 samples ahead of the gyroscopes (their rates against those it implies, five
+of its files). The peers' integration takes a rate for the step after it, so that they lead by half a
+sample; so do these estimates, to be compared with them."""
 
 
 def offline(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: float) -> Floats:
@@ -36,7 +42,7 @@ def offline(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: flo
     rows = LegRows(0, acc1, one.gyr, one.quat, acc2, two.gyr, two.quat, ok)
     signals = joint_signals(rows, rate_hz, None, SIGNALS)
     states = HeadingSmoother(rate_hz, HEADING, rounds=4).smooth(signals).rows(0, len(acc1)).states.T
-    return relative(one, two, states)
+    return relative(one, two, states, rate_hz)
 
 
 def causal(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: float) -> Floats:
@@ -52,13 +58,15 @@ def causal(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: floa
         signals = window.update(rows.cut(begin - heading.block, begin), None) if number else None
         heading.advance(number, signals)
         states.append(heading.rows(begin, end - begin).states.T)
-    return relative(one, two, np.concatenate(states))
+    return relative(one, two, np.concatenate(states), rate_hz)
 
 
-def relative(one: Oriented, two: Oriented, states: Floats) -> Floats:
-    """inverse(q1) * Q * q2."""
+def relative(one: Oriented, two: Oriented, states: Floats, rate_hz: float) -> Floats:
+    """inverse(q1) * Q * q2, LEAD_SAMPLES ahead."""
+    lead = LEAD_SAMPLES / rate_hz
+    q1, q2 = (multiply(o.quat, exponential(o.gyr * lead)) for o in (one, two))
     turn = multiply(small(states[:, 0], states[:, 1]), about_z(states[:, 2]))
-    return multiply(conjugate(one.quat), multiply(turn, two.quat))
+    return multiply(conjugate(q1), multiply(turn, q2))
 
 
 def reference(data: object) -> tuple[Floats, Bools]:

@@ -42,6 +42,8 @@ SIDES = (Side.RIGHT, Side.LEFT)
 DROPPED = (Side.LEFT, Segment.SHANK)
 LINK = LinkModel(missed=0.1)
 _RATE_HZ = 100.0
+_WEIGHED_S = 15.0
+_WARM = 8
 _SEED = 5
 
 
@@ -61,11 +63,21 @@ class Told:
     back_s: list[float] = field(default_factory=list)
 
 
-async def session(seconds: float, every_s: float, folder: Path) -> tuple[list[float], int]:
-    """Run it into `folder`; returns the host times (s) at which the sensor faded, and what full queues refused."""
+@dataclass(slots=True)
+class Course:
+    """What the run itself saw. faded: host times (s) at which the sensor faded; refused: by full queues; memory_mb: of
+    this process four times a minute, to the end of the session, without its report."""
+
+    faded: list[float] = field(default_factory=list)
+    refused: int = 0
+    memory_mb: list[float] = field(default_factory=list)
+
+
+async def session(seconds: float, every_s: float, folder: Path) -> Course:
+    """Run it into `folder`."""
     logging.getLogger("bumble").setLevel(logging.ERROR)
     person = LivePerson(draw_person(np.random.default_rng(_SEED)), scripted_session(SIDES), _SEED)
-    faded: list[float] = []
+    course = Course()
     async with VirtualRadio(seed=_SEED) as radio:
         for side in SIDES:
             for segment in Segment:
@@ -80,8 +92,13 @@ async def session(seconds: float, every_s: float, folder: Path) -> tuple[list[fl
         async def fade() -> None:
             while True:
                 await asyncio.sleep(every_s)
-                faded.append((time.perf_counter_ns() - anchor_ns) * 1e-9)
+                course.faded.append((time.perf_counter_ns() - anchor_ns) * 1e-9)
                 radio.fade(f"virtual {DROPPED[0]} {DROPPED[1]}", LINK.supervision_s + 0.1)
+
+        async def weigh() -> None:
+            while True:
+                course.memory_mb.append(memory_mb())
+                await asyncio.sleep(_WEIGHED_S)
 
         own, summary, settings = Session(sensors), Summary(), Settings()
         with (
@@ -92,12 +109,13 @@ async def session(seconds: float, every_s: float, folder: Path) -> tuple[list[fl
             sinks = Sinks(recorder, results, summary, shown)
             run = LiveRun(sensors, own, sinks, anchor_ns=anchor_ns, limit_s=seconds)
             async with Client(chosen, anchor_ns=anchor_ns, backend=radio.backend) as client:
-                faults = asyncio.create_task(fade())
+                beside = [asyncio.create_task(fade()), asyncio.create_task(weigh())]
                 try:
                     await run.run(client, lambda: False, {})
                 finally:
-                    faults.cancel()
-                refused = sum(counters.overflowed for counters in client.counters.values())
+                    for task in beside:
+                        task.cancel()
+                course.refused = sum(counters.overflowed for counters in client.counters.values())
             recorder.close()
             if run.failure is not None:
                 raise run.failure
@@ -112,7 +130,7 @@ async def session(seconds: float, every_s: float, folder: Path) -> tuple[list[fl
                 given={},
                 recording={},
             )
-    return faded, refused
+    return course
 
 
 def told(folder: Path, faded: list[float]) -> dict[tuple[Side, Segment], Told]:
@@ -175,12 +193,21 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         first_mb = memory_mb()
         processor = time.process_time()
-        faded, refused = asyncio.run(session(60.0 * options.minutes, options.every, folder))
+        course = asyncio.run(session(60.0 * options.minutes, options.every, folder))
         processor = time.process_time() - processor
-        fates = told(folder, faded)
+        reported_mb = memory_mb()
+        fates = told(folder, course.faded)
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    print(f"{options.minutes:g} min, {len(faded)} losses; refused by full queues {refused}; ", end="")
-    print(f"{100 * processor / 60 / options.minutes:.0f} % of a core; memory {first_mb:.0f} to {memory_mb():.0f} MB")
+    print(f"{options.minutes:g} min, {len(course.faded)} losses; refused by full queues {course.refused}; ", end="")
+    print(f"{100 * processor / 60 / options.minutes:.0f} % of a core")
+    warm = course.memory_mb[_WARM:] or course.memory_mb
+    grown = np.polyfit(np.arange(len(warm)) * _WEIGHED_S / 3600, warm, 1)[0] if len(warm) > _WARM else np.nan
+    print(
+        f"  memory {first_mb:.0f} MB before, {warm[0]:.0f} after two minutes, {max(warm):.0f} at most,"
+        f" {warm[-1]:.0f} at the end (trend {grown:+.1f} MB an hour), {reported_mb:.0f} with the report"
+    )
+    part = max(len(course.memory_mb) // 12, 1)
+    print("  in the course of it:", " ".join(f"{mb:.0f}" for mb in course.memory_mb[::part]))
     for place, fate in fates.items():
         name = " ".join(place)
         counted = summary["sensors"][name]
@@ -189,10 +216,12 @@ def main() -> None:
             f" {fate.connections} connections (summary: {counted['connections']}, {counted['gap_s']:.1f} s of gaps)"
         )
         if fate.holes_s:
-            beyond = np.subtract(fate.holes_s, fate.off_air_s[: len(fate.holes_s)])
+            # An attempt to come back may end before it is configured, and the last may not have come to that.
+            known = min(len(fate.holes_s), len(fate.off_air_s))
+            beyond = np.subtract(fate.holes_s[:known], fate.off_air_s[:known])
             print(
                 f"    holes {np.median(fate.holes_s):.2f} s, longest {max(fate.holes_s):.2f};"
-                f" beyond the time off the air at most {1e3 * beyond.max():.0f} ms;"
+                f" beyond the time off the air at most {1e3 * beyond.max(initial=-np.inf):.0f} ms;"
                 f" back {np.median(fate.back_s):.2f} s after the loss, at most {max(fate.back_s):.2f} s"
             )
     sys.exit(0 if all(np.array(fates[DROPPED].back_s) < 5.0) else 1)

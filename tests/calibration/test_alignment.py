@@ -78,3 +78,18 @@ def test_an_alignment_survives_its_file_and_a_damaged_one_is_refused():
     values["shank_from_sensor"][0][0] += 0.5
     with pytest.raises(ValueError, match="rotation matrices"):
         Alignment.from_json(values)
+
+
+def test_a_frame_stands_upright_once_the_accelerometer_is_known():
+    rng = np.random.default_rng(5)
+    true = [Rotation.random(random_state=k).as_matrix() for k in (11, 12)]
+    offsets, turns = rng.normal(0.0, 0.1, (2, 3)), rng.normal(0.0, 0.012, (2, 3))
+    heard = [g - b - np.cross(c, g) for g, b, c in zip([9.80665 * m[1] for m in true], offsets, turns, strict=True)]
+    frames = [frame(a / np.linalg.norm(a), m[2]) for a, m in zip(heard, true, strict=True)]
+    errors = np.concatenate([offsets[0], turns[0], offsets[1], turns[1]])
+    seen = Alignment(frames[0], frames[1], 0.0, 0.0, 0.0, STANDING_AND_FLEXIONS)
+    known = seen.uprighted(errors)
+    for before, after, m in zip(frames, (known.thigh_from_sensor, known.shank_from_sensor), true, strict=True):
+        assert np.degrees(np.arccos(before[1] @ m[1])) > 0.3
+        assert np.degrees(np.arccos(min(1.0, after[1] @ m[1]))) < 0.03
+        assert np.allclose(after @ after.T, np.eye(3))

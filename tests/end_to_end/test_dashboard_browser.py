@@ -128,7 +128,7 @@ def test_the_traces_and_the_leg_move(watched: _Watched, canvas: str) -> None:
     page = watched.page
     page.wait_for_function("Object.keys(kneetrack.leg.poses).length", timeout=_LONG_MS)
     pictures, seen = page.evaluate(_PICTURES, [canvas, 5, _LONG_MS])
-    assert pictures == 5 and seen > 2000
+    assert pictures == 5 and seen > 500
 
 
 def test_the_fall_is_told_at_once_and_listed(watched: _Watched) -> None:
@@ -142,6 +142,32 @@ def test_the_fall_is_told_at_once_and_listed(watched: _Watched) -> None:
     assert all(cue["side"] == "right" and 0.0 <= cue["delay"] < 5000.0 for cue in cues)
     assert any(cue["sound"] is not None for cue in cues), "a tone sounded"
     assert page.evaluate("kneetrack.traces.bands.length") >= 1
+
+
+def test_flashes_keep_their_distance(watched: _Watched) -> None:
+    """More than three a second can harm people with photosensitive epilepsy, however often the knee falls inward."""
+    flashes = watched.page.evaluate("""new Promise(done => {
+      const flash = document.querySelector(".kt-flash");
+      const before = kneetrack.cue.flashes;
+      const end = performance.now() + 1900;
+      (function again() {
+        kneetrack.cue.give(null);
+        if (performance.now() < end) setTimeout(again, 40);
+        else done([kneetrack.cue.flashes - before, flash.textContent]);
+      })();
+    })""")
+    assert 1 <= flashes[0] <= 4 and flashes[1] == "Right knee"
+
+
+def test_a_screen_reader_hears_of_the_fall(watched: _Watched) -> None:
+    page = watched.page
+    assert page.locator(".kt-said").get_attribute("aria-live") == "assertive"
+    assert "right knee" in page.locator(".kt-said").inner_text()
+    unnamed = page.evaluate(
+        "[...document.querySelectorAll('button, select, canvas[role=img], a')]"
+        ".filter(e => !(e.ariaLabel || e.textContent.trim())).map(e => e.className)"
+    )
+    assert unnamed == []
 
 
 def test_what_is_shown_has_units_and_no_gaps(watched: _Watched) -> None:

@@ -13,9 +13,9 @@ from tests.benchmarks.soak import DROPPED, LINK, session, told
 
 
 def test_a_sensor_that_is_lost_again_and_again_costs_only_its_air_time(tmp_path: Path) -> None:
-    faded, refused = asyncio.run(session(17.0, 5.5, tmp_path))
-    assert len(faded) >= 3 and refused == 0
-    fates = told(tmp_path, faded)
+    course = asyncio.run(session(17.0, 5.5, tmp_path))
+    assert len(course.faded) >= 3 and course.refused == 0
+    fates = told(tmp_path, course.faded)
     lost = fates.pop(DROPPED)
     for fate in fates.values():
         assert (fate.connections, fate.disconnections, fate.lost, fate.rejected) == (1, 0, 0, 0)

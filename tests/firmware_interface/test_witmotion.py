@@ -131,9 +131,16 @@ def test_battery_is_read_from_its_register(hundredths, level):
     assert (len(block), block.battery, block.rejected) == (0, level, 0)
 
 
-@pytest.mark.parametrize("register", [0x3A, 0x51, 0x40, 0x30])
+@pytest.mark.parametrize(("raw", "celsius"), [(0x0BB8, 30.0), (0xFF38, -2.0), (0x7FFF, None)])
+def test_temperature_is_read_from_its_register(raw, celsius):
+    assert "ffaa274000" in [write.payload.hex() for write in WitMotion().start(100)]
+    block = WitMotion().decoder().feed(NOTIFY, register_answer(0x40, [raw, *[0] * 7]))
+    assert (len(block), block.rejected, block.temperature_c, block.battery) == (0, 0, celsius, None)
+
+
+@pytest.mark.parametrize("register", [0x3A, 0x51, 0x30])
 def test_other_answers_are_neither_samples_nor_damage(register):
-    """Field, quaternion, temperature, clock."""
+    """Field, quaternion, clock."""
     block = WitMotion().decoder().feed(NOTIFY, register_answer(register, range(8)) + FOUR_FRAMES)
     assert (len(block), block.battery, block.rejected) == (4, None, 0)
 
@@ -144,8 +151,9 @@ def test_bandwidth_is_the_widest_below_half_the_rate():
     assert "ffaa1f0200" in [write.payload.hex() for write in WitMotion().start(200)]
 
 
-def test_what_is_asked_last_are_rate_and_battery():
-    assert [write.payload.hex() for write in WitMotion().start(100)][-2:] == ["ffaa270300", "ffaa276400"]
+def test_what_is_asked_last_are_rate_temperature_and_battery():
+    asked = [write.payload.hex() for write in WitMotion().start(100)]
+    assert asked[-3:] == ["ffaa270300", "ffaa274000", "ffaa276400"]
 
 
 def test_end_of_range_is_marked():

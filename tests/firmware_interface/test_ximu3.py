@@ -73,6 +73,13 @@ def test_other_messages_and_answers_are_passed_over():
     assert (len(block), block.rejected, block.battery) == (0, 0, 0.64)
 
 
+def test_the_temperature_is_told_and_an_impossible_one_is_not():
+    for celsius, told in ((31.5, 31.5), (float("nan"), None), (900.0, None)):
+        message = stuffed(bytes((0x80 + ord("T"),)) + struct.pack("<Qf", 5, celsius))
+        block = Ximu3().decoder().feed(STREAM, message)
+        assert (len(block), block.rejected, block.temperature_c) == (0, 0, told)
+
+
 def test_settings_are_applied_and_not_saved():
     twin = Ximu3Twin(400.0)
     sent = [write.payload for write in Ximu3().start(100.0)]

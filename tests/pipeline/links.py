@@ -12,15 +12,19 @@ from pipeline.timebase import TimeBase
 class Link:
     """skew: how much the device clock runs fast (fraction). miss: share of connection events that are missed.
 
-    intervals_s: connection interval, or several that a phone mixes at random. per_packet: samples a notification.
-    A sample goes with the first event that is heard after it was taken and processed; all of an event come together.
+    intervals_s: connection interval, or several that a phone mixes at random; central: how much slower than the host's
+    clock the central counts them. per_packet: samples a notification; per_event: the most packets that one event takes.
+    A packet goes with the first event that is heard after its last sample was taken and processed, and after those
+    before it; all of an event come together.
     """
 
     rate_hz: float = 100.0
     skew: float = 0.0
     intervals_s: tuple[float, ...] = (0.03,)
     miss: float = 0.02
+    central: float = 0.0
     per_packet: int = 1
+    per_event: int = 8
     processing_s: float = 0.002
     jitter_s: float = 0.0005
 
@@ -33,11 +37,14 @@ class Link:
 
     def arrivals(self, taken: Floats, seconds: float, rng: np.random.Generator) -> Floats:
         """When packets whose newest sample was taken at these times arrive, (m,) s."""
-        steps = rng.choice(self.intervals_s, int((seconds + 5) / min(self.intervals_s)))
+        steps = rng.choice(self.intervals_s, int((seconds + 5) / min(self.intervals_s))) * (1.0 + self.central)
         events = rng.uniform(0, 0.03) + np.cumsum(steps)
         events = events[rng.random(len(events)) > self.miss]
         heard = np.maximum.accumulate(events + rng.exponential(self.jitter_s, len(events)))
-        return np.asarray(heard[np.searchsorted(events, taken + self.processing_s)])
+        carried = np.searchsorted(events, taken + self.processing_s).tolist()
+        for k in range(self.per_event, len(carried)):
+            carried[k] = max(carried[k], carried[k - 1], carried[k - self.per_event] + 1)
+        return np.asarray(heard[np.minimum(carried, len(heard) - 1)])
 
 
 def timed(

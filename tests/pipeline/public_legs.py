@@ -109,8 +109,7 @@ def _without_short_runs(flags: Bools, shortest: int) -> Bools:
 
 
 def tug_leg(folder: Path, trial: str, side: Side) -> RawLeg:
-    """One leg of a timed-up-and-go on a common 200 Hz, each accelerometer scaled to read g on the chair: the left
-    shank's reads 5 % too little, which is refused as a sensor out of order."""
+    """One leg of a timed-up-and-go on a common 200 Hz, as recorded: the left shank reads 5 % too little gravity."""
     sensors = {p: pd.read_parquet(folder / f"{trial}_{side.value}_{p}.parquet") for p in ("thigh", "shank")}
     begin = max(float(s["t"].iloc[0]) for s in sensors.values())
     end = min(float(s["t"].iloc[-2]) for s in sensors.values())
@@ -118,16 +117,17 @@ def tug_leg(folder: Path, trial: str, side: Side) -> RawLeg:
 
     def three(place: str, kind: str) -> Floats:
         s = sensors[place]
-        values = np.stack([np.interp(time, s["t"], s[f"{kind}{a}"]) for a in "xyz"], axis=1)
-        # Two seconds on the chair.
-        rests = float(np.median(np.linalg.norm(values[:400], axis=1)))
-        return values * (9.81 / rests if kind == "a" else 1.0)
+        return np.stack([np.interp(time, s["t"], s[f"{kind}{a}"]) for a in "xyz"], axis=1)
 
     return RawLeg(three("thigh", "a"), three("thigh", "g"), three("shank", "a"), three("shank", "g"), 200.0)
 
 
 def isen_table(folder: Path, side: Side) -> pd.DataFrame:
-    """One leg of the squats as a generic table, 100 Hz: standing, single-leg lifts, two squats (16 to 20 s), walking.
+    """One leg as a generic table, 100 Hz: standing, lifts of one knee at a time, walking.
+
+    What looks like two squats of each leg (right 16 to 20 s, left 19 to 22 s, to 74 and 90 deg) are lifts: the other
+    knee is straight and its thigh upright all the while.
+
 
     The accelerations of these files do not belong to their angular rates (see the folder's description), so both are
     made from the vendor's orientations: the rates by differences, the accelerations as gravity alone.

@@ -5,19 +5,22 @@ chairs and lunges were told apart on the timed-up-and-go. Unseen people: `python
 """
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from pipeline.activity import ActivityChanges
-from pipeline.blocks import Activity
+from pipeline.blocks import Activity, Floats, LegBlock
 from pipeline.features import climb
 from pipeline.movement import Movement, analyse
 from pipeline.records import Side
 from pipeline.rows import StepRow
+from pipeline.simulation.person import draw_person
 from pipeline.simulation.script import Bout
+from pipeline.simulation.simulate import simulate
 from tests.pipeline.leg_from_imu import leg_from_imu
-from tests.pipeline.made_legs import RATE_HZ, leg, simulated, smooth
+from tests.pipeline.made_legs import RATE_HZ, down_and_up, leg, simulated, smooth
 from tests.pipeline.public_legs import CMU_PEOPLE, TUGS, cmu_leg, tug_leg
 from tests.shared_data import dataset
 
@@ -97,6 +100,61 @@ def test_an_activity_set_by_hand_names_the_units_that_can_be_it() -> None:
     assert bends == []
     assert sum(s.activity == "step_down" for s in steps) >= 12
     assert any(s.activity == "walking" for s in steps)
+
+
+def sagittal(thigh: Floats, shank: Floats, height_m: Floats) -> LegBlock:
+    """A leg in the sagittal plane whose shank sensor is at these heights."""
+    up = np.gradient(np.gradient(height_m, 0.01), 0.01)
+    return leg(
+        len(thigh),
+        flexion=thigh - shank,
+        thigh_incl=thigh,
+        shank_incl=shank,
+        shank_rate=np.gradient(shank, 0.01),
+        thigh_rate=np.gradient(thigh, 0.01),
+        shank_acc=np.column_stack([0.0 * up, up, 0.0 * up]),
+    )
+
+
+@pytest.mark.parametrize("rpm", [45.0, 60.0, 90.0, 105.0])
+@pytest.mark.parametrize("saddle_m", [0.5, 0.55, 0.6])
+def test_cycling_is_neither_walking_nor_stairs(rpm: float, saddle_m: float) -> None:
+    turn = 2.0 * np.pi * rpm / 60.0 * np.arange(2000) / RATE_HZ
+    # From the hip to an ankle that goes round with a crank of 17 cm; thigh 42 and shank 40 cm long.
+    ahead, below = 0.20 + 0.17 * np.sin(turn), saddle_m - 0.17 * np.cos(turn)
+    reach = np.minimum(np.hypot(ahead, below), 0.819)
+    thigh = np.arctan2(ahead, below) + np.arccos((0.42**2 + reach**2 - 0.40**2) / (2.0 * 0.42 * reach))
+    shank = thigh - np.pi + np.arccos((0.42**2 + 0.40**2 - reach**2) / (2.0 * 0.42 * 0.40))
+    block = sagittal(thigh, shank, 0.26 * np.cos(shank) - below)
+    for steps in (Movement(Side.RIGHT).update(block).steps, analyse(Side.RIGHT, block).steps):
+        assert {s.activity for s in steps} <= {"other"}
+
+
+@pytest.mark.parametrize(("free", "found"), [(False, ["squat"]), (True, [])])
+def test_a_knee_lifted_like_a_squat_is_none_since_its_shank_rises(free: bool, found: list[str]) -> None:
+    rest, bend = np.zeros(150), down_and_up(2.4, 1.0)
+    share = np.concatenate([rest, bend, rest])
+    thigh, shank = np.radians(60.0) * share, np.radians(-18.0) * share
+    # The sensor hangs from a hip that stays, or stands on an ankle that does.
+    block = sagittal(thigh, shank, -0.42 * np.cos(thigh) - 0.14 * np.cos(shank) if free else 0.26 * np.cos(shank))
+    for steps in (Movement(Side.RIGHT).update(block).steps, analyse(Side.RIGHT, block).steps):
+        assert [s.activity for s in steps] == found
+
+
+@pytest.mark.parametrize("leans_deg", [0.0, 5.0])
+def test_a_bend_on_one_leg_is_told_by_its_lean_or_called_by_the_wider_name_with_less_quality(leans_deg: float) -> None:
+    person = draw_person(np.random.default_rng(104), variation=0.0)
+    person = replace(person, manner=replace(person.manner, one_leg_lean_deg=leans_deg))
+    script = [Bout("stand", 2.0), Bout("step_down", 4, lead=Side.LEFT), Bout("stand", 2.0)]
+    session = simulate(person, script, np.random.default_rng(1), sides=(Side.LEFT,))
+    block = session.leg_block(Side.LEFT)
+    for steps in (Movement(Side.LEFT).update(block).steps, analyse(Side.LEFT, block).steps):
+        assert len(steps) == 4
+        if leans_deg:
+            assert {s.activity for s in steps} == {"step_down"} and min(s.quality for s in steps) > 0.9
+        else:
+            assert "step_down" not in {s.activity for s in steps}
+            assert max(s.quality for s in steps if s.activity == "single_leg_squat") <= 0.5
 
 
 def test_by_hand_from_a_moment_on() -> None:

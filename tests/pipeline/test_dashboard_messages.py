@@ -18,6 +18,8 @@ from pipeline.screens.dashboard.addresses import allowed_hosts, code_svg, code_t
 from pipeline.screens.dashboard.placement import placement_svg
 from pipeline.screens.dashboard.poses import poses_svg
 from pipeline.screens.guide import Guide
+from pipeline.screens.set_count import SetView
+from pipeline.screens.step_peak import LastStep
 from pipeline.screens.view import Angle, LegView, SensorView, View
 from pipeline.update import LegResult
 from tests.pipeline.made_legs import leg
@@ -68,7 +70,8 @@ def test_a_state_in_a_persons_words() -> None:
         None,
         [
             LegView(Side.RIGHT, "done", Angle(12.34, 1.0), Angle(-0.04), status="ok", activity="stair_descent",
-                    steps={"stair_descent": 3}, step_peak_deg=6.0),
+                    steps={"stair_descent": 3}, last_step=LastStep(6.0, "excess", "notice"),
+                    exercise=SetView("squat", 2, 5, 1, (8, 12), (1, 3)), static_valgus_deg=3.5),
             LegView(Side.LEFT, "stand still", guide=guide),
         ],
         [SensorView("right thigh", "movella_dot", "connected", 60.2, 0.9, 997, 3, -85.0, "not calibrated yet")],
@@ -81,15 +84,17 @@ def test_a_state_in_a_persons_words() -> None:
     assert right["flexion"] == [12.3, 1.0] and right["abduction"] == [0.0, None]
     assert right["lastStep"] == "slightly inward" and right["ok"]
     assert left["guide"]["title"] == "Stand still" and left["guide"]["done"] == 0.4 and left["peak"] is None
+    assert right["set"]["activity"] == "squat" and right["set"]["asked"] == [8, 12] and right["static"] == 3.5
+    assert left["set"] is None and left["static"] is None and right["limits"] == [5.0, 7.0]
     sensor = told["sensors"][0]
     assert sensor["signal"] == "signal weak (-85 dBm)" and sensor["battery"] == 90 and sensor["loss"] == 0.3
-    assert sensor["driver"] == "movella dot"
+    assert sensor["driver"] == "Movella DOT"
 
 
 def test_angles_that_are_not_trusted_are_said_to_be_unsure() -> None:
     view = View(1.0, None, [LegView(Side.RIGHT, "done", status="ok", trusted=False)], [], [], 0)
     told = messages.state(view, {})["legs"][0]
-    assert not told["ok"] and told["status"] == "not sure of it"
+    assert not told["ok"] and told["status"] == "not certain yet"
 
 
 def test_what_is_wrong_stands_in_lines_the_worst_first() -> None:

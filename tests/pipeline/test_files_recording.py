@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import BadInputError, NewerSchemaError
 from pipeline.files.recording import Recording, RecordingWriter
+from pipeline.files.schema import database_uri
 from pipeline.records import Event, Notification, Record, Segment, SensorInfo, Side
 
 SENSORS = (
@@ -212,6 +213,10 @@ def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
     made["newer"] = newer, "newer kneetrack .schema 99.*upgrade"
     made["no table"] = damage(copy("table", raw), "DROP TABLE event"), "lacks the table 'event'"
     made["no column"] = damage(copy("column", raw), "ALTER TABLE notification DROP COLUMN payload"), "payload"
+    made["garbled"] = (
+        copy("garbled", raw.replace(b"TABLE notification", b"TABL\xd7 notification")),
+        "damaged or cut off",
+    )
     made["no sensors"] = damage(copy("sensors", raw), "DELETE FROM sensor"), "names no sensor"
     made["no side"] = damage(copy("side", raw), "UPDATE sensor SET side = 'middle'"), "valid side"
     made["no data"] = damage(copy("data", raw), "DELETE FROM notification"), "holds no notification"
@@ -278,6 +283,24 @@ def test_text_that_is_no_unicode_does_not_raise(tmp_path: Path) -> None:
     damage(path, "UPDATE meta SET value = CAST(x'fe' AS TEXT) WHERE key = 'start_utc'")
     with Recording(path) as recording:
         assert recording.start_utc is None
+    assert len(read(path)) == 10
+
+
+@pytest.mark.parametrize(
+    ("path", "uri"),
+    [
+        (PurePosixPath("/home/ä b/50 %?#.knee"), "file:///home/%C3%A4%20b/50%20%25%3F%23.knee?mode=ro"),
+        (PureWindowsPath(r"C:\kne e\a.knee"), "file:///C:/kne%20e/a.knee?mode=ro"),
+        (PureWindowsPath(r"\\server\share\a.knee"), "file:////server/share/a.knee?mode=ro"),
+    ],
+)
+def test_a_path_becomes_an_address_as_sqlite_reads_them(path: PurePath, uri: str) -> None:
+    # SQLite's "Uniform Resource Identifiers": no authority but localhost, so a network folder has four slashes.
+    assert database_uri(path, "mode=ro") == uri
+
+
+def test_a_name_with_signs_of_addresses_opens(tmp_path: Path) -> None:
+    path = write(tmp_path / "50 %25?mode=memory#ä.knee", stream(10))
     assert len(read(path)) == 10
 
 

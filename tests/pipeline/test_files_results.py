@@ -156,6 +156,16 @@ def test_a_session_without_anything_has_all_files_and_columns(tmp_path: Path) ->
     assert (folder / "events.jsonl").read_text() == ""
 
 
+def test_what_an_earlier_run_left_does_not_stay_beside_other_results(tmp_path: Path) -> None:
+    with ResultsWriter(tmp_path, orientations=True) as results:
+        results.finish()
+    for name in ("report.html", "report.pdf", "recording.knee", "notes.txt"):
+        (tmp_path / name).write_text("of the first run")
+    with ResultsWriter(tmp_path) as results:
+        results.finish()
+    assert names(tmp_path) == sorted([*FILES, "notes.txt", "recording.knee"])
+
+
 def test_angles_are_in_degrees_with_labels_and_marks(tmp_path: Path) -> None:
     results = ResultsWriter(tmp_path, orientations=True)
     result = leg(Side.LEFT, 500, start=-20)

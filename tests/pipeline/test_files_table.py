@@ -124,6 +124,8 @@ BAD: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame | None], str]] = {
     "endless time": (lambda t: t.assign(time_s=t.time_s + 1e12), r"no usable time"),
     "acceleration in g": (lambda t: t.assign(**{c: t[c] / 9.81 for c in ACC}), r"thigh's accelerations look like g"),
     "rates in deg/s": (lambda t: t.assign(**{c: t[c] * 57.3 for c in GYR}), r"shank's angular rates look like deg/s"),
+    "acceleration in mm/s2": (lambda t: t.assign(**{c: t[c] * 1e3 for c in ACC}), r"typically 9\d{3}: m/s2 are needed"),
+    "rates without bounds": (lambda t: t.assign(thigh_gyr_x=1e308), r"thigh's angular rates look like deg/s"),
     "booleans": (lambda t: t.assign(thigh_acc_x=True), r"column thigh_acc_x: 'True' is no number"),
 }
 

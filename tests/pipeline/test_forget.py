@@ -43,7 +43,7 @@ def clinic(tmp_path: Path) -> Path:
     session(root / "a" / "tuesday", "p07")
     session(root / "b", "p08")
     session(root / "nobody", None)
-    recording(root / "loose" / "friday.knee", "p07")
+    recording(root / "loose" / "friday.KNEE", "p07")
     for person in ("p07", "p08"):
         profile = {"kind": "kneetrack calibration profile", "schema": 1, "side": "left", "person": person}
         (root / f"{person}-left.json").write_text(json.dumps(profile), encoding="utf-8")

@@ -83,7 +83,7 @@ def test_a_given_profile_asks_for_nothing() -> None:
     [
         (_profile(3.0, 3.0), "good", ""),
         (_profile(8.0, 3.0), "fair", "thigh's bending axis"),
-        (_profile(3.0, 8.0), "fair", "shank's bending axis"),
+        (_profile(3.0, 8.0), "fair", "shin's bending axis"),
         (_profile(12.0, 3.0), "poor", "Walk on"),
         (_profile(3.0, 3.0, MOTION), "poor", "Stand still for 5 s"),
         (_profile(3.0, 3.0, path=UnloadedPath()), "fair", "Bend the free knee"),

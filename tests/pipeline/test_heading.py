@@ -65,6 +65,30 @@ def test_live_heading_is_found_from_nothing_and_kept(seed):
     assert np.mean(np.abs(error[2000:]) < 3.0 * stated + 0.3) > 0.9
 
 
+OFFSETS = np.array([0.09, -0.06, 0.07]), np.array([-0.08, 0.05, 0.06])
+TURNS = np.deg2rad([0.7, -0.5, 0.6]), np.deg2rad([-0.6, 0.8, 0.4])
+"""What two cheap accelerometers measure too little, m/s2, and how their axes are turned, rad."""
+
+
+def wrong(acc: list[np.ndarray]) -> list[np.ndarray]:
+    """What accelerometers say that need offset and turn: a = heard + b + c x heard, to first order."""
+    return [a - b - np.cross(c, a) for a, b, c in zip(acc, OFFSETS, TURNS, strict=True)]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_accelerometers_errors_are_learnt_offline_and_live(seed):
+    acc, one, two, _, _ = drifting(seed, 120.0)
+    acc = wrong(acc)
+    live = Heading(RATE)
+    run_live(live, acc, one, two, [len(acc[0])])
+    smoothed = HeadingSmoother(RATE).smooth(joint_signals(leg_rows(acc, one, two), RATE, None))
+    true = np.concatenate([OFFSETS[0], TURNS[0], OFFSETS[1], TURNS[1]])
+    for found in (smoothed.errors, live.errors):
+        offsets, turns = (found - true).reshape(2, 2, 3).transpose(1, 0, 2)
+        assert np.abs(offsets).max() < 0.04
+        assert np.rad2deg(np.abs(turns)).max() < 0.3
+
+
 def run_live(live: Heading, acc, one: Oriented, two: Oriented, cuts: list[int]):
     """Feed rows as the engine does, in pieces that end at block edges and at `cuts`."""
     window = JointSignalWindow(RATE)

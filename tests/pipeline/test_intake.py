@@ -100,7 +100,8 @@ def test_both_sensors_meet_on_one_grid() -> None:
     assert block.thigh_ok.all() and block.shank_ok.all()
     for segment in ("thigh", "shank"):
         error = time_error(block, segment)[300:]
-        assert error.min() > 0 and error.max() < 0.016
+        # at most half a sample before the truth (the middle of what one phase leaves open), never far behind it
+        assert error.min() > -0.005 and error.max() < 0.011
     counts = intake.counts()[1]
     assert counts.samples == counts.notifications == 1200 and counts.gaps == 0 and counts.battery == 0.5
     assert counts.clock == "device_time" and counts.rate_hz == pytest.approx(100, abs=0.2)

@@ -99,3 +99,21 @@ def test_a_sample_that_was_left_out_does_not_begin_the_filter_anew():
     at_once = Orientation(100.0).update(acc, gyr, ok)
     assert np.array_equal(quat, at_once.quat)
     assert not orient_offline(acc, gyr, ok, 100.0).restarted.any()
+
+
+@pytest.mark.parametrize("both_ways", [False, True])
+def test_a_swing_is_neither_early_nor_late(both_ways):
+    # 60 deg to and fro once a second about a horizontal axis: up to 377 deg/s, so that half a sample is 1.9 deg.
+    rate_hz = 100.0
+    t = np.arange(0.0, 20.0, 1.0 / rate_hz)
+    angle = np.deg2rad(60.0) * np.sin(2.0 * np.pi * t)
+    zero = np.zeros_like(t)
+    gyr = np.stack([zero, np.deg2rad(60.0) * 2.0 * np.pi * np.cos(2.0 * np.pi * t), zero], axis=1)
+    acc = 9.80665 * np.stack([-np.sin(angle), zero, np.cos(angle)], axis=1)
+    ok = np.ones(len(t), bool)
+    if both_ways:
+        quat = orient_offline(acc, gyr, ok, rate_hz).quat
+    else:
+        quat = Orientation(rate_hz).update(acc, gyr, ok).quat
+    found = 2.0 * np.arctan2(quat[:, 2], quat[:, 0])
+    assert np.abs(np.rad2deg(found - angle))[500:].max() < 0.3

@@ -9,8 +9,10 @@ import pytest
 from calibration.alignment import Alignment
 from calibration.profile import Profile, save_profile
 from calibration.unloaded_path import UnloadedPath
+from pipeline.commands.main import run
 from pipeline.files.private import claim_private, make_private_folder, write_private
-from pipeline.files.recording import RecordingWriter
+from pipeline.files.recorder import RecordingWriter
+from pipeline.files.recording import Recording
 from pipeline.files.results import ResultsWriter
 from pipeline.records import Segment, SensorInfo, Side
 
@@ -25,6 +27,7 @@ _ALIGNMENT = {
 }
 _PATH = {"slope": 0.0, "bend_per_rad": 0.0, "largest_flexion_deg": 90.0, "sd_deg": None}
 PROFILE = Profile("right", Alignment.from_json(_ALIGNMENT), UnloadedPath.from_json(_PATH), person="p07")
+RECORDING = Path(__file__).parents[2] / "recordings" / "walking_and_stairs_right.knee"
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
 
@@ -51,6 +54,21 @@ def test_everything_that_a_session_writes_is_private(tmp_path: Path) -> None:
     assert {mode(path) for path in folder.iterdir()} == {0o600}
     assert len(list(folder.iterdir())) == 10
     assert mode(folder) == mode(folder.parent) == 0o700
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.parquet"])
+def test_an_exported_table_is_private(name: str, tmp_path: Path) -> None:
+    assert run(["export", str(RECORDING), "--out", str(tmp_path / name)]) == 0
+    assert mode(tmp_path / name) == 0o600 and [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_an_import_can_say_whose_it_is(tmp_path: Path) -> None:
+    out = tmp_path / "of_p07.knee"
+    assert run(["import", str(RECORDING), "--person", "P07", "--out", str(out)]) == 0
+    with Recording(out) as recording:
+        assert recording.meta["person"] == "p07"
+    again = ["import", str(out), "--person", "p08", "--out", str(tmp_path / "other.knee")]
+    assert run(again) == 1 and not (tmp_path / "other.knee").exists()
 
 
 def test_a_folder_that_was_there_keeps_its_mode(tmp_path: Path) -> None:

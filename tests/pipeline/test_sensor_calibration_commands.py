@@ -12,6 +12,7 @@ import pytest
 from calibration.inertial import Inertial
 from calibration.sensor_store import SensorStore
 from firmware_interface.arrivals import Arrival
+from firmware_interface.drivers import witmotion
 from firmware_interface.drivers.table import CHARACTERISTIC, NAME, pack
 from pipeline.commands.corrections import META, corrections_text, recorded_corrections, stored_corrections
 from pipeline.commands.laying import Laying, guided
@@ -137,6 +138,17 @@ def test_the_live_guide_counts_sides_and_ends_by_itself(capsys):
     said = capsys.readouterr().out
     assert "side 6 of 6" in said and said.count("now another one") == 5
     assert found.inertial.acc_bias == pytest.approx(OFFSET, abs=0.04) and found.inertial.address == ADDRESSES[0]
+
+
+def test_the_temperature_that_a_sensor_told_is_kept_with_its_calibration():
+    table = laid_table()
+    acc, gyr = (np.ascontiguousarray(table[[f"thigh_{k}_{a}" for a in "xyz"]].to_numpy()) for k in ("acc", "gyr"))
+    laying = Laying(ADDRESSES[0], "witmotion", 100.0)
+    laying.take(witmotion.NOTIFY, witmotion.register_answer(0x40, [2975, *[0] * 7]))
+    for characteristic, payload in witmotion.WitMotionEncoder().encode([], acc, gyr, 1.0, 244):
+        laying.take(characteristic, payload)
+    assert laying.sides() == 6
+    assert laying.calibration("2026-01-01").inertial.temperature_c == 29.75
 
 
 def test_the_live_guide_ended_too_early_says_how_far_it_came():

@@ -1,6 +1,6 @@
 """Battery, signal, rate and range, warned of from what a simulated session delivers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -12,7 +12,7 @@ from firmware_interface.drivers.registry import driver
 from firmware_interface.samples import Floats
 from pipeline.intake import Intake
 from pipeline.placement_watch import LegWatch
-from pipeline.records import Event, Record, Segment, Side
+from pipeline.records import Event, Notification, Record, Segment, Side
 from pipeline.rows import RaisedEvent
 from pipeline.simulation.notifications import Link, notifications, sensor_infos
 from pipeline.simulation.person import draw_person
@@ -46,12 +46,23 @@ def told(
     shank: dict[str, float] | None = None,
     links: Link | None = None,
     extra: Sequence[Event] = (),
+    stalled: Callable[[int], int] | None = None,
 ) -> list[RaisedEvent]:
-    """The warnings of a session whose shank sensor is changed so."""
+    """The warnings of a session whose shank sensor is changed so. stalled: when what arrives at a host time, ns, comes
+    to be delivered."""
     encoders = {key: Changed(driver(SPEAKS).encoder(simulation.rate_hz)) for key in simulation.sensors}
     encoders[SHANK] = Changed(driver(SPEAKS).encoder(simulation.rate_hz), **(shank or {}))
     stream: list[Record] = notifications(simulation, encoders, np.random.default_rng(1), links)
     infos = sensor_infos(simulation, SPEAKS)
+    if stalled is not None:
+        shanks = {info.id for info in infos if info.segment is Segment.SHANK}
+        moved = [
+            replace(r, host_time_ns=stalled(r.host_time_ns))
+            if isinstance(r, Notification) and r.sensor in shanks
+            else r
+            for r in stream
+        ]
+        stream = sorted(moved, key=lambda record: record.host_time_ns)
     intake = Intake(infos)
     watch = LegWatch(Side.RIGHT, infos, intake.counts)
     found = []
@@ -103,6 +114,19 @@ def test_a_rate_that_is_too_low_for_anything() -> None:
 def test_samples_that_do_not_arrive() -> None:
     events = told(walk(), links=Link(loss=0.12))
     assert kinds(events)[:2] == [("weak_signal", "thigh", True), ("weak_signal", "shank", True)]
+
+
+def test_samples_that_arrive_too_late() -> None:
+    """Now and then the shank's link stalls for longer than rows are held for it."""
+    simulation = walk()
+
+    def stalled(time_ns: int) -> int:
+        second = time_ns // 10**9
+        return max(time_ns, second * 10**9 + 950_000_000) if second >= 5 and second % 2 else time_ns
+
+    events = told(simulation, stalled=stalled)
+    assert ("weak_signal", "shank", True) in kinds(events) and not any(k[1] == "thigh" for k in kinds(events))
+    assert "lost or late" in str(events[0].fields["message"])
 
 
 def test_a_signal_that_was_weak_when_it_was_connected() -> None:

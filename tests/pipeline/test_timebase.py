@@ -1,5 +1,7 @@
 """Clocks over simulated links: two sensors must agree to milliseconds, time must run forward, restarts must be seen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -25,20 +27,44 @@ def offset_ms(clock: Clock, a: Link, b: Link, seed: int, at_s: tuple[float, ...]
 
 def test_two_crystals_over_lossy_links_agree() -> None:
     a, b = Link(skew=40 * PPM, miss=0.02), Link(skew=-40 * PPM, miss=0.25)
-    found = np.array([offset_ms(Clock.DEVICE_TIME, a, b, seed, (10, 300, 590)) for seed in range(8)])
+    found = np.array([offset_ms(Clock.DEVICE_TIME, a, b, seed, (10, 300, 590)) for seed in range(6)])
     # the phase of 10 ms samples in 30 ms events shows once in 250 s only: until then up to 10 ms cannot be known
-    assert np.median(found[:, 0]) < 5 and (found[:, 0] < 8).sum() >= 7
-    assert np.median(found[:, 1]) < 2 and (found[:, 1] < 4).all()
-    assert (found[:, 2] < 2).all()
+    assert np.median(found[:, 0]) < 5 and (found[:, 0] < 8).sum() >= 5
+    assert (found[:, 1] < 7).all()
+    assert (found[:, 2] < 1).all()
 
 
-def test_a_phones_mixed_intervals_resolve_the_phase_at_once() -> None:
+@pytest.mark.parametrize("link", [Link(rate_hz=99.9), Link(rate_hz=104.0), Link(intervals_s=(0.04875,))])
+def test_where_rate_and_interval_do_not_fit_together_the_phase_shows_at_once(link: Link) -> None:
+    """A chip's own oscillator, its own rate, or an interval that is no multiple of the samples' period."""
+    a, b = replace(link, skew=20 * PPM), replace(link, skew=-20 * PPM, miss=0.25)
+    found = np.array([offset_ms(Clock.DEVICE_TIME, a, b, seed, (10, 60)) for seed in range(4)])
+    assert (found < 2).all()
+
+
+def test_packets_of_unlike_length_set_nothing_apart() -> None:
+    """The shortest delay of 40 ms packets is no longer than that of single samples; the middle of it would be."""
+    a = Link(rate_hz=99.9, per_packet=4)
+    b = Link(rate_hz=99.9, miss=0.25)
+    found = np.array([offset_ms(Clock.DEVICE_TIME, a, b, seed, (20, 60)) for seed in range(4)])
+    assert (found < 2).all()
+
+
+@pytest.mark.parametrize("central", [-50 * PPM, 50 * PPM])
+def test_the_centrals_own_crystal_does_not_matter(central: float) -> None:
+    a = Link(skew=40 * PPM, central=central)
+    b = Link(skew=-40 * PPM, central=central, miss=0.25)
+    found = np.array([offset_ms(Clock.DEVICE_TIME, a, b, seed, (10, 590)) for seed in range(3)])
+    assert (found[:, 0] < 10).all() and (found[:, 1] < 5).all()
+
+
+def test_a_phones_mixed_intervals_halve_what_is_open() -> None:
     phone = (0.015, 0.03, 0.045, 0.12)
-    a = Link(skew=40 * PPM, intervals_s=phone)
-    b = Link(skew=-40 * PPM, miss=0.25, intervals_s=phone)
-    found = np.array([offset_ms(Clock.DEVICE_TIME, a, b, seed, (10, 120)) for seed in range(5)])
-    assert (found < 5).all()
-    assert np.median(found[:, 1]) < 2
+    a = Link(skew=40 * PPM, intervals_s=phone, per_event=20)
+    b = Link(skew=-40 * PPM, miss=0.25, intervals_s=phone, per_event=20)
+    found = np.array([offset_ms(Clock.DEVICE_TIME, a, b, seed, (10, 290)) for seed in range(3)])
+    assert (found < 5.5).all()
+    assert np.median(found[:, 1]) < 1
 
 
 @pytest.mark.parametrize("clock", [Clock.COUNTER, Clock.NONE])
@@ -60,7 +86,7 @@ def test_device_time_without_a_crystal_is_followed_beyond_its_bound() -> None:
 def test_a_sensor_set_to_another_rate_than_its_driver_believes() -> None:
     for clock in (Clock.NONE, Clock.COUNTER):
         times, true, _ = timed(clock, Link(rate_hz=50), 60, np.random.default_rng(2), nominal_hz=100)
-        assert np.abs(times - true)[100:].max() < 0.1
+        assert np.abs(times - true)[100:].max() < 0.12
         assert np.abs(times - true)[1000:].max() < 0.02
 
 
@@ -74,23 +100,31 @@ def test_time_runs_forward_and_is_corrected_by_fractions_of_a_sample(clock: Cloc
     assert np.abs(later - 0.01).max() < 0.0004
 
 
-def test_the_stated_uncertainty_covers_the_error() -> None:
-    """Against the other sensor of the pair: most differences within two standard deviations."""
-    within = []
-    for seed in range(12):
+@pytest.mark.parametrize("rate_hz", [100.0, 60.0])
+def test_the_stated_uncertainty_is_the_errors_size(rate_hz: float) -> None:
+    """Against the other sensor of the pair, crystals of any skew: neither too small nor much too large."""
+    scaled = []
+    for seed in range(16):
         rng = np.random.default_rng(seed)
         ends = []
-        for skew, miss in ((40 * PPM, 0.02), (0.0, 0.25)):
-            times, true, base = timed(Clock.DEVICE_TIME, Link(skew=skew, miss=miss), 40, rng)
+        for miss in (0.02, 0.25):
+            link = Link(rate_hz=rate_hz, skew=rng.normal(0, 30 * PPM), miss=miss)
+            times, true, base = timed(Clock.DEVICE_TIME, link, rng.uniform(20, 120), rng)
             ends.append((times[-1] - true[-1], base.time_sd_s))
         (a, sd_a), (b, sd_b) = ends
-        within.append(abs(a - b) < 2 * np.hypot(sd_a, sd_b))
-        assert sd_a < 0.01
-    assert np.mean(within) >= 0.9
+        scaled.append((a - b) / np.hypot(sd_a, sd_b))
+    assert 0.6 < np.sqrt(np.mean(np.square(scaled))) < 1.4
+    assert np.abs(scaled).max() < 3.5
+
+
+HALF = 0.005
 
 
 def steady(base: TimeBase, start: int, stop: int, lag_s: float = 0.02) -> list[float]:
-    """Feed 100 Hz microsecond ticks, one a packet, that arrive lag_s after they were taken at tick / 1e6."""
+    """Feed 100 Hz microsecond ticks, one a packet, that arrive lag_s after they were taken at tick / 1e6.
+
+    All come with one phase, so that they were taken up to 10 ms before they could go: HALF of that is guessed.
+    """
     times: list[float] = []
     for k in range(start, stop):
         times += base.update([k * 10_000], k * 0.01 + lag_s)
@@ -115,7 +149,7 @@ def test_one_impossible_tick_is_refused_and_nothing_moves() -> None:
         assert base.update([wild], tick * 0.01 + 0.02) == []
         settled = base.update([tick * 10_000], tick * 0.01 + 0.02)
         assert np.isnan(settled[0])
-        assert settled[1] == pytest.approx(tick * 0.01 + 0.02, abs=0.002)
+        assert settled[1] == pytest.approx(tick * 0.01 + 0.02 - HALF, abs=0.002)
     assert base.refused == 2 and base.restarts == 0
 
 
@@ -131,7 +165,7 @@ def test_a_clock_that_restarts_begins_a_new_mapping(jump_us: int) -> None:
     good = np.array(after)
     good = good[np.isfinite(good)]
     assert np.all(np.diff([*before, *good]) > 0)
-    assert good[-1] == pytest.approx(14.99 + 0.02, abs=0.003)
+    assert good[-1] == pytest.approx(14.99 + 0.02 - HALF, abs=0.003)
 
 
 def test_a_clock_that_stood_still_is_noticed() -> None:
@@ -151,7 +185,7 @@ def test_a_link_stall_moves_nothing() -> None:
     times: list[float] = []
     for k in range(2000, 2600):
         times += base.update([k * 10_000], max(k * 0.01 + 0.02, 24.0))
-    assert np.abs(np.array(times) - np.arange(2000, 2600) * 0.01 - 0.02).max() < 0.002
+    assert np.abs(np.array(times) - np.arange(2000, 2600) * 0.01 - 0.02 + HALF).max() < 0.002
     assert base.restarts == 0
 
 
@@ -170,6 +204,7 @@ def test_without_any_ticks_a_silence_is_a_loss() -> None:
 
 
 @settings(max_examples=60, deadline=None)
+@example(Clock.NONE, [([1000], 0.0), ([0], 1.0), ([1], 2.0), ([0], 0.0)])
 @example(Clock.DEVICE_TIME, [([251], 0.0), ([0], 1.0), ([0], 0.0), ([1], 3.0), ([0], 0.0), ([0], 3.0)])
 @given(
     st.sampled_from([Clock.DEVICE_TIME, Clock.COUNTER, Clock.NONE]),

@@ -9,7 +9,7 @@ import pytest
 from pipeline.commands.main import run
 from pipeline.errors import BadInputError
 from pipeline.screens.trends import write_trends
-from pipeline.screens.trends_change import SMALLEST_DETECTABLE, Verdict, change, hints, verdict
+from pipeline.screens.trends_change import STRAPPING, Verdict, change, hints, own_repeatability, smallest, verdict
 from pipeline.screens.trends_sessions import Sittings, sittings
 from pipeline.start_check import Check
 from tests.pipeline.html_page import assert_self_contained
@@ -53,13 +53,50 @@ def said(found: Sittings) -> list[str]:
     [(0.0, Verdict.NONE), (-3.9, Verdict.NONE), (5.0, Verdict.UNCLEAR), (-6.1, Verdict.LESS), (6.1, Verdict.MORE)],
 )
 def test_a_change_below_the_smallest_detectable_one_is_no_change(difference: float, expected: Verdict) -> None:
-    assert (SMALLEST_DETECTABLE[EXCESS].low_deg, SMALLEST_DETECTABLE[EXCESS].high_deg) == (4.0, 6.0)
-    assert verdict(difference, EXCESS) is expected
+    limits = smallest("squat", EXCESS)
+    assert limits is not None and (limits.low_deg, limits.high_deg) == (4.0, 6.0)
+    assert verdict(difference, limits) is expected
 
 
 def test_of_counts_nothing_is_claimed() -> None:
-    assert verdict(50.0, "episodes_per_100_steps") is Verdict.UNKNOWN
-    assert verdict(float("nan"), EXCESS) is Verdict.UNKNOWN
+    assert smallest("squat", "episodes_per_100_steps") is None
+    assert verdict(50.0, None) is Verdict.UNKNOWN
+    assert verdict(float("nan"), smallest("squat", EXCESS)) is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("activity", [*STRAPPING, "deadlift"])
+def test_no_limit_is_below_what_strapping_on_anew_makes(activity: str) -> None:
+    for at, column in enumerate(("peak_abduction_mean_deg", EXCESS, COLLAPSE)):
+        limits = smallest(activity, column)
+        assert limits is not None and 4.0 <= limits.low_deg < limits.high_deg
+        assert limits.low_deg >= STRAPPING.get(activity, (0.0, 0.0, 0.0))[at]
+
+
+def test_means_of_several_sessions_are_known_better(tmp_path: Path) -> None:
+    """A fall of 4.5 deg is unclear between two sessions, and one between means of three."""
+    for day, excess in enumerate((9.0, 10.0, 11.0, 5.5, 4.5, 6.5)):
+        session(tmp_path, 7 * day, excess)
+    found = change(sittings(tmp_path).sessions, "right", "squat", EXCESS)
+    assert (found.count, found.first, found.last, found.verdict) == (3, 10.0, 5.5, Verdict.LESS)
+    assert found.spread == pytest.approx((34.375 / 5) ** 0.5)
+    assert verdict(found.change, smallest("squat", EXCESS)) is Verdict.UNCLEAR
+
+
+def test_a_persons_own_repeatability_takes_the_place_of_what_is_assumed(tmp_path: Path) -> None:
+    """Six days with two sessions each, 0.6 deg apart: deviation 0.42 deg, 6 degrees of freedom, t 2.447."""
+    for day in range(6):
+        for part, excess in ((0.0, 5.0), (0.2, 5.6)):
+            session(tmp_path, 7 * day + part, excess - 0.8 * day)
+    sessions = sittings(tmp_path).sessions
+    own = own_repeatability(sessions, "right", "squat", EXCESS)
+    assert own is not None and (own.degrees, own.days) == (6, 6)
+    assert own.detectable_deg == pytest.approx(2.447 * 2**0.5 * 0.4243, rel=1e-3)
+    limits = change(sessions, "right", "squat", EXCESS).limits
+    assert limits is not None and "own" in limits.source
+    assert limits.low_deg == pytest.approx(STRAPPING["squat"][1] / 3**0.5), "never below what strapping makes"
+    few = own_repeatability(sessions[:4], "right", "squat", EXCESS)
+    usual = smallest("squat", EXCESS, few)
+    assert usual is not None and "assumed" in usual.source, "two pairs tell too little"
 
 
 def test_first_and_last_are_those_by_date_that_can_be_trusted(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from firmware_interface.drivers import witmotion
 from firmware_interface.virtual.behaviour import NOTIFY, WRITE, WRITE_BLIND, Announcement
 
 _HUNDREDTHS_OF_A_VOLT = 391
+_HUNDREDTHS_OF_A_DEGREE = 2975
 
 
 class WitTwin:
@@ -22,7 +23,7 @@ class WitTwin:
         self._unlocked = False
 
     def written(self, characteristic: str, payload: bytes) -> list[tuple[str, bytes]]:
-        """Unlock, rate, and reading of rate and battery; other registers are accepted without effect."""
+        """Unlock, rate, and reading of rate, temperature and battery; other registers are accepted without effect."""
         if len(payload) != 5 or payload[:2] != b"\xff\xaa":
             return []
         register, value = payload[2], int.from_bytes(payload[3:], "little")
@@ -36,6 +37,8 @@ class WitTwin:
             return [(witmotion.NOTIFY, witmotion.register_answer(value, [code, *[0] * 7]))]
         elif register == witmotion.READ_REGISTER and value == witmotion.BATTERY_REGISTER:
             return [(witmotion.NOTIFY, witmotion.register_answer(value, [_HUNDREDTHS_OF_A_VOLT, *[0] * 7]))]
+        elif register == witmotion.READ_REGISTER and value == witmotion.TEMPERATURE_REGISTER:
+            return [(witmotion.NOTIFY, witmotion.register_answer(value, [_HUNDREDTHS_OF_A_DEGREE, *[0] * 7]))]
         return []
 
     def value(self, characteristic: str, battery: float) -> bytes:

@@ -26,6 +26,8 @@ _KINDS = frozenset({"start", "stop", "mark", "cue", "save", "place"})
 _PAST = ('{"kind":"rows"', '{"kind":"episode_start"', '{"kind":"episode_end"')
 """Of the ring, what a page that opens is given: the traces and their bands."""
 _LABEL = 60
+_URGENT = "cue"
+"""It does not wait for a browser's acknowledgement of what came before."""
 
 
 class Hub:
@@ -70,6 +72,8 @@ class Hub:
         self._number += 1
         for viewer in self._viewers:
             viewer.news.set()
+            if kind == _URGENT:
+                viewer.hurry()
 
     def since(self, place: int) -> tuple[list[str], int]:
         """The frames after a place in the ring, as far as they are still there, and the place after them."""
@@ -141,6 +145,10 @@ class Viewer:
         self._credit -= 1
         if self._credit <= 0:
             self._free.clear()
+
+    def hurry(self) -> None:
+        """What comes next goes out without credit, once."""
+        self._free.set()
 
     def answered(self) -> None:
         """A message has come through."""

@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.blocks import Floats
 from pipeline.rows import EpisodeRow, RaisedEvent
 from pipeline.screens import words
-from pipeline.screens.step_peak import step_words
+from pipeline.screens.set_count import SetView
 from pipeline.screens.view import Angle, LegView, SensorView, View
 from pipeline.update import LegResult
 
@@ -54,7 +54,7 @@ def state(view: View, cue: Mapping[str, Any]) -> dict[str, Any]:
         "elapsed": round(view.elapsed_s, 1),
         "limit": view.limit_s,
         "where": view.where,
-        "problems": [line for line in (view.problem, *view.warnings) if line],
+        "problems": [words.place(line) for line in (view.problem, *view.warnings) if line],
         "legs": [_leg(leg) for leg in view.legs],
         "sensors": [_sensor(sensor) for sensor in view.sensors],
         "episodes": view.episodes_seen,
@@ -75,6 +75,7 @@ def episode(row: EpisodeRow) -> dict[str, Any]:
         "driver": words.DRIVERS.get(row.driver, row.driver),
         "severity": words.SEVERITIES.get(row.severity, row.severity),
         "level": row.severity,
+        "measure": row.measure,
     }
 
 
@@ -85,6 +86,7 @@ def band(event: RaisedEvent) -> dict[str, Any]:
         "side": fields.get("side"),
         "start": fields.get("start_s"),
         "end": fields.get("end_s"),
+        "measure": fields.get("measure"),
         "withdrawn": bool(fields.get("withdrawn", False)),
     }
 
@@ -95,8 +97,13 @@ def _leg(leg: LegView) -> dict[str, Any]:
         "calibrated": leg.calibrated,
         "guide": None if leg.guide is None else asdict(leg.guide),
         **{name: _angle(getattr(leg, name)) for name in _ANGLES},
-        "peak": _number(leg.step_peak_deg, 1),
-        "lastStep": step_words(leg.step_peak_deg),
+        "peak": _number(leg.last_step.peak_deg, 1),
+        "measure": leg.last_step.measure,
+        "level": leg.last_step.severity,
+        "lastStep": words.last_step(leg.last_step.peak_deg, leg.last_step.severity),
+        "limits": list(leg.limits_deg),
+        "set": None if leg.exercise is None else _set(leg.exercise),
+        "static": None if leg.static_valgus_deg is None else _number(leg.static_valgus_deg, 1),
         "status": words.status(leg.status, leg.trusted),
         "ok": leg.status == "ok" and leg.trusted,
         "activity": words.activity(leg.activity),
@@ -105,10 +112,14 @@ def _leg(leg: LegView) -> dict[str, Any]:
     }
 
 
+def _set(exercise: SetView) -> dict[str, Any]:
+    return {**asdict(exercise), "activity": words.activity(exercise.activity)}
+
+
 def _sensor(sensor: SensorView) -> dict[str, Any]:
     return {
         "name": sensor.name,
-        "driver": sensor.driver.replace("_", " "),
+        "driver": words.maker(sensor.driver),
         "state": sensor.state,
         "rate": None if sensor.rate_hz is None else _number(sensor.rate_hz, 0),
         "battery": None if sensor.battery is None else _number(100.0 * sensor.battery, 0),

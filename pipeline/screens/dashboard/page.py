@@ -21,7 +21,7 @@ Addresses = Callable[[Role], list[str]]
 CUES = {
     CueMode.OFF: "No cue",
     CueMode.EVERY: "Cue at every episode",
-    CueMode.MARKED: "Cue at marked ones only",
+    CueMode.MARKED: "Cue at marked and strong ones only",
     CueMode.FADING: "Cue less and less often",
 }
 NOTE = (
@@ -76,12 +76,14 @@ def _head(request: Request, name: str, addresses: Addresses) -> None:
                 if page.strip("/") == name.replace("session", ""):
                     link.props('aria-current="page"')
         with _div("kt-tools"):
+            ui.label("Tap once for sound").classes("kt-hint").props("hidden")
             _tool("kt-sound", "Sound on or off", "volume_off")
             _tool("kt-theme", "Light or dark", "contrast")
             if act and len(addresses(Role.VIEW)) > 1:
                 _share(addresses)
     _div("kt-problem").props('role="alert" hidden')
     _div("kt-flash").props("aria-hidden=true")
+    _div("kt-said").props('aria-live="assertive" role="status"')
 
 
 def _tool(kind: str, words: str, icon: str) -> ui.button:
@@ -114,7 +116,7 @@ def _session(act: bool) -> None:
             _canvas("kt-traces", "Traces of knee bend, inward angle and twist")
         with _card("kt-leg-card", "The leg now"):
             _canvas("kt-leg", "The leg from the front and from the side")
-        with _card("kt-episodes-card", "Knee fell inward"):
+        with _card("kt-episodes-card", "Knee fell inward (valgus)"):
             ui.label("Not once so far.").classes("kt-none")
             _div("kt-episodes")
         with _card("kt-sensors-card", "Sensors"):
@@ -124,7 +126,7 @@ def _session(act: bool) -> None:
             ui.label(NOTE).classes("kt-note")
     if act:
         with _div("kt-actions"):
-            _action("Mark", "flag", "mark").classes("kt-mark")
+            _action("Mark", "flag", "mark").classes("kt-mark").props('title="Note this moment in the recording"')
             _action("Stop and save", "stop", "stop", "negative").classes("kt-stop")
             _action("Start a new session", "play_arrow", "start", "positive").classes("kt-start").props("hidden")
     _saved()
@@ -133,7 +135,10 @@ def _session(act: bool) -> None:
 def _cue(act: bool) -> None:
     ui.label("A tone and a flash when the knee begins to fall inward.").classes("kt-dim")
     if act:
-        options = "".join(f'<option value="{mode.value}">{words}</option>' for mode, words in CUES.items())
+        options = "".join(
+            f'<option value="{mode.value}"{" selected" if mode is CueMode.EVERY else ""}>{words}</option>'
+            for mode, words in CUES.items()
+        )
         ui.html(f'<select class="kt-cue" aria-label="When to give a cue">{options}</select>', sanitize=False)
     else:
         ui.label().classes("kt-cue-now")
@@ -160,7 +165,10 @@ def _guide(banner: bool) -> None:
         with _div("kt-guide-body"):
             if not banner:
                 ui.html(poses_svg(), sanitize=False).classes("kt-poses")
-            _div("kt-guide-legs")
+            with _div("kt-guide-text"):
+                _div("kt-guide-common")
+                _div("kt-guide-common-how")
+                _div("kt-guide-legs")
 
 
 def _calibration(act: bool) -> None:
@@ -186,6 +194,13 @@ def _placement() -> None:
     with ui.element("div").classes("kt-main kt-placement"):
         with _card("kt-drawing", "Where to strap the sensors"):
             ui.html(placement_svg(), sanitize=False)
+            ui.html(
+                "<ol><li><b>Thigh:</b> outer side, half way between hip and knee.</li>"
+                "<li><b>Shin:</b> inner, flat side of the bone, a hand below the knee.</li></ol>"
+                "<p>The drawing is of a right leg; on the left leg it is the mirror image. Any way round, but tight: "
+                "it must not slide when you stamp your foot.</p>",
+                sanitize=False,
+            ).classes("kt-where-text")
         with _card("kt-facts", "What they must be able to do"):
             ui.html(
                 "<dl><dt>60 Hz</dt><dd>or more samples a second, from each sensor</dd>"
@@ -205,12 +220,14 @@ def _div(classes: str) -> ui.element:
 def _card(classes: str, title: str) -> ui.element:
     card = ui.element("section").classes(f"kt-card {classes}")
     with card:
-        ui.label(title).classes("kt-h2")
+        ui.label(title).classes("kt-h2").props('role="heading" aria-level="2"')
     return card
 
 
 def _canvas(classes: str, words: str) -> None:
-    ui.element("canvas").classes(classes).props(f'role="img" aria-label="{words}"')
+    """A canvas in a box that makes its size."""
+    with _div(f"{classes}-box"):
+        ui.element("canvas").classes(classes).props(f'role="img" aria-label="{words}"')
 
 
 def _action(words: str, icon: str, kind: str, color: str = "primary") -> ui.button:

@@ -26,12 +26,12 @@ _SIDE = (
 
 
 def placement_svg() -> str:
-    """One SVG element, 640 units wide, coloured by the page's own variables."""
+    """One SVG element, 500 units wide, coloured by the page's own variables."""
     return (
-        '<svg viewBox="0 0 640 500" role="img" aria-label="One sensor on the outer side of the thigh, half way down; '
+        '<svg viewBox="0 0 500 500" role="img" aria-label="One sensor on the outer side of the thigh, half way down; '
         'one on the inner, flat side of the shin bone, a hand below the knee." xmlns="http://www.w3.org/2000/svg">'
-        f'<g transform="translate(40,20)">{_front()}</g>'
-        f'<g transform="translate(420,20)">{_side()}</g></svg>'
+        f'<g transform="translate(56,20)">{_front()}</g>'
+        f'<g transform="translate(300,20)">{_side()}</g></svg>'
     )
 
 
@@ -49,17 +49,6 @@ def _front() -> str:
         f'<text x="30" y="30" text-anchor="end" style="{_SMALL}">side</text>'
         + _number(29, 118, 1)
         + _number(136, 296, 2)
-        + _number(186, 96, 1)
-        + f'<text x="208" y="101" style="{_TEXT}">Thigh</text>'
-        f'<text x="174" y="126" style="{_SMALL}">outer side, half way</text>'
-        f'<text x="174" y="143" style="{_SMALL}">between hip and knee</text>'
-        + _number(186, 280, 2)
-        + f'<text x="208" y="285" style="{_TEXT}">Shin</text>'
-        f'<text x="174" y="310" style="{_SMALL}">inner, flat side of the bone,</text>'
-        f'<text x="174" y="327" style="{_SMALL}">a hand below the knee</text>'
-        f'<text x="174" y="388" style="{_SMALL}">Any way round, but tight:</text>'
-        f'<text x="174" y="405" style="{_SMALL}">it must not slide when</text>'
-        f'<text x="174" y="422" style="{_SMALL}">you stamp your foot.</text>'
     )
 
 

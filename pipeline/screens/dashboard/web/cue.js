@@ -1,16 +1,22 @@
-// Sound and flash. Browsers let a page sound only after the person has touched it once.
+// Sound and flash. Browsers let a page sound only after the person has touched it once. Flashes keep half a second's
+// distance, two a second at most: more than three can harm people with photosensitive epilepsy (WCAG 2.2, 2.3.1). Who
+// asked for less motion gets a frame instead.
 
 const TONE_S = 0.16;
-const FLASH_MS = 450;
+const FLASH_MS = 600;
+const REST_MS = 500;
 const PITCH_HZ = { right: 880, left: 660 };
 
 export class Cue {
-  constructor(flash, button) {
+  constructor(flash, button, hint) {
     this.flash = flash;
     this.button = button;
+    this.hint = hint;
     this.context = null;
     this.wanted = localStorage.getItem("kt-sound") !== "off";
     this.told = [];
+    this.flashed = -REST_MS;
+    this.flashes = 0;
     document.addEventListener("pointerdown", () => this.wake(), { passive: true });
     document.addEventListener("keydown", () => this.wake());
     button?.addEventListener("click", () => {
@@ -35,17 +41,16 @@ export class Cue {
   show() {
     const icon = this.button?.querySelector(".q-icon");
     if (icon) icon.textContent = this.wanted && this.sounding ? "volume_up" : "volume_off";
+    this.button?.setAttribute("aria-pressed", String(this.wanted && this.sounding));
     this.button?.classList.toggle("kt-asks", this.wanted && !this.sounding);
+    if (this.hint) this.hint.hidden = !this.wanted || this.sounding;
   }
 
   // message: the cue as the session raised it; null to try.
   give(message) {
-    const latency = this.sound(message?.side ?? "right");
-    this.flash.classList.remove("kt-on");
-    void this.flash.offsetWidth;
-    this.flash.classList.add("kt-on");
-    clearTimeout(this.off);
-    this.off = setTimeout(() => this.flash.classList.remove("kt-on"), FLASH_MS);
+    const side = message?.side ?? "right";
+    const latency = this.sound(side);
+    this.shine(side);
     if (!message) return;
     const told = { ...message, sound: latency, delay: performance.timeOrigin + performance.now() - message.raised };
     this.told.push(told);
@@ -54,6 +59,19 @@ export class Cue {
     requestAnimationFrame(() =>
       requestAnimationFrame(() => (told.painted = performance.timeOrigin + performance.now() - message.raised)),
     );
+  }
+
+  // Only the opacity moves, which the browser does without drawing anything again.
+  shine(side) {
+    const now = performance.now();
+    if (now - this.flashed < REST_MS) return;
+    this.flashed = now;
+    this.flashes++;
+    this.flash.textContent = `${side === "right" ? "Right" : "Left"} knee`;
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.flash.classList.toggle("kt-calm", calm);
+    const shades = calm ? [{ opacity: 1 }, { opacity: 1 }] : [{ opacity: 0.85 }, { opacity: 0 }];
+    this.flash.animate(shades, { duration: FLASH_MS, easing: "ease-in" });
   }
 
   // The time until it is heard as the browser knows it, ms; null where nothing sounds.

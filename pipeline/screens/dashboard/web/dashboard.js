@@ -8,38 +8,49 @@ import { clock, Episodes, fillGuide, fillSensors, find, Legs } from "./parts.js"
 import { Stream } from "./stream.js";
 import { Traces } from "./traces.js";
 
-const FRAME_MS = 20;
+const REST_MS = 28;
+const AWAY = "No connection to the computer that runs the session: buttons have no effect until it is back. Trying again ...";
+const OVER = "The session is over and saved, and this page is no longer connected. Start the session anew on the computer.";
 const page = { redraws: 0, frames: 0, rows: 0, cues: [], role: "", linked: false };
 window.kneetrack = page;
 
 function start() {
-  const traces = find("kt-traces") && new Traces(find("kt-traces"));
-  const leg = find("kt-leg") && new Leg(find("kt-leg"));
+  const traces = find("kt-traces") && new Traces(find("kt-traces"), redraw);
+  const leg = find("kt-leg") && new Leg(find("kt-leg"), redraw);
   const legs = find("kt-legs") && new Legs(find("kt-legs"));
   const episodes = find("kt-episodes") && new Episodes(find("kt-episodes"), find("kt-none"));
   const guide = find("kt-guide");
-  const cue = new Cue(find("kt-flash"), find("kt-sound"));
+  const cue = new Cue(find("kt-flash"), find("kt-sound"), find("kt-hint"));
+  page.cue = cue;
   page.cues = cue.told;
   page.traces = traces;
   page.leg = leg;
   let asked = false;
   let drawn = 0;
 
-  // Draws while something moves, some thirty times a second, and rests when nothing does.
+  // Draws while something moves, some thirty times a second, and rests when nothing does. A timer before the browser's
+  // next picture: asking for every picture and skipping each other one costs the browser as much as drawing it.
   function redraw() {
     if (asked || !(traces || leg)) return;
     asked = true;
-    requestAnimationFrame(function picture(now) {
-      if (now - drawn < FRAME_MS) return requestAnimationFrame(picture);
-      const seconds = Math.min(0.5, (now - drawn) / 1000);
-      drawn = now;
-      const moved = [traces?.advance(seconds), leg?.advance(seconds)];
-      traces?.draw();
-      leg?.draw();
-      page.redraws++;
-      if (moved.some(Boolean)) requestAnimationFrame(picture);
-      else asked = false;
-    });
+    wait();
+  }
+
+  function wait() {
+    setTimeout(() => requestAnimationFrame(picture), Math.max(0, REST_MS - (performance.now() - drawn)));
+  }
+
+  function picture() {
+    const now = performance.now();
+    const seconds = Math.min(0.5, (now - drawn) / 1000);
+    drawn = now;
+    const moved = [traces?.advance(seconds), leg?.advance(seconds)];
+    traces?.draw();
+    leg?.draw();
+    legs?.draw();
+    page.redraws++;
+    if (moved.some(Boolean)) wait();
+    else asked = false;
   }
 
   const takes = {
@@ -71,16 +82,20 @@ function start() {
       if (find("kt-sensors")) fillSensors(find("kt-sensors"), frame.sensors);
       key(frame.legs);
       cueNow(frame.cue);
+      canSave(frame.legs);
     },
     episode_start: (frame) => {
       traces?.begin(frame);
-      legs?.alarm(frame.side, true);
+      legs?.alarm(frame.side, true, frame.measure);
+      say(`${frame.side} knee falls inward`);
     },
     episode_end: (frame) => {
       traces?.end(frame);
       legs?.alarm(frame.side, false);
     },
-    episode: (frame) => episodes?.add(frame),
+    episode: (frame) => {
+      if (episodes?.add(frame)) say(`${frame.side} knee fell inward: ${frame.severity}, ${frame.activity}`);
+    },
     cue: (frame) => cue.give(frame),
     place: (frame) => place(frame.text, frame.repeat),
     saved: (frame) => ended(frame),
@@ -94,7 +109,8 @@ function start() {
     (linked) => {
       page.linked = linked;
       document.body.classList.toggle("kt-away", !linked);
-      if (!linked) problem(page.over ? [] : ["No connection to the computer that runs the session. Trying again ..."]);
+      if (!linked) problem([page.over ? OVER : AWAY]);
+      else if (!page.state) problem([]);
     },
   );
 
@@ -117,9 +133,9 @@ function start() {
   });
   new MutationObserver(() => {
     forgetColours();
+    traces?.repaint();
     redraw();
   }).observe(document.body, { attributes: true, attributeFilter: ["class"] });
-  window.addEventListener("resize", redraw);
   theme();
   redraw();
 
@@ -129,9 +145,15 @@ function start() {
   }
 }
 
+// To a screen reader.
+function say(text) {
+  const box = find("kt-said");
+  if (box) box.textContent = text;
+}
+
 function problem(lines) {
   const box = find("kt-problem");
-  const text = lines.join("\n");
+  const text = lines.map((line) => line[0].toUpperCase() + line.slice(1)).join("\n");
   box.hidden = !text;
   if (box.textContent !== text) box.textContent = text;
 }
@@ -164,6 +186,12 @@ function cueNow(cue) {
   if (find("kt-cue-now")) find("kt-cue-now").textContent = words[cue.mode];
   const share = find("kt-cue-share");
   if (share) share.textContent = cue.mode === "fading" ? `Now on ${Math.round(100 * cue.share)} % of the steps.` : "";
+}
+
+// A calibration can be saved once there is one.
+function canSave(legs) {
+  const button = find("kt-save");
+  if (button) button.disabled = !legs.some((leg) => leg.calibrated);
 }
 
 function ended(frame) {

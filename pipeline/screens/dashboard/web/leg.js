@@ -2,7 +2,7 @@
 // Segment frames: X forward, Y up the segment, Z to the person's right; world z up. The person's slow turning is taken
 // off, so that one looks at the leg from the front wherever the person faces; what turns within a step stays.
 
-import { colours, fitted } from "./canvas.js";
+import { colours, Sheet } from "./canvas.js";
 
 const THIGH_M = 0.42;
 const SHANK_M = 0.4;
@@ -13,13 +13,21 @@ const TALL_M = 0.93;
 const FRONT_M = 0.38;
 const SIDE_M = 0.95;
 const AROUND = 10;
+const HEAD = 26;
+const FOOT = 30;
 // Radii along a segment: [share of its length from the upper end, forward, sideways, forward offset], m.
 const THIGH = [[0, 0.085, 0.08, 0], [0.25, 0.08, 0.075, 0.005], [0.6, 0.062, 0.06, 0.005], [0.88, 0.052, 0.052, 0.004], [1, 0.05, 0.05, 0]];
 const SHANK = [[0, 0.05, 0.05, 0], [0.1, 0.05, 0.05, 0], [0.3, 0.058, 0.055, -0.012], [0.6, 0.043, 0.042, -0.006], [0.9, 0.03, 0.03, 0], [1, 0.032, 0.032, 0]];
+// What each view looks at, rows in the world (x forward, y to the left, z up): to the right of the picture, up, and
+// towards the eye. From the front, the person's right is on the left.
+const VIEWS = {
+  front: [[0, 1, 0], [0, 0, 1], [1, 0, 0]],
+  side: [[1, 0, 0], [0, 0, 1], [0, -1, 0]],
+};
 
 export class Leg {
-  constructor(canvas) {
-    this.canvas = canvas;
+  constructor(canvas, changed) {
+    this.sheet = new Sheet(canvas, changed);
     this.poses = {};
   }
 
@@ -36,7 +44,7 @@ export class Leg {
     }
     const goal = [leg.q.slice(0, 4), leg.q.slice(4, 8)];
     if (pose) Object.assign(pose, { goal, stale: false });
-    else this.poses[leg.side] = { goal, now: goal, heading: null, stale: false };
+    else this.poses[leg.side] = { goal, now: goal, heading: null, stale: false, solids: solids(leg.side) };
   }
 
   // Towards where the leg is known to be, evenly; returns whether anything moves.
@@ -58,132 +66,128 @@ export class Leg {
   }
 
   draw() {
-    const { context, width, height } = fitted(this.canvas);
-    if (width < 50) return;
+    if (!this.sheet.begin()) return;
+    const { context, width, height } = this.sheet;
+    context.textAlign = "center";
+    context.font = "13px system-ui, sans-serif";
+    context.fillStyle = colours().dim;
+    if (!Object.keys(this.poses).length) {
+      context.fillText("It is shown when it is calibrated.", width / 2, height / 2);
+      return;
+    }
     // The side view needs more room: there the leg swings.
     const front = FRONT_M + (Object.keys(this.poses).length > 1 ? HIPS_M : 0);
     const narrow = (width * front) / (front + SIDE_M);
-    const scale = Math.min((height - 56) / TALL_M, narrow / front);
+    const scale = Math.min((height - HEAD - FOOT) / TALL_M, narrow / front);
     this.view(context, 0, narrow, height, scale, "front");
     this.view(context, narrow, width - narrow, height, scale, "side");
-    if (!Object.keys(this.poses).length) context.fillText("It is shown when it is calibrated.", width / 2, height / 2);
-    context.strokeStyle = colours().line;
-    context.lineWidth = 1;
-    context.beginPath();
-    context.moveTo(narrow, height - 26);
-    context.lineTo(narrow, height - 4);
-    context.stroke();
   }
 
   view(context, left, width, height, scale, name) {
     const colour = colours();
-    context.fillStyle = colour.dim;
-    context.font = "13px system-ui, sans-serif";
-    context.textAlign = "center";
-    context.fillText(name === "front" ? "from the front" : "from the side", left + width / 2, height - 8);
     const sides = Object.keys(this.poses).filter((side) => this.poses[side].thigh);
-    if (!sides.length) return;
     const both = sides.length > 1;
     const faces = [];
     for (const side of sides) {
-      const pose = this.poses[side];
-      const shift = both ? (side === "right" ? HIPS_M / 2 : -HIPS_M / 2) : 0;
-      faces.push(...solids(pose, side, shift, name, colour, both));
+      const shift = both ? (side === "right" ? -HIPS_M / 2 : HIPS_M / 2) : 0;
+      project(faces, this.poses[side], shift, VIEWS[name], colour, both ? colour[side] : null);
     }
     faces.sort((a, b) => a.depth - b.depth);
-    const x0 = left + width * 0.5;
-    const y0 = 26 + Math.max(0, (height - 56 - TALL_M * scale) / 2);
-    context.save();
-    context.beginPath();
-    context.rect(left, 0, width, height - 24);
-    context.clip();
+    const x0 = left + width / 2;
+    const y0 = HEAD + Math.max(0, (height - HEAD - FOOT - TALL_M * scale) / 2) + 0.03 * scale;
     context.lineWidth = 0.7;
-    for (const face of faces) {
-      context.fillStyle = face.fill;
-      context.strokeStyle = face.fill;
+    for (const { points, fill } of faces) {
+      context.fillStyle = context.strokeStyle = fill;
       context.beginPath();
-      face.points.forEach(([u, v], i) => context[i ? "lineTo" : "moveTo"](x0 + u * scale, y0 + (0.03 - v) * scale));
+      context.moveTo(x0 + points[0] * scale, y0 - points[1] * scale);
+      for (let i = 2; i < points.length; i += 2) context.lineTo(x0 + points[i] * scale, y0 - points[i + 1] * scale);
       context.closePath();
       context.fill();
+      // Or the ground shines through between two faces.
       context.stroke();
     }
-    context.restore();
-    if (name === "front") {
-      // Seen from the front, the person's right is on the left.
-      context.fillStyle = colour.dim;
-      if (both) {
-        context.fillText("R", left + 16, 20);
-        context.fillText("L", left + width - 16, 20);
-      } else context.fillText(`${sides[0]} leg`, left + width / 2, 16);
-    }
+    context.fillStyle = colour.dim;
+    context.fillText(name === "front" ? "from the front" : "from the side", x0, height - 8);
+    if (name === "side") return;
+    const gap = both ? Math.min(width / 4, 0.75 * HIPS_M * scale) : 0;
+    for (const side of sides) context.fillText(side, x0 + (side === "right" ? -gap : gap), 16);
   }
 }
 
-function solids(pose, side, shift, view, colour, both) {
-  const hip = [0, -shift, 0];
-  const thigh = level(pose.thigh, pose.heading);
-  const shank = level(pose.shank, pose.heading);
-  const knee = added(hip, times(thigh, [0, -THIGH_M, 0]));
-  const ankle = added(knee, times(shank, [0, -SHANK_M, 0]));
-  const skin = pose.stale ? colour.line : colour.skin;
+// The parts of a leg in the frames of their segments: corners, and faces with their outward normals. Made once.
+function solids(side) {
   const out = side === "right" ? 1 : -1;
-  const faces = [];
-  lofted(faces, hip, thigh, THIGH_M, THIGH, skin, view);
-  lofted(faces, knee, shank, SHANK_M, SHANK, skin, view);
-  block(faces, ankle, shank, [-0.07, 0.17], [-0.065, -0.02], [-0.038, 0.038], colour.shoe, view);
-  block(faces, hip, thigh, [-0.028, 0.028], [-0.26, -0.17], [out * 0.06, out * 0.085], colour.sensor, view);
-  block(faces, knee, shank, [0.02, 0.055], [-0.19, -0.11], [-out * 0.052, -out * 0.02], colour.sensor, view);
-  if (both) {
-    const tint = colour[side];
-    lofted(faces, knee, shank, 0.001, [[0, 0.056, 0.056, 0], [14, 0.056, 0.056, 0]], tint, view);
-  }
-  return faces;
+  return [
+    lofted("thigh", THIGH_M, THIGH, "skin"),
+    lofted("shank", SHANK_M, SHANK, "skin"),
+    lofted("shank", 0.001, [[0, 0.056, 0.056, 0], [14, 0.056, 0.056, 0]], "side"),
+    block("shank", [-0.07, 0.17], [-SHANK_M - 0.065, -SHANK_M - 0.02], [-0.038, 0.038], "shoe"),
+    block("thigh", [-0.028, 0.028], [-0.26, -0.17], [out * 0.06, out * 0.085], "sensor"),
+    block("shank", [0.02, 0.055], [-0.19, -0.11], [-out * 0.052, -out * 0.02], "sensor"),
+  ];
 }
 
-function lofted(faces, origin, turn, length, rings, fill, view) {
-  const points = rings.map(([share, forward, aside, offset]) => {
-    const ring = [];
+function lofted(segment, length, rings, colour) {
+  const corners = [];
+  for (const [share, forward, aside, offset] of rings) {
     for (let k = 0; k < AROUND; k++) {
       const angle = (2 * Math.PI * k) / AROUND;
-      const local = [offset + forward * Math.cos(angle), -share * length, aside * Math.sin(angle)];
-      ring.push(added(origin, times(turn, local)));
+      corners.push([offset + forward * Math.cos(angle), -share * length, aside * Math.sin(angle)]);
     }
-    return ring;
-  });
-  for (let i = 0; i + 1 < points.length; i++) {
+  }
+  const faces = [];
+  for (let i = 0; i + 1 < rings.length; i++) {
     for (let k = 0; k < AROUND; k++) {
       const next = (k + 1) % AROUND;
-      face(faces, [points[i][k], points[i][next], points[i + 1][next], points[i + 1][k]], fill, view);
+      faces.push([i * AROUND + k, i * AROUND + next, (i + 1) * AROUND + next, (i + 1) * AROUND + k]);
     }
   }
-  face(faces, [...points[0]].reverse(), fill, view);
-  face(faces, points.at(-1), fill, view);
+  const ring = (first) => Array.from({ length: AROUND }, (_, k) => first + k);
+  faces.push(ring(0).reverse(), ring((rings.length - 1) * AROUND));
+  return solid(segment, corners, faces, colour);
 }
 
-function block(faces, origin, turn, x, y, z, fill, view) {
-  const [z0, z1] = z[0] < z[1] ? z : [z[1], z[0]];
-  const c = [];
-  for (const i of [0, 1]) for (const j of [0, 1]) for (const k of [z0, z1]) c.push(added(origin, times(turn, [x[i], y[j], k])));
-  for (const quad of [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]]) {
-    face(faces, quad.map((corner) => c[corner]), fill, view);
-  }
+function block(segment, x, y, z, colour) {
+  const corners = [];
+  const deep = z[0] < z[1] ? z : [z[1], z[0]];
+  for (const i of x) for (const j of y) for (const k of deep) corners.push([i, j, k]);
+  const faces = [[0, 1, 3, 2], [4, 6, 7, 5], [0, 4, 5, 1], [2, 3, 7, 6], [0, 2, 6, 4], [1, 5, 7, 3]];
+  return solid(segment, corners, faces, colour);
 }
 
-// World: x forward, y to the left, z up. The front view looks along -x: the person's right is on the left.
-function face(faces, corners, fill, view) {
-  const flat = corners.map(([x, y, z]) => (view === "front" ? [y, z, x] : [x, z, -y]));
-  let area = 0;
-  for (let i = 0; i < flat.length; i++) {
-    const [a, b] = [flat[i], flat[(i + 1) % flat.length]];
-    area += a[0] * b[1] - b[0] * a[1];
+function solid(segment, corners, faces, colour) {
+  const normals = faces.map((face) => {
+    const [a, b, c] = [corners[face[0]], corners[face[1]], corners[face.at(-1)]];
+    const normal = crossed(less(b, a), less(c, a));
+    return normal.map((value) => value / Math.hypot(...normal));
+  });
+  return { segment, corners, faces, normals, colour };
+}
+
+// The faces of a leg that look towards the eye, in metres of the picture. shift: of the hip, to the left.
+function project(found, pose, shift, view, colour, tint) {
+  const thigh = product(view, levelled(pose.thigh, pose.heading));
+  const shank = product(view, levelled(pose.shank, pose.heading));
+  const hip = view.map((row) => row[1] * shift);
+  const knee = hip.map((value, i) => value - THIGH_M * thigh[i][1]);
+  for (const { segment, corners, faces, normals, colour: name } of pose.solids) {
+    if (name === "side" && !tint) continue;
+    const fill = name === "side" ? tint : name === "skin" && pose.stale ? colour.line : colour[name];
+    const [turn, origin] = segment === "thigh" ? [thigh, hip] : [shank, knee];
+    const seen = corners.map((corner) => turn.map((row, i) => origin[i] + dot(row, corner)));
+    faces.forEach((face, number) => {
+      const facing = dot(turn[2], normals[number]);
+      if (facing <= 0) return;
+      const light = 0.62 + 0.3 * facing - 0.056 * dot(turn[0], normals[number]) + 0.08 * dot(turn[1], normals[number]);
+      const points = [];
+      let depth = 0;
+      for (const corner of face) {
+        points.push(seen[corner][0], seen[corner][1]);
+        depth += seen[corner][2];
+      }
+      found.push({ points, depth: depth / face.length, fill: shaded(fill, light) });
+    });
   }
-  const normal = crossed(less(flat[1], flat[0]), less(flat.at(-1), flat[0]));
-  const size = Math.hypot(...normal) || 1;
-  const facing = Math.abs(normal[2]) / size;
-  const lit = (Math.sign(normal[2]) * (normal[0] * -0.35 + normal[1] * 0.5)) / size;
-  const depth = flat.reduce((sum, point) => sum + point[2], 0) / flat.length;
-  if (Math.abs(area) < 1e-9) return;
-  faces.push({ points: flat, depth, fill: shaded(fill, 0.62 + 0.3 * facing + 0.16 * lit) });
 }
 
 const shades = new Map();
@@ -201,7 +205,7 @@ function shaded(colour, light) {
   return found;
 }
 
-function level(turn, heading) {
+function levelled(turn, heading) {
   const c = Math.cos(-heading);
   const s = Math.sin(-heading);
   return [
@@ -228,8 +232,7 @@ function mixed(a, b, share) {
 }
 
 const dot = (a, b) => a.reduce((sum, value, i) => sum + value * b[i], 0);
-const times = (m, v) => m.map((row) => row[0] * v[0] + row[1] * v[1] + row[2] * v[2]);
-const added = (a, b) => [a[0] + b[0], a[1] + b[1], a[2] + b[2]];
+const product = (a, b) => a.map((row) => [0, 1, 2].map((j) => row[0] * b[0][j] + row[1] * b[1][j] + row[2] * b[2][j]));
 const less = (a, b) => [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
 const crossed = (a, b) => [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 const wrapped = (angle) => Math.atan2(Math.sin(angle), Math.cos(angle));

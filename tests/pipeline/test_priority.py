@@ -1,0 +1,41 @@
+"""The session goes before other programs where that is allowed, and leaves everything as it was."""
+
+import gc
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.screens.priority import ahead
+
+
+def test_it_ends_as_it_began() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0) if hasattr(os, "getpriority") else None
+    frozen = gc.get_freeze_count()
+    with ahead() as allowed:
+        assert gc.get_freeze_count() > frozen, "what was imported is not looked through again"
+        if before is not None and allowed:
+            assert os.getpriority(os.PRIO_PROCESS, 0) < before
+    assert gc.get_freeze_count() == 0
+    if before is not None:
+        assert os.getpriority(os.PRIO_PROCESS, 0) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "setpriority"), reason="the niceness is POSIX's")
+def test_what_is_not_allowed_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", refused)
+    with ahead() as allowed:
+        assert not allowed
+
+
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="the niceness is POSIX's")
+def test_the_server_stands_behind_whatever_it_inherited() -> None:
+    code = (
+        "import os; from pipeline.screens.priority import behind; behind(); print(os.getpriority(os.PRIO_PROCESS, 0))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert int(found.stdout) >= 5
