@@ -31,7 +31,7 @@ from pipeline.records import Side
 from pipeline.recovered import recovered_block
 from pipeline.rests import at_rest
 from pipeline.rows import RaisedEvent
-from pipeline.slip import Slip, SlipParameters, SlipWatch, rereferenced
+from pipeline.slip import Slip, SlipParameters, SlipWatch, rereferenced, widened
 from pipeline.tied_path import TiedPath
 
 THIGH_LENGTH_PRIOR_M = 0.20
@@ -39,6 +39,8 @@ SHANK_LENGTH_PRIOR_M = 0.15
 """Usual distances along the segment from a sensor at mid-thigh or below the tibial tuberosity to the knee centre."""
 
 
+_TOLD_SLIPS = 20
+"""Of a long session with a loose strap, the last ones are told in the end."""
 _TOLD_AT = np.deg2rad(60.0)
 _TOLD_CHANGE = np.deg2rad(2.0)
 """The unloaded path is told again where it changed by so much at this flexion."""
@@ -87,7 +89,9 @@ class LegEngine:
         self._resting = 0
         self._axis: AxisWatch | None = None
         self._slips: SlipWatch | None = None
-        self._slipped = False
+        self.slipped = ""
+        """What to do about a strap that slipped, as long as its rows are marked."""
+        self._slip_lines: list[str] = []
         self.alignment: Alignment | None = None
         self._path = TiedPath()
         self._told_path = UnloadedPath()
@@ -152,6 +156,8 @@ class LegEngine:
     def quality(self) -> dict[str, object]:
         """Plain values about the calibration and the heading."""
         told = calibration_quality(self._believed(), self.path, self._heading.arms, self._heading.residual_sd)
+        if self._slip_lines:
+            told["slips"] = self._slip_lines
         return told if self._quick is None else {**told, "quick_check": self._quick.told()}
 
     def update(self, grid: GridBlock) -> list[LegBlock]:
@@ -190,6 +196,7 @@ class LegEngine:
         else:
             relative = self._heading.rows(grid.start, len(grid))
             leg = self._knee.update(grid.start, one, two, grid.shank_acc, relative, status)
+            leg = leg if self._slips is None else widened(leg, self._slips.doubt)
         self._parts.append(
             LegRows(grid.start, grid.thigh_acc, one.gyr, one.quat, grid.shank_acc, two.gyr, two.quat, ok)
         )
@@ -197,10 +204,10 @@ class LegEngine:
 
     def _status(self, grid: GridBlock) -> Bytes:
         status = np.full(len(grid), int(Status.OK if self.alignment is not None else Status.CALIBRATING), np.uint8)
-        if not (self._slipped or grid.clipped.any()) and grid.thigh_ok.all() and grid.shank_ok.all():
+        if not (self.slipped or grid.clipped.any()) and grid.thigh_ok.all() and grid.shank_ok.all():
             return status
         status[grid.clipped & (status == Status.OK)] = Status.CLIPPED
-        if self._slipped:
+        if self.slipped:
             status[status <= Status.SLIPPED] = Status.SLIPPED
         status[grid.thigh_ok != grid.shank_ok] = Status.SINGLE_SENSOR
         status[~grid.thigh_ok & ~grid.shank_ok] = Status.GAP
@@ -235,7 +242,10 @@ class LegEngine:
             return
         if self._quick is not None and not self._quick.done:
             self._check(self._quick, rows, time_s)
-        slip = self._slips.update(rows, self.alignment, self._expected_turn)
+        state = self._heading.state
+        axes = float(state.mean[THIGH]), float(state.mean[SHANK])
+        axis_sd = float(np.sqrt(max(state.cov[THIGH, THIGH], state.cov[SHANK, SHANK])))
+        slip = self._slips.update(rows, self.alignment, axes, axis_sd, self._expected_turn)
         if slip is not None:
             self._slip(slip, time_s)
         if self.alignment.standing and not self._slips.suspect:
@@ -276,13 +286,14 @@ class LegEngine:
         """A sensor moved on the leg: the angles go on from the new standing, marked, and a new standing with flexions
         is waited for."""
         assert self.alignment is not None
-        self._slipped = True
-        self.alignment = rereferenced(self.alignment, slip)
+        self.slipped = slip.line(self._rate, self._side.value)
+        self._slip_lines = [*self._slip_lines, self.slipped][-_TOLD_SLIPS:]
+        self.alignment = rereferenced(self.alignment, slip.segment, slip.turn)
         self._knee.align(self.alignment, self._path)
         if self._axis is not None:
             self._axis = AxisWatch(self.alignment, self._settings.axis_watch)
         self._calibrating = Calibrating(self._rate, self._side.sign, anew=True)
-        self._events.append(RaisedEvent(time_s, "status", slip.fields(self._rate)))
+        self._events.append(RaisedEvent(time_s, "status", slip.fields(self._rate, self._side.value)))
 
     def _see_axis(self, turn: float, sd: float, time_s: float) -> None:
         """The thigh's axis was seen: a correction, or, where the frame was altogether wrong, a new one."""
@@ -294,6 +305,8 @@ class LegEngine:
         self._apply(alignment, self.calibrated)
         if self._axis is not None:
             self._axis.realign(alignment)
+        if self._slips is not None:
+            self._slips.realigned(turn)
         self._events.append(RaisedEvent(time_s, "calibration", {"method": alignment.method, "corrected": "thigh axis"}))
 
     def _look_for_neutral(self, rows: LegRows) -> None:
@@ -312,9 +325,8 @@ class LegEngine:
         if self.alignment is None:
             self._recovered = recovered_block(found.rows, found.alignment, self._side, self._rate)
         self.calibrated = found
-        self._slipped = False
-        good = (self._number or 0) * self._block
-        self._slips = SlipWatch(found.alignment.standing, good, self._settings.slip)
+        self.slipped = ""
+        self._slips = SlipWatch(self._rate, found.standing, self._settings.slip)
         self._apply(found.alignment, found)
         self._axis = AxisWatch(found.alignment, self._settings.axis_watch)
         self._events.append(calibration_event(found, self.path, time_s))
@@ -346,8 +358,8 @@ class LegEngine:
         self._heading.set_prior(prior if profile.arms is None else LeverPrior(profile.arms, 0.05))
         self._knee.align(self.alignment, self._path)
         self._calibrating = self._calibrated_by = None
-        self._slipped = False
-        self._slips = SlipWatch(False, parameters=self._settings.slip)
+        self.slipped = ""
+        self._slips = SlipWatch(self._rate, None, self._settings.slip)
 
 
 def calibration_quality(

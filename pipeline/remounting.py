@@ -1,47 +1,55 @@
 """A whole recording in which a strap slipped, looked at as if it had not.
 
-The standings tell when a sensor moved (pipeline/slip.py) and how it sits afterwards: the old alignment, put right so
-that the new standing reads as the old ones did; or, where the person stood and flexed the knee anew, the alignment that
-this gives. The rows after the slip are then turned, sensor frame into the sensor frame before the slip, so that one
-alignment and one heading serve the whole recording. What lies before the last good standing stays as it was; what comes
+Standings and cycles of movement tell when a sensor moved, before and after (pipeline/slip_evidence.py), and how it sits
+afterwards: the old alignment, put right by what it turned; or, where the person stood and flexed the knee anew, the
+alignment that this gives. The rows after the slip are then turned, sensor frame into the sensor frame before the slip,
+so that one alignment and one heading serve the whole recording. What lies before the slip stays as it was; what comes
 after it is marked as slipped until a new calibration.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
 from calibration.alignment import STANDING_AND_FLEXIONS, Alignment
-from pipeline.blocks import Bools, Bytes, Floats, GridBlock, Ints, Status
+from pipeline.blocks import Bytes, Floats, GridBlock, Ints, LegBlock, Status, join
 from pipeline.calibrating import Calibrating
 from pipeline.calibration_parameters import Calibrated
+from pipeline.cycles import Cycles
 from pipeline.flexions import settled
-from pipeline.heading_model import NEUTRAL, STATES
+from pipeline.heading_model import NEUTRAL, SHANK, STATES, THIGH
 from pipeline.leg_rows import LegRows
 from pipeline.orientation import Oriented
 from pipeline.quaternions import conjugate, from_matrix, multiply
 from pipeline.records import Side
 from pipeline.rests import resting
 from pipeline.rows import RaisedEvent
-from pipeline.slip import SlipParameters, SlipWatch, rereferenced
+from pipeline.sights import Manners, Sight
+from pipeline.slip import SlipParameters, doubted, rereferenced, slip_of, standings_of, widened
+from pipeline.slip_evidence import Verdict, likeliest_slip
 from pipeline.smoothing import Smoothed
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """From grid row `begin` on the sensors sit like this; slipped: as far as a standing can tell."""
+    """From grid row `begin` on the sensors sit like this; slipped: as far as can be told without a new calibration.
+    doubt: (3,) rad, how well that is known, about X, Y and Z of a segment."""
 
     begin: int
     alignment: Alignment
     slipped: bool
+    doubt: Floats = field(default_factory=lambda: np.zeros(3))
 
 
 @dataclass(frozen=True, slots=True)
 class Worn:
-    """How the sensors sat over a recording. stretches: in order, the first with the calibration's alignment."""
+    """How the sensors sat over a recording. stretches: in order, the first with the calibration's alignment. events:
+    what is told of them. suspected: (3,) rad from a grid row on, what a slip that is not proven may have done."""
 
     stretches: list[Stretch]
     events: list[RaisedEvent]
+    suspected: tuple[int, Floats]
 
     @property
     def moved(self) -> bool:
@@ -57,6 +65,19 @@ class Worn:
             if stretch.slipped:
                 told[rows][status[rows] <= Status.SLIPPED] = Status.SLIPPED
         return told
+
+    def widened(self, block: LegBlock) -> LegBlock:
+        """A block of angles with deviations that hold what is not known of the sensors' sitting."""
+        begins = [(s.begin, s.doubt) for s in self.stretches[1:]] + [self.suspected]
+        starts = sorted({0, *(min(max(b - block.start, 0), len(block)) for b, _ in begins), len(block)})
+        pieces = []
+        for first, last in pairwise(starts):
+            row = block.start + first
+            known = [s.doubt for s in self.stretches if s.begin <= row][-1:]
+            known += [self.suspected[1]] if self.suspected[0] <= row else []
+            doubt = np.sqrt(np.sum(np.square(known), axis=0)) if known else np.zeros(3)
+            pieces.append(widened(block.cut(first, last), doubt))
+        return join(pieces) if len(pieces) > 1 else pieces[0] if pieces else block
 
     def remounted(self, grid: GridBlock, one: Oriented, two: Oriented) -> tuple[GridBlock, Oriented, Oriented]:
         """The recording as sensors that never moved would have given it."""
@@ -91,42 +112,65 @@ def sensors_worn(
     smoothed: Smoothed,
     p: SlipParameters,
 ) -> Worn:
-    """Look through the standings from the calibration's on (from the start with a saved one, found None). smoothed: the
-    heading, as far as the recording tells it without knowing of slips."""
+    """Look through the standings and movements from the calibration's on (from the start with a saved one, found None).
+    smoothed: the heading, as far as the recording tells it without knowing of slips."""
     begin = rows.start if found is None or found.standing is None else found.standing[0]
-    good = begin if found is None or found.flexing is None else found.flexing[1]
     stretches = [Stretch(begin, alignment, False)]
     events: list[RaisedEvent] = []
     length = round(0.5 * rate_hz)
-    watch, now = SlipWatch(False, good, p, suspecting=False), alignment
-    anew: Calibrated | None = None
 
-    rests: Bools = resting(rows, length, p.rest)
-    turns, sds = _neutral(smoothed, rows.start + length * np.arange(len(rests)))
+    turns, sds = _neutral(smoothed, rows.start + length * np.arange(-(-len(rows) // length)))
 
     def believed(row: int) -> tuple[float, float]:
         number = (row - rows.start) // length
         return float(turns[number]), float(sds[number])
 
-    for number in range(-(-(begin - rows.start) // length), len(rests)):
-        if not rests[number] and anew is None:
-            watch.forget()
-            continue
-        block = rows.cut(number * length, (number + 1) * length)
-        if anew is not None and anew.standing is not None and block.start >= (anew.flexing or anew.standing)[1]:
-            now, watch = anew.alignment, SlipWatch(False, block.start, p, suspecting=False)
-            stretches.append(Stretch(anew.standing[0], now, False))
+    last = smoothed.rows(rows.start + len(rows) - 1, 1).states[:, 0]
+    axes = float(last[THIGH]), float(last[SHANK])
+
+    def seen(now: Alignment, first: int) -> list[Sight]:
+        frame = now.turned(*axes)
+        standing = standings_of(rows, length, now, frame, believed, p)
+        manners, moving = Manners(rate_hz), []
+        for cycle in Cycles(rate_hz).update(rows, frame):
+            sight = manners.add(cycle) if cycle.begin >= first else None
+            moving += [] if sight is None else [sight]
+        sights = [s for s in [*standing, *moving, *manners.rest()] if s.begin >= first]
+        return sorted(sights, key=lambda s: s.end)
+
+    now, first = alignment, begin
+    while True:
+        sights = seen(now, first)
+        verdict = _earliest(sights, p)
+        if verdict is None:
+            return Worn(stretches, events, _suspected(sights, p))
+        slip = slip_of(verdict, axes, verdict.by, p)
+        now, first = rereferenced(now, slip.segment, slip.turn), slip.by
+        stretches.append(Stretch(verdict.since, now, True, np.hypot(stretches[-1].doubt, verdict.sd)))
+        events.append(RaisedEvent(slip.noticed / rate_hz, "status", slip.fields(rate_hz, side.value)))
+        anew = calibrated_anew(rows.cut(verdict.by - rows.start, len(rows)), rate_hz, side)
+        if anew is not None and anew.standing is not None:
+            now, first = anew.alignment, anew.standing[0]
+            stretches.append(Stretch(first, now, False))
             fields: dict[str, object] = {"method": now.method, "flexions": anew.flexions, "after": "slip"}
-            events.append(RaisedEvent(block.start / rate_hz, "calibration", fields))
-            anew = None
-        slip = watch.update(block, now, believed, bool(rests[number]))
-        if slip is None:
-            continue
-        now = rereferenced(now, slip)
-        stretches.append(Stretch(slip.since, now, True))
-        events.append(RaisedEvent(slip.noticed / rate_hz, "status", slip.fields(rate_hz)))
-        anew = calibrated_anew(rows.cut(slip.noticed - rows.start, len(rows)), rate_hz, side)
-    return Worn(stretches, events)
+            events.append(RaisedEvent((anew.flexing or anew.standing)[1] / rate_hz, "calibration", fields))
+
+
+def _earliest(sights: list[Sight], p: SlipParameters) -> Verdict | None:
+    """The first slip that is sure; the surest one may hide another before it."""
+    found: Verdict | None = None
+    while True:
+        verdict = likeliest_slip(sights, p.test)
+        if verdict is None or verdict.evidence < p.test.sure:
+            return found
+        found = verdict
+        sights = [s for s in sights if s.end <= verdict.since]
+
+
+def _suspected(sights: list[Sight], p: SlipParameters) -> tuple[int, Floats]:
+    """From which grid row on the angles are in doubt, and by how much."""
+    verdict = likeliest_slip(sights, p.test)
+    return (0 if verdict is None else verdict.since), doubted(verdict, p)
 
 
 def calibrated_anew(rows: LegRows, rate_hz: float, side: Side) -> Calibrated | None:

@@ -129,7 +129,8 @@ class Session:
 
     def warnings(self) -> list[str]:
         """What is wrong with the sensors now, one line each."""
-        return [*self._both.messages, *(line for leg in self._legs.values() for line in leg.watch.messages)]
+        lines = [*self._both.messages, *(line for leg in self._legs.values() for line in leg.watch.messages)]
+        return lines + [leg.slipped for leg in self._legs.values() if leg.slipped]
 
     def complaints(self) -> list[str]:
         """Sensors that are refused, one line each."""
@@ -188,6 +189,11 @@ class _Leg:
     @property
     def phase(self) -> str:
         return "wait for the sensors" if self._engine is None else self._engine.phase
+
+    @property
+    def slipped(self) -> str:
+        """What to do about a strap that slipped; empty where none did."""
+        return "" if self._engine is None else self._engine.slipped
 
     @property
     def progress(self) -> CalibrationProgress | None:

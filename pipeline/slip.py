@@ -1,13 +1,11 @@
-"""A strap that slips: noticed at the next quiet standing.
+"""A strap that slips: noticed from how standings and movement repeat themselves.
 
-In standing the knee is straight, and a straight knee hardly abducts or turns: whatever the posture, the two sensors
-then see gravity and each other as they did in the calibration, but for how far the knee is bent and how the leg leans.
-So each quiet standing gives five small angles: the sagittal and frontal tilt of each segment, and the turn of one frame
-against the other beyond what the heading filter expects. Their usual scatter is known (postures repeat to 1 or 2 deg
-sagittally; thigh and shank lean aside together). A change that this scatter cannot make, but that the slip of one
-sensor can (three of the five angles move), is a slip: a likelihood ratio test with the mean of the earlier standings
-as reference. One doubtful standing is kept apart, out of the reference, until the next standing confirms it or not.
-Source of the criterion: a re-check in standing that differs by more than 3 to 5 deg asks for a new calibration.
+Quiet standings, walking and exercises each show how the sensors sit (pipeline/sights.py), and a sensor that moved on
+the leg changes them all alike (pipeline/slip_evidence.py). After every new sight, all recent moments are asked whether
+a slip then explains what came before and after better than chance; when the evidence is strong enough, the slip is
+told, and what follows is seen with frames that are put right by it. Weaker evidence widens the standard deviations of
+the angles, and keeps the heading from learning from standings that may be wrong. Source of the need: a re-check in
+standing that differs by more than 3 to 5 deg asks for a new calibration.
 """
 
 from collections.abc import Callable
@@ -15,296 +13,301 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from calibration.alignment import Alignment, upright
-from pipeline.blocks import Floats
+from calibration.alignment import Alignment
+from pipeline.blocks import Floats, LegBlock
 from pipeline.calibration_parameters import CalibratingParameters
-from pipeline.heading_model import wrapped
-from pipeline.leg_rows import LegRows, join_rows
-from pipeline.neutral import neutral_turn
+from pipeline.cycles import Cycles
+from pipeline.leg_rows import LegRows
 from pipeline.records import Segment
-from pipeline.rests import at_rest
+from pipeline.rests import at_rest, resting
+from pipeline.sights import Manners, Quiet, Sight, effects, known_standing, quiet_blocks, standing_sight, turned
+from pipeline.slip_evidence import SlipEvidenceParameters, Verdict, likeliest_slip
 
 _DEG = np.pi / 180.0
-THIGH_X, THIGH_Z, SHANK_X, SHANK_Z, TURN = range(5)
 
 
 @dataclass(frozen=True, slots=True)
 class SlipParameters:
-    """Tuned on simulated people (seeds below 100), then made less eager after false alarms on people of another
-    simulation, who stand less alike each time.
-
-    sagittal_sd: how far standings differ in the sagittal tilt of thigh and shank, rad; sagittal_common: correlation.
-    frontal_sd, frontal_common: the same aside. turn_sd: of the turn between the frames, the heading filter's own
-    uncertainty not included; turn_doubt: factor on that, since in fast gait of real people the filter can be surer than
-    it should be. sure, doubtful: likelihood ratios (twice the logarithm) of a slip and of a suspicion.
-    least: smallest angle that is called a slip, rad. misfit: how badly (squared deviations) the slip of one sensor may
-    explain a standing. loose: factor on the sagittal scatter that a slip must withstand to be believed at once, since
-    people do stand with a bent knee; else a second standing confirms it. clearly: difference of the likelihood ratios
-    of both sensors by which it is told which one slipped. leaning: a segment that leans more does not stand, rad.
-    first_block, every_blocks: blocks of a rest after which it is judged, and judged again. remembered: standings that
-    make the reference.
+    """test: how sights are compared. clearly: difference of the evidence for both sensors by which it is told which one
+    slipped. suspicious: evidence from which nothing is learned of the heading. leaning: a segment that leans more does
+    not stand, rad; one that leans more than leant_over, only in the longest look. still: change of a lean (rad) between
+    blocks that ends a rest. looks: numbers of blocks of a rest after which it is looked at; with the last, a new look
+    begins. sure_block: blocks that make a standing, and from which a slip is told; short, again: weight of one of few
+    blocks, and of a
+    further look at the same stance. same_blocks: a rest that begins so soon after another, as between repetitions, is
+    the same stance: the feet were not placed anew, so that it tells little of how standings differ. remembered, latest:
+    sights that are kept, and the last ones before which a moment is looked for, live. far: change (rad) of what is
+    believed of the axes by which earlier sights are seen anew; unclear: standard deviation (rad) of an axis that tells
+    sagittal from frontal too badly.
     """
 
-    sagittal_sd: tuple[float, float] = (1.7 * _DEG, 2.3 * _DEG)
-    sagittal_common: float = 0.55
-    frontal_sd: tuple[float, float] = (1.0 * _DEG, 1.0 * _DEG)
-    frontal_common: float = 0.8
-    turn_sd: float = 2.5 * _DEG
-    turn_doubt: float = 4.0
-    sure: float = 14.0
-    doubtful: float = 7.0
-    least: float = 4.5 * _DEG
-    misfit: float = 14.0
-    loose: float = 1.6
-    clearly: float = 6.0
+    test: SlipEvidenceParameters = field(default_factory=SlipEvidenceParameters)
+    clearly: float = 3.0
+    suspicious: float = 1.0
     leaning: float = 25.0 * _DEG
     leant_over: float = 13.0 * _DEG
-    lasting_blocks: int = 9
     still: float = 1.0 * _DEG
-    first_block: int = 4
-    every_blocks: int = 6
-    remembered: int = 8
+    looks: tuple[int, ...] = (2, 4, 6, 12)
+    sure_block: int = 4
+    short: float = 0.7
+    again: float = 0.05
+    same_blocks: int = 16
+    remembered: int = 80
+    latest: int = 24
+    far: float = 6.0 * _DEG
+    unclear: float = 20.0 * _DEG
     rest: CalibratingParameters = field(default_factory=CalibratingParameters)
-
-    def scatter(self, sagittal: float) -> Floats:
-        """(5, 5) covariance of one standing's angles, rad2; sagittal: factor on those deviations."""
-        cov = np.zeros((5, 5))
-        for one, two, (a, b), common, factor in (
-            (THIGH_X, SHANK_X, self.sagittal_sd, self.sagittal_common, sagittal),
-            (THIGH_Z, SHANK_Z, self.frontal_sd, self.frontal_common, 1.0),
-        ):
-            cov[one, one], cov[two, two] = (factor * a) ** 2, (factor * b) ** 2
-            cov[one, two] = cov[two, one] = common * factor * factor * a * b
-        cov[TURN, TURN] = self.turn_sd**2
-        return cov
-
-
-@dataclass(frozen=True, slots=True)
-class Stance:
-    """A quiet standing, begin to end (grid rows). angles: (5,) rad as above. turn_sd: the heading filter's, rad."""
-
-    begin: int
-    end: int
-    angles: Floats
-    turn_sd: float
 
 
 @dataclass(frozen=True, slots=True)
 class Slip:
     """A sensor that moved on the leg.
 
-    segment: whose; sure_segment: False where the other one would explain it about as well. change: (3,) rad, sagittal
-    and frontal tilt and turn that the standing shows too much. since: grid row of the end of the last standing in which
-    all was well; noticed: of the standing that showed it.
+    segment: whose; sure_segment: False where the other one would explain it about as well. turn, sd: (3,) rad, how the
+    sensor turned, a vector in the segment's frame, and its standard deviations. since, by: grid rows between which it
+    moved; noticed: when that was known.
     """
 
     segment: Segment
     sure_segment: bool
-    change: Floats
+    turn: Floats
+    sd: Floats
     since: int
+    by: int
     noticed: int
 
     @property
     def angle(self) -> float:
         """How far it turned, rad."""
-        return float(np.linalg.norm(self.change))
+        return float(np.linalg.norm(self.turn))
 
-    def fields(self, rate_hz: float) -> dict[str, object]:
+    def line(self, rate_hz: float, leg: str) -> str:
+        """What the person is told. leg: `left` or `right`."""
+        name = self.segment.value if self.sure_segment else "thigh or shank"
+        since_s, by_s = self.since / rate_hz, self.by / rate_hz
+        when = f"at {_clock(by_s)}" if by_s - since_s < _MOMENT_S else f"between {_clock(since_s)} and {_clock(by_s)}"
+        return (
+            f"the {leg} {name} sensor turned on the leg by about {np.rad2deg(self.angle):.0f} deg {when} of the "
+            "session: strap it tighter, then stand still and bend the knee six times again"
+        )
+
+    def fields(self, rate_hz: float, leg: str) -> dict[str, object]:
         """As the events tell it."""
         return {
             "status": "slipped",
             "segment": self.segment.value if self.sure_segment else "thigh or shank",
             "angle_deg": round(float(np.rad2deg(self.angle)), 1),
             "since_s": round(self.since / rate_hz, 2),
+            "by_s": round(self.by / rate_hz, 2),
             "noticed_s": round(self.noticed / rate_hz, 2),
+            "message": self.line(rate_hz, leg),
         }
+
+
+_MOMENT_S = 5.0
+"""A stretch that is told as a moment."""
+
+
+def _clock(time_s: float) -> str:
+    """Minutes and seconds of the session."""
+    return f"{int(time_s) // 60}:{int(time_s) % 60:02d}"
 
 
 Believed = Callable[[int], tuple[float, float]]
 """What the heading filter expects of `neutral_turn` at a grid row, and its standard deviation, rad."""
 
 
-def stance_of(rows: LegRows, alignment: Alignment, expected: tuple[float, float]) -> Stance:
-    """What rows at rest show; expected: of the turn, see `Believed`."""
-    thigh = alignment.thigh_from_sensor @ upright(rows.thigh_acc)
-    shank = alignment.shank_from_sensor @ upright(rows.shank_acc)
-    turn = wrapped(neutral_turn(rows, alignment) - expected[0])
-    angles = np.array([thigh[0], thigh[2], shank[0], shank[2], turn])
-    return Stance(rows.start, rows.start + len(rows), angles, expected[1])
+def slip_of(verdict: Verdict, axes: tuple[float, float], noticed: int, p: SlipParameters) -> Slip:
+    """What is told of a verdict that is sure enough, and was found in frames turned by these `axes` (rad)."""
+    sure = verdict.evidence - verdict.other > p.clearly
+    by = axes[0] if verdict.segment is Segment.THIGH else axes[1]
+    x, y, z = verdict.turn.tolist()
+    turn = np.array([np.cos(by) * x + np.sin(by) * z, y, np.cos(by) * z - np.sin(by) * x])
+    return Slip(verdict.segment, sure, turn, verdict.sd, verdict.since, verdict.by, noticed)
 
 
-def _leans(rows: LegRows, alignment: Alignment) -> Floats:
-    """(4,) rad: how far thigh and shank lean, sagittal and frontal."""
-    thigh = alignment.thigh_from_sensor @ upright(rows.thigh_acc)
-    shank = alignment.shank_from_sensor @ upright(rows.shank_acc)
-    return np.array([np.arctan2(side, up[1]) for up in (thigh, shank) for side in (up[0], up[2])])
+def rereferenced(alignment: Alignment, segment: Segment, turn: Floats) -> Alignment:
+    """The alignment after a sensor turned by a small vector (3,) rad in the segment's frame, such that the leg reads as
+    it did before."""
+    if segment is Segment.THIGH:
+        return replace(alignment, thigh_from_sensor=_rotation(turn) @ alignment.thigh_from_sensor)
+    return replace(alignment, shank_from_sensor=_rotation(turn) @ alignment.shank_from_sensor)
 
 
-def rereferenced(alignment: Alignment, slip: Slip) -> Alignment:
-    """The alignment after a slip, such that the standing reads as it did before."""
-    x, z, turn = slip.change
-    if slip.segment is Segment.THIGH:
-        moved = replace(alignment, thigh_from_sensor=_righted(alignment.thigh_from_sensor, x, z))
-        return moved.turned(-turn, 0.0)
-    moved = replace(alignment, shank_from_sensor=_righted(alignment.shank_from_sensor, x, z))
-    return moved.turned(0.0, turn)
+def doubted(verdict: Verdict | None, p: SlipParameters) -> Floats:
+    """(3,) rad: what a slip that is not proven yet may have turned the frames by, times how likely it is."""
+    if verdict is None:
+        return np.zeros(3)
+    odds = float(np.exp(np.clip(verdict.evidence - p.test.sure, -20.0, 20.0)))
+    doubt: Floats = odds / (1.0 + odds) * np.abs(verdict.turn)
+    return doubt
+
+
+def widened(block: LegBlock, doubt: Floats) -> LegBlock:
+    """Angles with standard deviations that hold a doubt (3,) rad about X, Y and Z of a segment."""
+    if not doubt.any():
+        return block
+    frontal, axial, sagittal = doubt.tolist()
+    return replace(
+        block,
+        flexion_sd=np.hypot(block.flexion_sd, sagittal),
+        abduction_sd=np.hypot(block.abduction_sd, frontal),
+        rotation_sd=np.hypot(block.rotation_sd, axial),
+        excess_sd=np.hypot(block.excess_sd, frontal),
+        collapse_sd=np.hypot(block.collapse_sd, frontal),
+    )
+
+
+class Standings:
+    """`update` blocks in order; `now` is what the rest that goes on shows, and what `update` returns is over."""
+
+    def __init__(self, p: SlipParameters) -> None:
+        self._p = p
+        self._run: list[Quiet] = []
+        self._expected = (0.0, 1.0)
+        self._end: int | None = None
+        self._same = False
+        self._leans: Floats | None = None
+        self.now: Sight | None = None
+
+    def update(self, quiet: Quiet | None, frame: Alignment, believed: Believed) -> Sight | None:
+        """quiet: a block at rest; None: another one. frame: in which tilts are seen."""
+        done = None
+        leans = None if quiet is None else _leans(quiet, frame)
+        furthest = 0.0 if leans is None else float(np.hypot(leans[:, 0], leans[:, 1]).max())
+        if furthest > self._p.leaning:
+            quiet = leans = None
+        moved = leans is None or (self._leans is not None and float(np.abs(leans - self._leans).max()) > self._p.still)
+        self._leans = leans
+        if moved or len(self._run) >= self._p.looks[-1]:
+            done, self.now = (self.now if len(self._run) >= self._p.sure_block else None), None
+            self._end = self._end if done is None else done.end
+            self._run = []
+        if quiet is None:
+            return done
+        if not self._run:
+            self._expected = believed(quiet.begin)
+            apart = self._p.same_blocks * (quiet.end - quiet.begin)
+            self._same = self._end is not None and quiet.begin - self._end < apart
+        self._run.append(quiet)
+        length = len(self._run)
+        if length in self._p.looks and (furthest < self._p.leant_over or length == self._p.looks[-1]):
+            # The first block settles.
+            seen = self._run[1:] if length > self._p.looks[0] else self._run
+            weight = self._p.again if self._same else self._p.short if length < _FULL else 1.0
+            self.now = standing_sight(seen, frame, self._expected, weight)
+        return done
+
+    @property
+    def length(self) -> int:
+        """Blocks of the rest that goes on."""
+        return len(self._run)
+
+
+_FULL = 6
+"""Blocks of a rest that count as a full standing."""
+
+
+def _leans(quiet: Quiet, frame: Alignment) -> Floats:
+    """(2, 2) rad: how far thigh and shank lean, sagittal and frontal."""
+    ups = [frame.thigh_from_sensor @ quiet.acc[0], frame.shank_from_sensor @ quiet.acc[1]]
+    return np.array([[np.arctan2(up[0], up[1]), np.arctan2(up[2], up[1])] for up in ups])
 
 
 class SlipWatch:
-    """`update` every complete block; a Slip when there is one. `suspect`: this rest does not look like the others, so
-    that nothing should be learned from it. After a slip the angles are expected as re-referenced. known_standing:
-    whether the alignment's zero is a standing of this strapping-on; good: grid row up to which nothing slipped.
-    suspecting: False where nobody asks for `suspect`."""
+    """`update` every complete block; a Slip when there is one. `suspect`: a slip is likely enough that nothing should
+    be learned; `doubt`: (3,) rad, by how much the angles may be off for that. After a slip the caller goes on with
+    `rereferenced` frames. standing: the calibration's, rows begin to end, where there was one."""
 
     def __init__(
-        self,
-        known_standing: bool,
-        good: int = 0,
-        parameters: SlipParameters | None = None,
-        suspecting: bool = True,
+        self, rate_hz: float, standing: tuple[int, int] | None, parameters: SlipParameters | None = None
     ) -> None:
-        self._suspecting = suspecting
         self._p = parameters or SlipParameters()
-        self._scatter = self._p.scatter(1.0)
-        self._loose = self._p.scatter(self._p.loose)
-        self._usual: list[Floats] = [np.zeros(5)] if known_standing else []
-        self._doubtful: list[Stance] = []
-        self._run: list[LegRows] = []
-        self._length = 0
-        self._expected: tuple[float, float] = (0.0, 1.0)
-        self._kept: list[Floats] | list[Stance] | None = None
-        self._good_end = good
-        self._leans: Floats | None = None
+        self._cycles, self._manners = Cycles(rate_hz), Manners(rate_hz)
+        self._standings = Standings(self._p)
+        self._sights: list[Sight] = [] if standing is None else [known_standing(*standing)]
+        self._axes = (0.0, 0.0)
+        self._moved = np.zeros(3)
         self.suspect = False
+        self.doubt = np.zeros(3)
 
-    def update(self, rows: LegRows, alignment: Alignment, believed: Believed, rests: bool | None = None) -> Slip | None:
-        """rows: a complete block; rests: whether it is at rest, where that is known."""
-        self.suspect = False
-        if not (at_rest(rows, self._p.rest) if rests is None else rests):
-            self.forget()
+    def update(
+        self, rows: LegRows, alignment: Alignment, axes: tuple[float, float], axis_sd: float, believed: Believed
+    ) -> Slip | None:
+        """rows: a complete block. axes: corrections (rad) of thigh's and shank's frame about their long axes, as they
+        are believed now, and how well they are known at least."""
+        before = self._standings.now
+        frame = self._frame(alignment, axes)
+        rests = np.array([at_rest(rows, self._p.rest)])
+        quiet = quiet_blocks(rows, len(rows), rests, alignment)
+        over = self._standings.update(quiet[0] if quiet else None, frame, believed)
+        now = self._standings.now
+        news = now is not before and now is not None
+        for sight in [over, *(self._manners.add(cycle) for cycle in self._cycles.update(rows, frame))]:
+            if sight is not None:
+                self._sights = [*self._sights, sight][-self._p.remembered :]
+                news = True
+        if not news or axis_sd > self._p.unclear:
             return None
-        leans = _leans(rows, alignment)
-        if self._leans is not None and float(np.abs(leans - self._leans).max()) > self._p.still:
-            self.forget()
-        self._leans = leans
-        furthest = float(max(np.hypot(*leans[:2]), np.hypot(*leans[2:])))
-        if furthest > self._p.leaning:
-            self.forget()
+        sights = self._sights if now is None else [*self._sights, now]
+        verdict = likeliest_slip(sights, self._p.test, self._p.latest)
+        self.suspect = verdict is not None and verdict.evidence > self._p.suspicious
+        self.doubt = np.hypot(self._moved, doubted(verdict, self._p))
+        if verdict is None or verdict.evidence < self._p.test.sure:
             return None
-        self._run = [*self._run[-1:], rows] if self._length else [rows]
-        self._length += 1
-        if self._length == 1 or self._length > self._p.first_block:
-            self._expected = believed(rows.start)
-        if furthest > self._p.leant_over and self._length < self._p.lasting_blocks:
-            self.suspect = True
+        if now is not None and self._standings.length < self._p.sure_block:
             return None
-        judged = self._length >= self._p.first_block
-        due = judged and (self._length - self._p.first_block) % self._p.every_blocks == 0
-        if not due and not self._suspecting:
-            return None
-        stance = stance_of(join_rows(self._run) if judged else rows, alignment, self._expected)
-        if not due:
-            self.suspect = self._unlike([stance]) > self._p.doubtful
-            return None
-        return self._judge(stance)
+        return self._slipped(verdict, rows.start + len(rows))
 
-    def forget(self) -> None:
-        """The rest is over: a block that is none, looked at elsewhere."""
-        self._length, self._kept, self._leans = 0, None, None
-        self.suspect = False
+    def realigned(self, thigh: float) -> None:
+        """The caller turned the thigh's frame itself by so much (rad): what is believed begins anew from there."""
+        self._axes = (self._axes[0] - thigh, self._axes[1])
 
-    def _judge(self, stance: Stance) -> Slip | None:
-        """A standing becomes part of the reference, or doubtful, or the proof of a slip."""
-        p = self._p
-        if self._kept:
-            # The same rest, judged before: only its last look counts.
-            self._kept.pop()
-        self._kept = None
-        if not self._usual:
-            self._accept(stance)
-            return None
-        if self._unlike([stance]) <= p.doubtful:
-            self._doubtful = []
-            self._accept(stance)
-            return None
-        self.suspect = True
-        alone = self._explained([stance], self._scatter)
-        if alone[0].misfit > p.misfit:
-            return None
-        self._doubtful = [*self._doubtful, stance][-p.remembered :]
-        self._kept = self._doubtful
-        together = self._doubtful
-        best, other = self._explained(together, self._scatter)
-        if best.ratio < p.sure or best.misfit > p.misfit or best.angle < p.least:
-            return None
-        if len(together) == 1 and self._explained(together, self._loose)[0].ratio < p.sure:
-            return None
-        usual = np.mean(self._usual, axis=0)
-        self._usual = [usual] * len(together)
-        self._doubtful, self._kept = [], None
-        since, self._good_end = self._good_end, stance.end
-        return Slip(best.segment, best.ratio - other.ratio > p.clearly, best.change, since, stance.end)
+    def _frame(self, alignment: Alignment, axes: tuple[float, float]) -> Alignment:
+        """The frames in which sagittal and frontal are told apart: as the axes are believed, in steps."""
+        thigh, shank = axes[0] - self._axes[0], axes[1] - self._axes[1]
+        if max(abs(thigh), abs(shank)) > self._p.far:
+            self._sights = [turned(sight, thigh, shank) for sight in self._sights]
+            self._axes = axes
+        return alignment.turned(*self._axes)
 
-    def _accept(self, stance: Stance) -> None:
-        self._usual = [*self._usual, stance.angles][-self._p.remembered :]
-        self._kept = self._usual
-        self._good_end = max(self._good_end, stance.end)
-
-    def _difference(self, stances: list[Stance], scatter: Floats) -> tuple[Floats, Floats]:
-        """(5,) how far the mean of these standings is from the usual, and its covariance (5, 5)."""
-        difference = np.mean([s.angles for s in stances], axis=0) - np.mean(self._usual, axis=0)
-        difference[TURN] = wrapped(float(difference[TURN]))
-        cov = scatter * (1.0 / len(stances) + 1.0 / len(self._usual))
-        cov[TURN, TURN] += self._p.turn_doubt**2 * float(np.mean([s.turn_sd**2 for s in stances]))
-        return difference, cov
-
-    def _unlike(self, stances: list[Stance]) -> float:
-        """The better of both slips' likelihood ratios; 0 without a reference."""
-        return self._explained(stances, self._scatter)[0].ratio if self._usual else 0.0
-
-    def _explained(self, stances: list[Stance], scatter: Floats) -> "tuple[_Fit, _Fit]":
-        """These standings as the slip of either sensor, the likelier one first."""
-        difference, cov = self._difference(stances, scatter)
-        weight = np.linalg.inv(cov)
-        fits = []
-        for segment, angles in _MOVED.items():
-            basis = np.eye(5)[:, list(angles)]
-            normal = basis.T @ weight @ basis
-            change: Floats = np.asarray(np.linalg.solve(normal, basis.T @ weight @ difference), np.float64)
-            ratio = float(change @ normal @ change)
-            misfit = float(difference @ weight @ difference) - ratio
-            fits.append(_Fit(segment, change, ratio, misfit))
-        first, second = fits
-        return (first, second) if first.ratio >= second.ratio else (second, first)
+    def _slipped(self, verdict: Verdict, noticed: int) -> Slip:
+        """Begin anew with what came after, as it would look in frames that are put right."""
+        self._sights = [moved_back(s, verdict) for s in self._sights if s.begin >= verdict.by]
+        self._standings = Standings(self._p)
+        self._moved = np.hypot(self._moved, verdict.sd)
+        self.suspect, self.doubt = False, self._moved
+        return slip_of(verdict, self._axes, noticed, self._p)
 
 
-_MOVED = {Segment.THIGH: (THIGH_X, THIGH_Z, TURN), Segment.SHANK: (SHANK_X, SHANK_Z, TURN)}
-"""The angles of a standing that the slip of one sensor changes."""
+def moved_back(sight: Sight, verdict: Verdict) -> Sight:
+    """A sight after a slip, as it would look in frames that are put right."""
+    effect = effects(sight.kind, sight.angles)[tuple(Segment).index(verdict.segment)]
+    return replace(sight, angles=sight.angles - effect @ verdict.turn)
 
 
-@dataclass(frozen=True, slots=True)
-class _Fit:
-    """One sensor's slip as the explanation: change (3,) rad, likelihood ratio, and what it leaves (squared
-    deviations)."""
+def standings_of(
+    rows: LegRows, length: int, alignment: Alignment, frame: Alignment, believed: Believed, p: SlipParameters
+) -> list[Sight]:
+    """All quiet standings of a recording, in blocks of `length` rows. alignment: to which the heading belongs;
+    frame: in which tilts are seen."""
+    standings = Standings(p)
+    found = []
+    before = None
+    for quiet in quiet_blocks(rows, length, resting(rows, length, p.rest), alignment):
+        if before is not None and quiet.begin != before:
+            found.append(standings.update(None, frame, believed))
+        found.append(standings.update(quiet, frame, believed))
+        before = quiet.end
+    found.append(standings.update(None, frame, believed))
+    return [sight for sight in found if sight is not None]
 
-    segment: Segment
-    change: Floats
-    ratio: float
-    misfit: float
 
-    @property
-    def angle(self) -> float:
-        return float(np.linalg.norm(self.change))
-
-
-def _righted(segment: Floats, x: float, z: float) -> Floats:
-    """(3, 3) a frame that read the upward direction as tilted by x and z too much, righted."""
-    turn = np.array([-z, 0.0, x])
-    angle = float(np.linalg.norm(turn))
+def _rotation(vector: Floats) -> Floats:
+    """(3, 3) by a rotation vector (3,) rad."""
+    angle = float(np.linalg.norm(vector))
     if angle < 1e-9:
-        return segment
-    k = turn / angle
+        return np.eye(3)
+    k = vector / angle
     skew = np.array([[0.0, -k[2], k[1]], [k[2], 0.0, -k[0]], [-k[1], k[0], 0.0]])
-    rotation = np.eye(3) + np.sin(angle) * skew + (1.0 - np.cos(angle)) * (skew @ skew)
-    matrix: Floats = rotation @ segment
-    return matrix
+    return np.asarray(np.eye(3) + np.sin(angle) * skew + (1.0 - np.cos(angle)) * (skew @ skew))

@@ -51,6 +51,8 @@ class LegAnalysis:
         if self.smoothed is None:
             return {"method": None}
         told = calibration_quality(self.alignment, self.path, self.smoothed.arms, self.smoothed.residual_sd)
+        slips = [event.fields["message"] for event in self.events if event.fields.get("status") == "slipped"]
+        told |= {"slips": slips} if slips else {}
         return told if self.quick is None else {**told, "quick_check": self.quick.told()}
 
     def profile(self, side: Side) -> Profile | None:
@@ -130,7 +132,7 @@ def analyse_oriented(
         first, last = calibrated.flexing
         free = angles(first - grid.start, last - grid.start, UnloadedPath())
         path = fit_unloaded_path(free.flexion, free.abduction)
-    block = angles(0, len(grid), path)
+    block = worn.widened(angles(0, len(grid), path))
     events = [] if calibrated is None else [calibration_event(calibrated, path, grid.start / rate)]
     return LegAnalysis(block, alignment, path, calibrated, smoothed, [*events, *worn.events], quick)
 

@@ -82,9 +82,10 @@ def complete(
     files = results.finish(rows, told)
     files.append(write_report(results.folder))
     for leg in quality.values():
-        warning = leg.get("calibration", {}).get("quick_check", {}).get("warning")
-        if warning:
-            print(f"kneetrack: {warning}", file=sys.stderr)
+        calibration = leg.get("calibration", {})
+        warning = calibration.get("quick_check", {}).get("warning")
+        for line in [*([warning] if warning else []), *calibration.get("slips", [])]:
+            print(f"kneetrack: {line}", file=sys.stderr)
     return Outcome(rows, extras, files)
 
 

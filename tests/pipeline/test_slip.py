@@ -9,11 +9,15 @@ from scipy.spatial.transform import Rotation
 
 from calibration.alignment import STANDING_AND_FLEXIONS, Alignment
 from pipeline.blocks import LegBlock, Status, join
+from pipeline.cycles import Cycles
 from pipeline.engine import LegEngine, LegSettings
+from pipeline.leg_rows import LegRows
 from pipeline.records import Segment, Side
 from pipeline.rows import RaisedEvent
+from pipeline.sights import STANDING, Quiet, Sight, effects, known_standing, standing_sight, turned
 from pipeline.simulation.simulate import Slip as Slid
-from pipeline.slip import Slip, SlipWatch, Stance, rereferenced
+from pipeline.slip import SlipParameters, Standings, rereferenced
+from pipeline.slip_evidence import SlipEvidenceParameters, Verdict, likeliest_slip
 from pipeline.two_sided import analyse_leg
 from tests.benchmarks.angles.sessions import written
 from tests.benchmarks.people import SimulatedLeg, errors, simulated_leg
@@ -21,7 +25,7 @@ from tests.benchmarks.people import SimulatedLeg, errors, simulated_leg
 SCRIPT = "stand:5.5,flex:6,walk:22,stand:4,walk:12,stand:4,walk:10,stand:6,flex:6,walk:14,stand:3"
 SLIPPED_AT_S = 30.0
 NEXT_STANDING_S, NEW_FLEXIONS_S = 39.5, 75.0
-NEVER = (0.0, np.radians(1.0))
+TEST = SlipEvidenceParameters()
 
 
 @cache
@@ -102,54 +106,148 @@ def test_the_causal_marks_do_not_depend_on_how_the_rows_are_cut():
     assert repr(engine.take_events()) == repr(list(events))
 
 
-def stance(number: int, angles_deg: list[float]) -> Stance:
-    return Stance(1000 * number, 1000 * number + 100, np.radians(angles_deg), NEVER[1])
-
-
-def judged(*stances: list[float]) -> list[Slip | None]:
-    watch = SlipWatch(True)
-    found = []
-    for number, angles in enumerate(stances, 1):
-        found.append(watch._judge(stance(number, angles)))
-        watch.forget()
-    return found
-
-
 USUAL = [[0.5, 0.4, 0.3, 0.5, 0.6], [-0.8, -0.6, -1.2, -0.4, -0.4], [1.0, 0.2, 1.4, 0.1, 0.2]]
 
 
-def test_leaning_to_one_side_or_forward_with_the_whole_leg_is_no_slip():
-    assert judged(*USUAL, [0.0, 3.0, 0.0, 3.2, 0.0], [3.0, 0.0, 3.5, 0.0, 0.0]) == [None] * 5
+def standings(*angles_deg: list[float]) -> list[Sight]:
+    """The calibration's standing and further ones, 10 s apart."""
+    first = [known_standing(0, 500)]
+    return first + [
+        Sight(STANDING, 1000 * k, 1000 * k + 100, np.radians(a), 1.0, np.zeros(5)) for k, a in enumerate(angles_deg, 1)
+    ]
 
 
-def test_one_standing_with_a_bent_knee_is_no_slip():
-    assert judged(*USUAL, [4.0, 0.0, -4.0, 0.0, 0.0], *USUAL) == [None] * 7
+def surely(sights: list[Sight]) -> Verdict | None:
+    verdict = likeliest_slip(sights, TEST)
+    return verdict if verdict is not None and verdict.evidence >= TEST.sure else None
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param([[0.0, 3.0, 0.0, 3.2, 0.0]], id="the whole leg leans aside"),
+        pytest.param([[4.0, 0.0, 5.0, 0.0, 0.0]] * 3, id="the whole leg leans forward, again and again"),
+        pytest.param([[4.0, 0.0, -4.0, 0.0, 0.0], *USUAL], id="once with a bent knee"),
+        pytest.param([[0.0, 0.0, 0.0, 0.0, 4.0], *USUAL], id="once with the toes out"),
+    ],
+)
+def test_standing_otherwise_is_no_slip(others: list[list[float]]):
+    assert surely(standings(*USUAL, *others)) is None
 
 
 def test_one_sensor_alone_that_tilts_aside_is_a_slip_at_once():
-    *before, last = judged(*USUAL, [0.0, 5.0, 0.0, 0.2, 0.3])
-    assert before == [None] * 3 and last is not None and last.segment is Segment.THIGH and last.sure_segment
-    assert np.degrees(last.angle) == pytest.approx(5.0, abs=1.0)
-    assert (last.since, last.noticed) == (3100, 4100)
+    verdict = surely(standings(*USUAL, [0.0, 5.0, 0.0, 0.2, 0.3]))
+    assert verdict is not None and verdict.segment is Segment.THIGH
+    assert np.degrees(verdict.turn) == pytest.approx([-5.0, 0.0, 0.0], abs=1.2)
+    assert (verdict.since, verdict.by) == (3050, 4000)
 
 
-def test_after_a_slip_the_standing_reads_as_before():
-    """Sensors anyhow mounted; the shank's strap turns by a vector; the frame put right by the slip found from it."""
-    for seed in range(5):
-        rng = np.random.default_rng(seed)
-        sits = Rotation.random(random_state=seed).as_matrix()
-        alignment = Alignment(np.eye(3), sits, 0.05, 0.05, 0.01, STANDING_AND_FLEXIONS)
-        turn = Rotation.from_rotvec(np.radians(rng.normal(0, 5, 3)))
-        # The segment stands as before; the sensor sees its up and its forward turned.
-        now = turn.as_matrix() @ sits
-        up, right = now.T @ [0.0, 1.0, 0.0], now.T @ [0.0, 0.0, 1.0]
-        tilt = sits @ up
-        level = sits @ right
-        # Heading of the true mediolateral axis in the old frame, about the old long axis.
-        azimuth = float(np.arctan2(level[0], level[2]))
-        slip = Slip(Segment.SHANK, True, np.array([tilt[0], tilt[2], azimuth]), 0, 1)
-        again = rereferenced(alignment, slip)
-        assert np.degrees(np.arccos(again.shank_from_sensor @ up @ [0, 1, 0])) < 0.6
-        left = again.shank_from_sensor @ right
-        assert abs(np.degrees(np.arctan2(left[0], left[2]))) < 1.0
-        assert np.array_equal(again.thigh_from_sensor, alignment.thigh_from_sensor)
+def test_a_turn_about_the_long_axis_is_seen_where_standings_agree_about_it():
+    """No tilt shows it: only how far the two frames are turned against each other, and only after some standings."""
+    after = [[a, b, c, d, e - 7.0] for a, b, c, d, e in USUAL]
+    assert surely(standings(*USUAL, *USUAL, after[0])) is None
+    verdict = surely(standings(*USUAL, *USUAL, *after, *after))
+    assert verdict is not None and abs(np.degrees(verdict.turn[1])) == pytest.approx(7.0, abs=1.5)
+
+
+def walked(rng: np.random.Generator, number: int, turn_deg: list[float]) -> Sight:
+    """Four strides, with a thigh's sensor turned by a vector."""
+    usual = np.radians([8.0, -1.0, 2.0, -13.0, 1.0, 5.0])
+    noise = np.radians([0.3, 0.2, 0.6, 0.4, 0.2, 0.4])
+    angles = usual + rng.normal(0, noise) + effects(0, usual)[0] @ np.radians(turn_deg)
+    return Sight(0, 450 * number, 450 * number + 440, angles, 1.0, noise**2, 1.1)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_walking_alone_tells_a_slip_aside_or_about_the_long_axis(axis: int):
+    """Not a sagittal one: people walk more and less upright, so that needs a standing."""
+    rng = np.random.default_rng(axis)
+    turn = [0.0, 0.0, 0.0]
+    turn[axis] = 6.0
+    still = [0.0, 0.0, 0.0]
+    assert likeliest_slip([walked(rng, k, still) for k in range(24)], TEST) is None
+    verdict = surely([walked(rng, k, still if k < 12 else turn) for k in range(24)])
+    assert verdict is not None and verdict.segment is Segment.THIGH
+    assert np.degrees(verdict.turn) == pytest.approx(turn, abs=2.0)
+    assert verdict.since <= 450 * 12 <= verdict.by + 1 and verdict.by - verdict.since < 1500
+
+
+def test_pauses_between_repetitions_are_one_stance_and_prove_little():
+    """The feet stay where they are: ten pauses that repeat to a tenth of a degree are no ten standings."""
+    bouts = [[0.5, 0.3, 0.3, 0.4, 0.3], [2.5, 0.1, 1.0, 0.4, 2.5]]
+    rests = standings(*USUAL)
+    for k, bout in enumerate(bouts):
+        for pause in range(10):
+            begin = 20000 + 10000 * k + 400 * pause
+            weight = 0.7 if pause == 0 else SlipParameters().again
+            rests.append(Sight(STANDING, begin, begin + 100, np.radians(bout), weight, np.zeros(5)))
+    assert surely(rests) is None
+
+
+def test_a_rest_soon_after_another_weighs_little():
+    frame = Alignment(np.eye(3), np.eye(3), 0.1, 0.1, 0.1, STANDING_AND_FLEXIONS)
+    up = np.array([[0.0, 9.81, 0.0]] * 2)
+    stage = Standings(SlipParameters())
+    seen = []
+    for begin in (0, 500, 5000):
+        for block in range(4):
+            first = begin + 50 * block
+            stage.update(Quiet(first, first + 50, up, np.ones((2, 2))), frame, lambda row: (0.0, 0.01))
+        over = stage.update(None, frame, lambda row: (0.0, 0.01))
+        assert over is not None
+        seen.append(over.weight)
+    p = SlipParameters()
+    assert seen == [p.short, p.again, p.short]
+
+
+def test_walking_that_wanders_slowly_is_no_slip():
+    """Over minutes a person walks 8 deg more upright."""
+    rng = np.random.default_rng(3)
+    assert surely([walked(rng, k, [0.0, 0.0, 8.0 * k / 60]) for k in range(60)]) is None
+
+
+def test_a_sight_turned_with_its_frame_is_the_sight_in_that_frame():
+    """Frames turned about their long axes before looking, and sights turned afterwards."""
+    rows = leg(False).grid.cut(0, 500)
+    frame = Alignment(np.eye(3), np.eye(3), 0.1, 0.1, 0.1, STANDING_AND_FLEXIONS)
+    acc = np.stack([rows.thigh_acc.mean(axis=0), rows.shank_acc.mean(axis=0)])
+    quiet = [Quiet(0, 500, acc, np.array([[1.0, 0.2], [0.5, 0.7]]))]
+    there = standing_sight(quiet, frame.turned(0.5, -0.3), (0.1, 0.1), 1.0)
+    moved = turned(standing_sight(quiet, frame, (0.1, 0.1), 1.0), 0.5, -0.3)
+    assert np.allclose(there.angles, moved.angles, atol=1e-12)
+
+
+@pytest.mark.parametrize("segment", list(Segment))
+def test_frames_put_right_see_the_leg_as_before(segment: Segment):
+    """Sensors anyhow mounted; one turns by a vector in its segment's frame; what its standing and walking then show
+    gives the vector back, and the alignment put right by it reads the leg as before."""
+    rng = np.random.default_rng(2)
+    mounts = [Rotation.random(random_state=k).as_matrix() for k in range(2)]
+    before = Alignment(mounts[0], mounts[1], 0.05, 0.05, 0.01, STANDING_AND_FLEXIONS)
+    turn = np.radians(rng.normal(0, 4, 3))
+    slid = Rotation.from_rotvec(turn).as_matrix()
+    k = list(Segment).index(segment)
+    # The segment's frame as the old alignment takes it from the sensor: off by the inverse of the turn.
+    sensor_sees = (slid @ mounts[k]).T
+    after = rereferenced(before, segment, turn)
+    fixed = (after.thigh_from_sensor, after.shank_from_sensor)
+    assert np.allclose(fixed[k] @ sensor_sees, np.eye(3), atol=1e-9)
+    assert np.array_equal(fixed[1 - k], mounts[1 - k])
+    up = mounts[k] @ sensor_sees @ [0.0, 1.0, 0.0]
+    expected = effects(STANDING, np.zeros(5))[k] @ turn
+    assert up[[0, 2]] == pytest.approx(expected[2 * k : 2 * k + 2], abs=0.01)
+
+
+def test_cycles_do_not_depend_on_how_the_rows_are_cut():
+    grid = leg(False).grid
+    alignment = analyse_leg(grid, leg(False).side, LegSettings()).alignment
+    assert alignment is not None
+    quats = leg(False).orientations
+    ok = grid.thigh_ok & grid.shank_ok
+    rows = LegRows(grid.start, grid.thigh_acc, grid.thigh_gyr, quats[0], grid.shank_acc, grid.shank_gyr, quats[1], ok)
+    whole = Cycles(100.0).update(rows, alignment)
+    bounds = [0, *sorted(np.random.default_rng(1).integers(1, len(rows), 300).tolist()), len(rows)]
+    stage = Cycles(100.0)
+    pieces = [c for a, b in pairwise(bounds) if b > a for c in stage.update(rows.cut(a, b), alignment)]
+    assert len(whole) > 40 and [(c.begin, c.end) for c in pieces] == [(c.begin, c.end) for c in whole]
+    assert np.allclose([c.angles for c in pieces], [c.angles for c in whole], atol=1e-9)
