@@ -54,17 +54,17 @@ class DeviationParameters:
 
 
 CAUSAL = DeviationParameters(
-    flexion=Spread(0.15 * _DEG, 1.1 * _DEG, 1.15 * _DEG),
+    flexion=Spread(0.17 * _DEG, 1.23 * _DEG, 1.29 * _DEG),
     abduction=Spread(0.2 * _DEG, 1.5 * _DEG, 0.8 * _DEG),
     rotation=Spread(0.65 * _DEG, 3.4 * _DEG, 0.0),
     excess=Spread(0.2 * _DEG, 1.0 * _DEG, 0.8 * _DEG),
     collapse=Spread(0.2 * _DEG, 1.7 * _DEG, 0.9 * _DEG),
 )
 TWO_SIDED = DeviationParameters(
-    flexion=Spread(0.1 * _DEG, 0.5 * _DEG, 1.5 * _DEG),
-    abduction=Spread(0.2 * _DEG, 0.85 * _DEG, 1.45 * _DEG),
+    flexion=Spread(0.12 * _DEG, 0.56 * _DEG, 1.66 * _DEG),
+    abduction=Spread(0.2 * _DEG, 0.83 * _DEG, 1.42 * _DEG),
     rotation=Spread(0.67 * _DEG, 3.0 * _DEG, 0.0),
-    excess=Spread(0.11 * _DEG, 0.35 * _DEG, 0.75 * _DEG),
+    excess=Spread(0.11 * _DEG, 0.56 * _DEG, 0.38 * _DEG),
     collapse=Spread(0.2 * _DEG, 0.9 * _DEG, 1.6 * _DEG),
 )
 

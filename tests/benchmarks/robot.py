@@ -31,8 +31,8 @@ is not turned."""
 
 LEAD_SAMPLES = 0.5
 """The optical reference runs 0.7 to 1.0 samples ahead of the gyroscopes (their rates against those it implies, five
-of its files). The peers' integration takes a rate for the step after it, so that they lead by half a
-sample; so do these estimates, to be compared with them."""
+files). The peers' integration takes a rate for the step after it and leads by half a sample; what the same lead makes
+of these estimates is told beside."""
 
 
 def offline(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: float) -> Floats:
@@ -42,7 +42,7 @@ def offline(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: flo
     rows = LegRows(0, acc1, one.gyr, one.quat, acc2, two.gyr, two.quat, ok)
     signals = joint_signals(rows, rate_hz, None, SIGNALS)
     states = HeadingSmoother(rate_hz, HEADING, rounds=4).smooth(signals).rows(0, len(acc1)).states.T
-    return relative(one, two, states, rate_hz)
+    return relative(one, two, states)
 
 
 def causal(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: float) -> Floats:
@@ -58,15 +58,19 @@ def causal(acc1: Floats, gyr1: Floats, acc2: Floats, gyr2: Floats, rate_hz: floa
         signals = window.update(rows.cut(begin - heading.block, begin), None) if number else None
         heading.advance(number, signals)
         states.append(heading.rows(begin, end - begin).states.T)
-    return relative(one, two, np.concatenate(states), rate_hz)
+    return relative(one, two, np.concatenate(states))
 
 
-def relative(one: Oriented, two: Oriented, states: Floats, rate_hz: float) -> Floats:
-    """inverse(q1) * Q * q2, LEAD_SAMPLES ahead."""
-    lead = LEAD_SAMPLES / rate_hz
-    q1, q2 = (multiply(o.quat, exponential(o.gyr * lead)) for o in (one, two))
+def relative(one: Oriented, two: Oriented, states: Floats) -> Floats:
+    """inverse(q1) * Q * q2."""
     turn = multiply(small(states[:, 0], states[:, 1]), about_z(states[:, 2]))
-    return multiply(conjugate(q1), multiply(turn, q2))
+    return multiply(conjugate(one.quat), multiply(turn, two.quat))
+
+
+def ahead(estimate: Floats, gyr1: Floats, gyr2: Floats, rate_hz: float) -> Floats:
+    """The estimate LEAD_SAMPLES later, as the gyroscopes go on from it."""
+    one, two = (exponential(gyr * (LEAD_SAMPLES / rate_hz)) for gyr in (gyr1, gyr2))
+    return multiply(conjugate(one), multiply(estimate, two))
 
 
 def reference(data: object) -> tuple[Floats, Bools]:
@@ -136,7 +140,9 @@ def main() -> None:
     for file in files:
         two_sided, live = offline(*file.signals, file.rate_hz), causal(*file.signals, file.rate_hz)
         row = file.errors(two_sided, live)
-        rows.append(row)
+        _, gyr1, _, gyr2 = file.signals
+        led = file.errors(*(ahead(q, gyr1, gyr2, file.rate_hz) for q in (two_sided, live)))
+        rows.append((*row, *led))
         print(f"{file.name:<16}{row[0]:>12.2f}{row[1]:>12.2f}{int((~file.fine).sum()):>12}")
         if arguments.out:
             arguments.out.mkdir(parents=True, exist_ok=True)
@@ -146,6 +152,7 @@ def main() -> None:
             )
     mean = np.mean(rows, axis=0)
     print(f"{'mean':<16}{mean[0]:>12.2f}{mean[1]:>12.2f}")
+    print(f"{'half a row ahead':<16}{mean[2]:>12.2f}{mean[3]:>12.2f}")
 
 
 if __name__ == "__main__":
