@@ -1,6 +1,6 @@
 """The page over many sessions of one person: what changed, what did not, and when it is time to ask for advice.
 
-It compares the first with the last session of each activity and calls nothing a change that is smaller than the
+It compares the first with the last sessions of each activity and calls nothing a change that is smaller than the
 smallest detectable one (trends_change.py). Self-contained like the session's page.
 """
 
