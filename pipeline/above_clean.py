@@ -55,6 +55,8 @@ class AboveClean:
         excess, collapse = degrees(row.excess) - clean_excess, degrees(row.collapse) - clean_collapse
         if collapse < p.support_share * excess:
             unsure = p.support_sd * self._sd(row, activity)[1]
+            if degrees(row.excess_sd) > p.unsupported_sd_deg:
+                unsure = 0.0
             if not collapse + unsure > p.support_share * excess:
                 excess = 0.0
         return excess, collapse

@@ -39,7 +39,8 @@ class DeviationParameters:
 
     usual_sd: standard deviation (rad) of what the filter carries, below which it is already in the spreads: of a
     variance v, v^2 / (v + usual_sd^2) counts. usual_upright: the same for the long axes. unknown_path, beyond_path:
-    what an unloaded path that was not seen, or not seen so far, may rise by, rad per rad of flexion.
+    what an unloaded path that was not seen, or not seen so far, may rise by, rad per rad of flexion. unknown_floor: how
+    far abduction may stand off (rad) where no path was seen (healthy treadmill walks of a public recording).
     """
 
     flexion: Spread
@@ -50,6 +51,7 @@ class DeviationParameters:
     usual_sd: float = 4.0 * _DEG
     usual_upright: float = 0.5 * _DEG
     unknown_path: float = 0.08
+    unknown_floor: float = 3.0 * _DEG
     beyond_path: float = 0.12
 
 
@@ -104,6 +106,8 @@ def deviations(
         variances[k] += spread.variance(bent) + (0.0 if k == 3 and path_known else lean)
     unseen = np.maximum(bent - path_reaches, 0.0) * (p.beyond_path if path_known else p.unknown_path)
     variances[3] += unseen * unseen
+    if not path_known:
+        variances[3] += p.unknown_floor**2
     return dict(zip(_NAMES, np.sqrt(variances), strict=True))
 
 

@@ -43,6 +43,8 @@ class EnvelopeParameters:
     misfit_s: where the bounds of least_bins contradict each other by more than this, the slope may be beyond its own;
         runaway_s: bins so far above the others bound nothing from below.
     crystal: usual size of a skew: of two slopes that a wrap allows, one twice as large is twice as likely.
+    interval_s, swept_s: packets further apart than the longest usual connection interval end anywhere in it, so that
+        the least of a bin hardly waited: at most swept_s.
     """
 
     slope_bounds: tuple[float, ...] = (200e-6, 0.015, 0.1)
@@ -56,6 +58,12 @@ class EnvelopeParameters:
     least_bins: int = 6
     runaway_s: float = 0.03
     crystal: float = 40e-6
+    interval_s: float = 0.05
+    swept_s: float = 0.01
+
+    def wait_s(self, spacing_s: float) -> float:
+        """The longest that the promptest of packets so far apart is likely to have waited."""
+        return spacing_s if spacing_s <= self.interval_s else self.swept_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +115,7 @@ class Envelope:
         self._before: deque[float] = deque(maxlen=_LAG)
         self._lag_turn = 0j
         self._level = 1
-        self._sd = packet_s / sqrt(12.0)
+        self._sd = self._parameters.wait_s(packet_s) / sqrt(12.0)
         self._sd_x = 0.0
         self._fitted = False
         self.packet_s = packet_s
@@ -133,7 +141,7 @@ class Envelope:
             self._low_x = x
         y -= self.slope * x
         if not self._fitted:
-            y -= 0.5 * self.packet_s
+            y -= 0.5 * self._parameters.wait_s(self.packet_s)
         if y < self.offset:
             self.offset = y
 
@@ -249,7 +257,7 @@ class Envelope:
             if step <= _SLOPE_RESOLUTION or wide > 4 * step:
                 break
             centre, half = mean, 6 * step
-        middles = highest - 0.5 * room
+        middles = highest - 0.5 * np.minimum(room, p.wait_s(self.packet_s))
         middle = float((weight * middles).sum())
         variance = float((weight * (room**2 / 12 + (middles - middle) ** 2)).sum()) + least**2 + bins.slack_s**2 / 4
         self.slope, self.slope_sd = mean, max(wide, step)
@@ -260,8 +268,8 @@ class Envelope:
     def _bins(self) -> "_Bins":
         x, y = np.array(self._xs) - self._xs[-1], np.array(self._lows)
         levels, speed = self._levels()
-        below = [(self._from_below(x, y, n, speed), self.packet_s / n) for n in sorted({1, levels})]
         p = self._parameters
+        below = [(self._from_below(x, y, n, speed), min(self.packet_s / n, p.interval_s)) for n in sorted({1, levels})]
         steps = np.diff(y - self.slope * x)
         scatter = float(np.median(np.abs(steps - np.median(steps))))
         slack_s = min(max(p.slack_s, 3.0 * scatter), max(p.slack_most * self.packet_s / levels, p.slack_s))

@@ -50,7 +50,8 @@ class ValgusParameters:
     and 0.39, 99.4 and 1.08; with 0.75: 98.7 and 0.04, 98.4 and 0.28.
     driver_deg: least turn above the usual that tells the driver. final_s: longest wait for the step to be over.
     support_share, support_sd: abduction counts where medial collapse is above this share of it, give or take so many
-    standard deviations (see valgus.py). clean: the reference.
+    standard deviations (see valgus.py), and no doubt in its favour where the excess itself is less sure than
+    unsupported_sd_deg, as it is without an unloaded path. clean: the reference.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -64,6 +65,7 @@ class ValgusParameters:
     final_s: float = 6.0
     support_share: float = 0.3
     support_sd: float = 1.5
+    unsupported_sd_deg: float = 2.5
     clean: CleanReference = field(default_factory=population_reference)
 
     def __post_init__(self) -> None:
