@@ -128,7 +128,7 @@ def test_the_traces_and_the_leg_move(watched: _Watched, canvas: str) -> None:
     page = watched.page
     page.wait_for_function("Object.keys(kneetrack.leg.poses).length", timeout=_LONG_MS)
     pictures, seen = page.evaluate(_PICTURES, [canvas, 5, _LONG_MS])
-    assert pictures == 5 and seen > 500
+    assert pictures == 5 and seen > 200
 
 
 def test_the_fall_is_told_at_once_and_listed(watched: _Watched) -> None:
