@@ -27,6 +27,8 @@ from pipeline.leg_rows import LegRows
 from pipeline.neutral import neutral_turn
 from pipeline.orientation import Orientation, OrientationParameters, Oriented, orient_offline
 from pipeline.quaternions import about_z, conjugate, from_matrix, multiply, rotate
+from pipeline.slip import SlipParameters
+from pipeline.slip_evidence import SlipEvidenceParameters
 from pipeline.smoothing import Smoothed
 from pipeline.two_sided import analyse_leg, analyse_oriented, neutrals
 from tests.benchmarks.angles.dfjimu_peer import joint_orientation
@@ -34,6 +36,8 @@ from tests.benchmarks.people import RATE_HZ, SimulatedLeg, causal, errors, offli
 
 ANGLES = ("flexion", "abduction", "rotation", "excess")
 GROUPS = ("walking", "other")
+_UNWATCHED = LegSettings(slip=SlipParameters(test=SlipEvidenceParameters(sure=np.inf)))
+"""Nobody slips here, and a peer's heading must not be taken for a slip."""
 
 
 @dataclass
@@ -115,7 +119,7 @@ def _headed(times: Floats, delta: Floats) -> Smoothed:
 def _with(
     orient: Callable[[SimulatedLeg], tuple[Oriented, Oriented]], smooth: Callable[..., Smoothed]
 ) -> Callable[[SimulatedLeg], LegBlock]:
-    return lambda leg: analyse_oriented(leg.grid, *orient(leg), leg.side, LegSettings(), smooth).block
+    return lambda leg: analyse_oriented(leg.grid, *orient(leg), leg.side, _UNWATCHED, smooth).block
 
 
 def _dfjimu(offline: bool) -> Callable[[SimulatedLeg], LegBlock]:
@@ -133,7 +137,7 @@ def _dfjimu(offline: bool) -> Callable[[SimulatedLeg], LegBlock]:
         turned = joint_orientation((g.thigh_acc, one.gyr, acc2, gyr2), RATE_HZ, offline, one.quat[0])
         # The thigh as VQF has it, and the shank where the relative orientation puts it.
         two = Oriented(multiply(one.quat, multiply(turned, begin)), two.gyr, two.restarted)
-        return analyse_oriented(g, one, two, leg.side, LegSettings(), _no_heading).block
+        return analyse_oriented(g, one, two, leg.side, _UNWATCHED, _no_heading).block
 
     return method
 
