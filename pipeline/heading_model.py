@@ -39,6 +39,7 @@ class HeadingParameters:
     tissue_sd, tissue_tau_s: size (rad) and memory of what soft tissue turns the heading by. arm_walk: random walk of
     the arms, m per sqrt(s). acc_offset_sd, acc_turn_sd: of the accelerometers' errors, m/s2 and rad per axis (a cheap
     sensor's data sheet: 0.08 m/s2; half a degree of misalignment each, of gyroscope and accelerometer).
+    acc_tau_s: live, memory of what was learnt of them, lest an hour of soft tissue outweigh it.
     unknown_sd: heading's standard deviation before anything is known, rad; known_sd: below it the linear filter works.
     coarse_tau_s: memory of the closed form that starts the filter, and starts it anew where it disagrees by far_apart
     (rad) and is coherent (length of its sum over the sum of its lengths). found_sd: its standard deviation (rad) at
@@ -63,6 +64,7 @@ class HeadingParameters:
     arm_walk: float = 0.0002
     acc_offset_sd: float = 0.08
     acc_turn_sd: float = 0.7 * _DEG
+    acc_tau_s: float = 600.0
     unknown_sd: float = 3.0
     known_sd: float = 20.0 * _DEG
     coarse_tau_s: float = 15.0
@@ -161,6 +163,10 @@ def transition(p: HeadingParameters) -> tuple[Floats, Floats]:
     q[DELTA, DRIFT] = q[DRIFT, DELTA] = w * dt**2 / 2.0
     q[DRIFT, DRIFT] = w * dt
     q[THIGH, THIGH] = q[SHANK, SHANK] = q[FLEXED, FLEXED] = 1e-14
+    decay = float(np.exp(-dt / p.acc_tau_s))
+    f[ERRORS, ERRORS] *= decay
+    errors = np.tile(np.repeat([p.acc_offset_sd, p.acc_turn_sd], 3), 2)
+    q[ERRORS, ERRORS] = np.diag(errors**2) * (1.0 - decay**2)
     q[ARMS, ARMS] = p.arm_walk**2 * dt * np.eye(12)
     return f, q
 
