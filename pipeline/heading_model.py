@@ -77,6 +77,11 @@ class HeadingParameters:
     kept_blocks: int = 120
     moving: float = 2.0
 
+    @property
+    def error_sd(self) -> Floats:
+        """(12,) of the accelerometers' errors, in the order of the states."""
+        return np.tile(np.repeat([self.acc_offset_sd, self.acc_turn_sd], 3), 2)
+
 
 @dataclass(slots=True)
 class RelativeState:
@@ -141,7 +146,7 @@ def start_state(p: HeadingParameters, prior: LeverPrior) -> RelativeState:
     sd = np.zeros(SIZE)
     sd[[TILT_X, TILT_Y, DELTA, DRIFT, TISSUE]] = p.tilt_sd, p.tilt_sd, p.unknown_sd, p.drift_sd, p.tissue_sd
     sd[ARMS] = prior.sd
-    sd[ERRORS] = np.tile(np.repeat([p.acc_offset_sd, p.acc_turn_sd], 3), 2)
+    sd[ERRORS] = p.error_sd
     mean = np.zeros(SIZE)
     mean[ARMS] = prior.mean.vector
     return RelativeState(mean, np.diag(sd**2) + 1e-12 * np.eye(SIZE))
@@ -165,8 +170,7 @@ def transition(p: HeadingParameters) -> tuple[Floats, Floats]:
     q[THIGH, THIGH] = q[SHANK, SHANK] = q[FLEXED, FLEXED] = 1e-14
     decay = float(np.exp(-dt / p.acc_tau_s))
     f[ERRORS, ERRORS] *= decay
-    errors = np.tile(np.repeat([p.acc_offset_sd, p.acc_turn_sd], 3), 2)
-    q[ERRORS, ERRORS] = np.diag(errors**2) * (1.0 - decay**2)
+    q[ERRORS, ERRORS] = np.diag(p.error_sd**2) * (1.0 - decay**2)
     q[ARMS, ARMS] = p.arm_walk**2 * dt * np.eye(12)
     return f, q
 

@@ -33,10 +33,9 @@ class SlipParameters:
     not stand, rad; one that leans more than leant_over, only in the longest look. still: change of a lean (rad) between
     blocks that ends a rest. looks: numbers of blocks of a rest after which it is looked at; with the last, a new look
     begins. sure_block: blocks that make a standing, and from which a slip is told; short, again: weight of one of few
-    blocks, and of a
-    further look at the same stance. same_blocks: a rest that begins so soon after another, as between repetitions, is
-    the same stance: the feet were not placed anew, so that it tells little of how standings differ. remembered, latest:
-    sights that are kept, and the last ones before which a moment is looked for, live. far: change (rad) of what is
+    blocks, and of a further look at the same stance. same_blocks: a rest that begins so soon after another, as between
+    repetitions, is the same stance: the feet were not placed anew, so that it tells little of how standings differ.
+    remembered, latest: sights that are kept, and the last ones before which a moment is looked for, live. far: change (rad) of what is
     believed of the axes by which earlier sights are seen anew; unclear: standard deviation (rad) of an axis that tells
     sagittal from frontal too badly.
     """

@@ -31,6 +31,8 @@ def test_excess_is_less_sure_beyond_the_flexions_that_were_seen():
 
 def test_excess_without_flexions_is_far_less_sure_than_with_them():
     assert at(80.0, path_deg=0.0)["excess_sd"] > 2.0 * at(80.0)["excess_sd"]
+    # Even of a knee that is nearly straight: healthy people stood off by as much.
+    assert at(5.0, path_deg=0.0)["excess_sd"] > 2.5 > at(5.0)["excess_sd"]
 
 
 def test_an_unknown_heading_shows_in_rotation_first():

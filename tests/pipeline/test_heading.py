@@ -9,6 +9,7 @@ from calibration.joint_centre import LeverArms, LeverPrior
 from pipeline.heading import Heading
 from pipeline.heading_model import (
     DELTA,
+    ERRORS,
     SHANK,
     SIZE,
     THIGH,
@@ -87,6 +88,25 @@ def test_accelerometers_errors_are_learnt_offline_and_live(seed):
         offsets, turns = (found - true).reshape(2, 2, 3).transpose(1, 0, 2)
         assert np.abs(offsets).max() < 0.04
         assert np.rad2deg(np.abs(turns)).max() < 0.3
+
+
+def test_what_was_learnt_of_the_accelerometers_fades_without_news():
+    p = HeadingParameters()
+    f, q = transition(p)
+    state = start_state(p, NO_ARMS)
+    at = np.arange(SIZE)[ERRORS]
+    prior = np.diag(state.cov)[at]
+    learnt = 2.0 * np.sqrt(prior)
+    state.mean[at] = learnt
+    state.cov[at, at] = 1e-4 * prior
+    for _ in range(round(600.0 / p.block_s)):
+        state = predict(state, f, q)
+    assert np.all((state.mean[at] > 0.3 * learnt) & (state.mean[at] < 0.45 * learnt))
+    for _ in range(round(3000.0 / p.block_s)):
+        state = predict(state, f, q)
+    # An hour later as little is known as at first: soft tissue cannot pile up against it.
+    assert np.all(state.mean[at] < 0.01 * learnt)
+    assert np.allclose(np.diag(state.cov)[at], prior, rtol=0.01)
 
 
 def run_live(live: Heading, acc, one: Oriented, two: Oriented, cuts: list[int]):

@@ -103,6 +103,19 @@ def test_abduction_that_gravity_contradicts_is_an_error_of_the_heading() -> None
     assert (found.measure, found.severity) == ("abduction", "strong")
 
 
+def test_an_abduction_that_is_itself_unsure_needs_the_lean_beside_it() -> None:
+    """Nine degrees without a lean: with an unloaded path the lean's own doubt lets it pass; without one, when the
+    excess is 3 deg unsure, it does not, unless the leg leans."""
+    excess = hump(300, 100, 160, 9.0)
+    unsure = {"excess": excess, "collapse_sd": np.full(300, np.radians(2.0))}
+    (found,), _ = watch(leg(300, **unsure, excess_sd=np.full(300, np.radians(1.0))))
+    assert found.measure == "abduction"
+    vague = np.full(300, np.radians(3.0))
+    assert watch(leg(300, **unsure, excess_sd=vague)) == ([], [])
+    (leaning,), _ = watch(leg(300, **unsure, excess_sd=vague, collapse=hump(300, 100, 160, 4.0)))
+    assert leaning.measure == "abduction"
+
+
 def test_both_measures_at_once() -> None:
     block = abducting(300, 100, 150, 7.0, collapse=hump(300, 110, 150, 9.0))
     (episode,), _ = watch(block)
