@@ -35,9 +35,9 @@ class SlipParameters:
     begins. sure_block: blocks that make a standing, and from which a slip is told; short, again: weight of one of few
     blocks, and of a further look at the same stance. same_blocks: a rest that begins so soon after another, as between
     repetitions, is the same stance: the feet were not placed anew, so that it tells little of how standings differ.
-    remembered, latest: sights that are kept, and the last ones before which a moment is looked for, live. far: change (rad) of what is
-    believed of the axes by which earlier sights are seen anew; unclear: standard deviation (rad) of an axis that tells
-    sagittal from frontal too badly.
+    remembered, latest: sights that are kept, and the last ones before which a moment is looked for, live. far: change
+    (rad) of what is believed of the axes by which earlier sights are seen anew; unclear: standard deviation (rad) of an
+    axis that tells sagittal from frontal too badly.
     """
 
     test: SlipEvidenceParameters = field(default_factory=SlipEvidenceParameters)
