@@ -153,11 +153,11 @@ class BumbleClient(BaseBleakClient):
                     await self._gone
 
     async def pair(self, *args: Any, **options: Any) -> None:
-        """Not needed by any sensor here."""
+        """Part of what bleak asks of a backend; no sensor here pairs, and one that tried should be told."""
         raise NotImplementedError("the virtual radio does not pair")
 
     async def unpair(self, *args: Any, **options: Any) -> None:
-        """Not needed by any sensor here."""
+        """Part of what bleak asks of a backend; no sensor here pairs, and one that tried should be told."""
         raise NotImplementedError("the virtual radio does not pair")
 
     async def read_gatt_char(self, characteristic: BleakGATTCharacteristic, **options: Any) -> bytearray:

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ class TimedSession(Session):
     anchor_ns = 0
     latency_ms: list[tuple[float, float]]
 
-    def feed(self, records: list[Record]) -> Update:  # type: ignore[override]
+    def feed(self, records: Sequence[Record]) -> Update:
         """As a session's."""
         update = super().feed(records)
         now = time.perf_counter_ns() - self.anchor_ns

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -12,12 +13,12 @@ from tests.benchmarks.people import causal, errors, floor, offline, rmse, rows_o
 _NONE = (0.0, 0.0, 0.0)
 
 
-def _imu(**values: object) -> Callable[[Wearing], Wearing]:
-    return lambda worn: replace(worn, imu=replace(worn.imu, **values))  # type: ignore[arg-type]
+def _imu(**values: Any) -> Callable[[Wearing], Wearing]:
+    return lambda worn: replace(worn, imu=replace(worn.imu, **values))
 
 
-def _tissue(**values: object) -> Callable[[Wearing], Wearing]:
-    return lambda worn: replace(worn, tissue=replace(worn.tissue, **values))  # type: ignore[arg-type]
+def _tissue(**values: Any) -> Callable[[Wearing], Wearing]:
+    return lambda worn: replace(worn, tissue=replace(worn.tissue, **values))
 
 
 _SCALES = {"gyr_scale": _NONE, "gyr_skew": _NONE, "acc_scale": _NONE, "acc_skew": _NONE}
