@@ -131,7 +131,9 @@ def classify_stride(shape: StrideShape, p: ActivityParameters) -> Activity | Non
     onto = shape.thigh_at_contact > p.up_thigh_rad and shape.knee_stance_low < p.up_straight_rad
     if up > max(down, 0.0) and onto:
         return Activity.STAIR_ASCENT
-    if down > 0.0:
+    # A stiff leg that is let down a step's height: on a slope the thigh would go behind the body.
+    lowered = climb < -p.level_climb_m and shape.thigh_rearmost > 0.0
+    if down > 0.0 or lowered:
         return Activity.STAIR_DESCENT
     walks = shape.thigh_range > p.gait_thigh_rad and abs(climb) < p.level_climb_m
     return Activity.WALKING if walks else Activity.OTHER
