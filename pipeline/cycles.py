@@ -17,7 +17,7 @@ import numpy as np
 from calibration.alignment import Alignment
 from pipeline.blocks import Bools, Floats, Ints
 from pipeline.leg_rows import LegRows
-from pipeline.quaternions import columns
+from pipeline.quaternions import upward
 
 _DEG = np.pi / 180.0
 
@@ -144,8 +144,7 @@ _PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 def _look(gyr: Floats, quat: Floats, out: Floats) -> Floats:
     """Fill out (n, 9): upward direction times the rate without its vertical part, and that rate's products over its
     size. Returns the upward direction (n, 3)."""
-    r = columns(quat)
-    up = np.stack(r[6:9], axis=-1)
+    up = np.stack(upward(quat), axis=-1)
     level = gyr - np.einsum("nk,nk->n", gyr, up)[:, None] * up
     size = np.sqrt(np.einsum("nk,nk->n", level, level) + 1e-9)[:, None]
     out[:, :3] = up * size

@@ -29,7 +29,7 @@ class JointSignalParameters:
     kept_hz: rows kept a second. settle_s: how far around a hole the filter is not used."""
 
     cutoff_hz: float = 8.0
-    kept_hz: float = 12.5
+    kept_hz: float = 8.4
     settle_s: float = 0.4
 
 

@@ -10,6 +10,7 @@ standing that differs by more than 3 to 5 deg asks for a new calibration.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import hypot
 
 import numpy as np
 
@@ -172,8 +173,8 @@ class Standings:
     def update(self, quiet: Quiet | None, frame: Alignment, believed: Believed) -> Sight | None:
         """quiet: a block at rest; None: another one. frame: in which tilts are seen."""
         done = None
-        leans = None if quiet is None else _leans(quiet, frame)
-        furthest = 0.0 if leans is None else float(np.hypot(leans[:, 0], leans[:, 1]).max())
+        leans = None if quiet is None else quiet.leans
+        furthest = 0.0 if leans is None else max(hypot(*lean) for lean in leans.tolist())
         if furthest > self._p.leaning:
             quiet = leans = None
         moved = leans is None or (self._leans is not None and float(np.abs(leans - self._leans).max()) > self._p.still)
@@ -207,12 +208,6 @@ _FULL = 6
 """Blocks of a rest that count as a full standing."""
 
 
-def _leans(quiet: Quiet, frame: Alignment) -> Floats:
-    """(2, 2) rad: how far thigh and shank lean, sagittal and frontal."""
-    ups = [frame.thigh_from_sensor @ quiet.acc[0], frame.shank_from_sensor @ quiet.acc[1]]
-    return np.array([[np.arctan2(up[0], up[1]), np.arctan2(up[2], up[1])] for up in ups])
-
-
 class SlipWatch:
     """`update` every complete block; a Slip when there is one. `suspect`: a slip is likely enough that nothing should
     be learned; `doubt`: (3,) rad, by how much the angles may be off for that. After a slip the caller goes on with
@@ -238,7 +233,7 @@ class SlipWatch:
         before = self._standings.now
         frame = self._frame(alignment, axes)
         rests = np.array([at_rest(rows, self._p.rest)])
-        quiet = quiet_blocks(rows, len(rows), rests, alignment)
+        quiet = quiet_blocks(rows, len(rows), rests, alignment, frame)
         over = self._standings.update(quiet[0] if quiet else None, frame, believed)
         now = self._standings.now
         news = now is not before and now is not None
@@ -293,7 +288,7 @@ def standings_of(
     standings = Standings(p)
     found = []
     before = None
-    for quiet in quiet_blocks(rows, length, resting(rows, length, p.rest), alignment):
+    for quiet in quiet_blocks(rows, length, resting(rows, length, p.rest), alignment, frame):
         if before is not None and quiet.begin != before:
             found.append(standings.update(None, frame, believed))
         found.append(standings.update(quiet, frame, believed))

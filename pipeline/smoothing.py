@@ -51,7 +51,7 @@ FIXED = np.array([THIGH, SHANK, *range(ARMS.start, ERRORS.stop)])
 _WIDTH = len(MOVING)
 _SHOWN = SEEN[:3, MOVING]
 """(3, 5) what the joint's acceleration shows of the states that change."""
-_ENOUGH = 2000
+_ENOUGH = 1000
 """Rows to which the arms are first fitted."""
 _AT_ONCE = 60
 """Blocks whose rows are looked at together: what is known of them stays in the processor's cache."""
@@ -88,21 +88,21 @@ class Smoothed:
 
 @dataclass(slots=True)
 class HeadingSmoother:
-    """The two-sided estimate over a whole recording. neutrals: block number and what it says; lost: blocks at whose
-    start a sensor's filter began anew; thigh_sd, shank_sd: standard deviations of the frames' azimuths, rad."""
+    """The two-sided estimate over a whole recording. neutrals: grid row and what a standing there says; lost: grid rows
+    at which a sensor's filter began anew; thigh_sd, shank_sd: standard deviations of the frames' azimuths, rad."""
 
     rate_hz: float
     parameters: HeadingParameters = field(default_factory=HeadingParameters)
     prior: LeverPrior = field(default_factory=lambda: LeverPrior(LeverArms.zero()))
     rounds: int = 2
-    neutrals: dict[int, Neutral] = field(default_factory=dict)
-    lost: frozenset[int] = frozenset()
+    neutrals: list[tuple[int, Neutral]] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
     thigh_sd: float = 0.0
     shank_sd: float = 0.0
 
     def smooth(self, signals: JointSignals) -> Smoothed:
         """signals: of the whole recording (pipeline/joint_signals.py)."""
-        length = round(self.parameters.block_s * self.rate_hz)
+        length = round(self.parameters.smooth_block_s * self.rate_hz)
         p = replace(self.parameters, block_s=length / self.rate_hz)
         number = signals.index // length
         first = int(number[0])
@@ -115,28 +115,34 @@ class HeadingSmoother:
         arms = fit_by_norm(used.force1, used.lever1[:, :, :3], used.force2, used.lever2[:, :, :3], self.prior, 6)
         mean = np.zeros((count, SIZE))
         mean[:, ARMS] = arms.vector
-        guess = self._first_heading(signals, arms, block, count)
+        guess = self._first_heading(signals, arms, block, count, p.block_s)
         mean[:, DELTA] = guess
-        system = _System(p, self._prior_state(p), count, self._lost(first, count), guess)
-        neutrals = {b - first: n for b, n in self.neutrals.items() if 0 <= b - first < count}
+        lost = sorted({b for row in self.lost if 0 < (b := row // length - first) < count})
+        system = _System(p, self._prior_state(p), count, lost, guess)
+        neutrals = [(b, n) for row, n in self.neutrals if 0 <= (b := row // length - first) < count]
         residual_sd = p.residual_start
         places, true = _placed(block, count)
         length_of = np.empty(len(signals))
-        for _ in range(self.rounds):
+        for number in range(self.rounds):
+            # Of a first round that only leads to a better one, half of the rows are enough.
+            skip = 2 if number == 0 and self.rounds > 1 else 1
+            looked, there = places[:, ::skip], true[:, ::skip]
             at = mean @ SEEN.T
             turn = rotation_matrices(*at[:, :3].T)
             told = _Told.nothing(count)
             for begin in range(0, count, _AT_ONCE):
                 these = slice(begin, begin + _AT_ONCE)
-                place, there = places[these].reshape(-1), true[these].reshape(-1)
+                place = looked[these].reshape(-1)
                 part = signals.picked(place)
-                part = replace(part, good=part.good & there)
-                turns = np.repeat(turn[these], places.shape[1], axis=0)
-                rows = row_information(part, at[0, 3:], turns, residual_sd, rate, p)
+                part = replace(part, good=part.good & there[these].reshape(-1))
+                turns = np.repeat(turn[these], looked.shape[1], axis=0)
+                rows = row_information(part, at[0, 3:], turns, residual_sd, rate / skip, p)
                 told.add(rows, at[these], these)
                 length_of[place] = rows.length
             mean = system.solve(told, neutrals, mean)
-            residual_sd = typical(length_of, moving, p)
+            seen = np.zeros(len(signals), bool)
+            seen[looked[there]] = True
+            residual_sd = typical(length_of, moving & seen, p)
         centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
         cov = system.covariances()
         return Smoothed(centre, mean[:, :STATES], cov, LeverArms.of(mean[0, ARMS]), residual_sd, mean[0, ERRORS])
@@ -148,14 +154,11 @@ class HeadingSmoother:
         variance[[THIGH, SHANK]] += np.array([self.thigh_sd, self.shank_sd]) ** 2
         return state.mean, variance
 
-    def _lost(self, first: int, count: int) -> Ints:
-        return np.array([b - first for b in sorted(self.lost) if 0 < b - first < count], np.int64)
-
-    def _first_heading(self, signals: JointSignals, arms: LeverArms, block: Ints, count: int) -> Floats:
+    def _first_heading(self, signals: JointSignals, arms: LeverArms, block: Ints, count: int, block_s: float) -> Floats:
         """(count,) a first guess: the closed form over a Gaussian window of half a minute."""
         sums = _coarse_sums(*joint_force(signals, without_errors(arms)), signals.good, block, count)
-        reach = round(45.0 / self.parameters.block_s)
-        window = np.exp(-0.5 * (np.arange(-reach, reach + 1) * self.parameters.block_s / 15.0) ** 2)
+        reach = round(45.0 / block_s)
+        window = np.exp(-0.5 * (np.arange(-reach, reach + 1) * block_s / 15.0) ** 2)
         smooth = np.convolve(sums, window)[reach : reach + count]
         if not np.any(np.abs(smooth) > 0):
             return np.zeros(count)
@@ -223,7 +226,7 @@ class _System:
     """The linear system over all blocks: prior and transitions stand, information is added at each solution."""
 
     def __init__(
-        self, p: HeadingParameters, prior: tuple[Floats, Floats], count: int, lost: Ints, guess: Floats
+        self, p: HeadingParameters, prior: tuple[Floats, Floats], count: int, lost: list[int], guess: Floats
     ) -> None:
         f, q = (m[np.ix_(MOVING, MOVING)] for m in transition(p))
         mean, variance = prior
@@ -255,7 +258,7 @@ class _System:
         self._fixed = np.diag(1.0 / variance[FIXED])
         self._fixed_vector = mean[FIXED] / variance[FIXED]
 
-    def solve(self, told: _Told, neutrals: dict[int, Neutral], present: Floats) -> Floats:
+    def solve(self, told: _Told, neutrals: list[tuple[int, Neutral]], present: Floats) -> Floats:
         """(count, 32) the states of all blocks. present (count, 32): the last solution."""
         own = self._own + np.matmul(np.matmul(_SHOWN.T, told.blocks), _SHOWN)
         vector = self._vector + told.blocks_vector @ _SHOWN
@@ -266,7 +269,7 @@ class _System:
         fixed_vector = self._fixed_vector.copy()
         fixed_vector[2:] += told.constants_vector
         moving, constant = NEUTRAL[MOVING], NEUTRAL[FIXED]
-        for b, neutral in neutrals.items():
+        for b, neutral in neutrals:
             believed = float(NEUTRAL @ present[b])
             miss = wrapped(neutral.turn - believed)
             weight = 1.0 / max(neutral.sd**2, miss**2 / 9.0)

@@ -63,7 +63,7 @@ class LegAnalysis:
         return Profile(side.value, self.alignment, self.path, self.smoothed.arms, quality=quality)
 
 
-_PIECE = 4000
+_PIECE = 6000
 """Rows taken through the formulas at a time."""
 
 Smooth = Callable[[GridBlock, LegRows, Oriented, Oriented, Alignment, LegSettings], Smoothed]
@@ -166,20 +166,19 @@ def smoothed_heading(
     rate = grid.rate_hz
     smoother = HeadingSmoother(rate, settings.heading, lever_prior(alignment))
     smoother.thigh_sd, smoother.shank_sd = alignment.thigh_axis_sd, alignment.shank_axis_sd
-    length = round(settings.heading.block_s * rate)
     if alignment.standing:
-        smoother.neutrals = neutrals(rows, alignment, settings, length)
-    restarts = np.flatnonzero(one.restarted | two.restarted)
-    smoother.lost = frozenset(((grid.start + restarts) // length).tolist())
+        smoother.neutrals = neutrals(rows, alignment, settings, rate)
+    smoother.lost = (grid.start + np.flatnonzero(one.restarted | two.restarted)).tolist()
     signals = joint_signals(rows, rate, alignment)
     assert signals is not None
     return smoother.smooth(signals)
 
 
-def neutrals(rows: LegRows, alignment: Alignment, settings: LegSettings, length: int) -> dict[int, Neutral]:
-    """The quiet standings by block number; length: rows of a block."""
+def neutrals(rows: LegRows, alignment: Alignment, settings: LegSettings, rate_hz: float) -> list[tuple[int, Neutral]]:
+    """The quiet standings, each with the grid row where its block begins."""
     p = settings.neutral
-    found: dict[int, Neutral] = {}
+    length = round(settings.heading.block_s * rate_hz)
+    found: list[tuple[int, Neutral]] = []
     rested = 0
     first = -(-rows.start // length)
     whole = rows.cut(first * length - rows.start, len(rows))
@@ -188,5 +187,5 @@ def neutrals(rows: LegRows, alignment: Alignment, settings: LegSettings, length:
         rested = rested + 1 if yes else 0
         if yes and rested % p.every_blocks == p.first_block:
             block = whole.cut(number * length, (number + 1) * length)
-            found[first + number] = Neutral(neutral_turn(block, alignment), p.sd)
+            found.append((block.start, Neutral(neutral_turn(block, alignment), p.sd)))
     return found
