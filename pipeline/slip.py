@@ -168,7 +168,16 @@ class Standings:
         self._end: int | None = None
         self._same = False
         self._leans: Floats | None = None
-        self.now: Sight | None = None
+        self._look: tuple[list[Quiet], Alignment, float] | None = None
+        self._now: Sight | None = None
+
+    @property
+    def now(self) -> Sight | None:
+        """What the rest that goes on shows, the same object until it is looked at again."""
+        if self._now is None and self._look is not None:
+            seen, frame, weight = self._look
+            self._now = standing_sight(seen, frame, self._expected, weight)
+        return self._now
 
     def update(self, quiet: Quiet | None, frame: Alignment, believed: Believed) -> Sight | None:
         """quiet: a block at rest; None: another one. frame: in which tilts are seen."""
@@ -180,7 +189,8 @@ class Standings:
         moved = leans is None or (self._leans is not None and float(np.abs(leans - self._leans).max()) > self._p.still)
         self._leans = leans
         if moved or len(self._run) >= self._p.looks[-1]:
-            done, self.now = (self.now if len(self._run) >= self._p.sure_block else None), None
+            done = self.now if len(self._run) >= self._p.sure_block else None
+            self._look = self._now = None
             self._end = self._end if done is None else done.end
             self._run = []
         if quiet is None:
@@ -193,9 +203,9 @@ class Standings:
         length = len(self._run)
         if length in self._p.looks and (furthest < self._p.leant_over or length == self._p.looks[-1]):
             # The first block settles.
-            seen = self._run[1:] if length > self._p.looks[0] else self._run
+            seen = self._run[1:] if length > self._p.looks[0] else [*self._run]
             weight = self._p.again if self._same else self._p.short if length < _FULL else 1.0
-            self.now = standing_sight(seen, frame, self._expected, weight)
+            self._look, self._now = (seen, frame, weight), None
         return done
 
     @property
