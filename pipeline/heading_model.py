@@ -51,7 +51,7 @@ class HeadingParameters:
     """
 
     block_s: float = 0.5
-    smooth_block_s: float = 1.0
+    smooth_block_s: float = 2.0
     independent: float = 3.0
     student: float = 4.0
     residual_floor: float = 0.1

@@ -60,7 +60,8 @@ _AT_ONCE = 60
 @dataclass(frozen=True, slots=True)
 class Smoothed:
     """The offline estimate over blocks: means (b, 8) and covariances (b, 7) as in RelativeRows, at grid times centre
-    (b,), a whole number of rows apart. errors (12,): of the accelerometers."""
+    (b,), a whole number of rows apart. errors (12,): of the accelerometers. jumps: block and grid row where its heading
+    begins anew."""
 
     centre: Floats
     mean: Floats
@@ -68,6 +69,7 @@ class Smoothed:
     arms: LeverArms
     residual_sd: float
     errors: Floats = field(default_factory=lambda: np.zeros(12))
+    jumps: list[tuple[int, int]] = field(default_factory=list)
 
     def rows(self, start: int, n: int) -> RelativeRows:
         """What is known at grid rows start to start + n, linear between the blocks."""
@@ -83,6 +85,10 @@ class Smoothed:
         rows = table[:, :-1, None] + (table[:, 1:] - table[:, :-1])[:, :, None] * share
         skipped = start - first - begin * length
         rows = rows.reshape(len(table), -1)[:, skipped : skipped + n]
+        for block, row in self.jumps:
+            for side, a, b in ((block - 1, self.centre[block - 1], row), (block, row, self.centre[block])):
+                known = np.concatenate([self.mean[side], self.cov[side]])
+                rows[:, max(ceil(a) - start, 0) : max(ceil(b) - start, 0)] = known[:, None]
         return RelativeRows(rows[:size], rows[size:])
 
 
@@ -117,15 +123,20 @@ class HeadingSmoother:
         mean[:, ARMS] = arms.vector
         guess = self._first_heading(signals, arms, block, count, p.block_s)
         mean[:, DELTA] = guess
-        lost = sorted({b for row in self.lost if 0 < (b := row // length - first) < count})
-        system = _System(p, self._prior_state(p), count, lost, guess)
+        # A block in which it begins anew is what comes after.
+        jumps = {b: row for row in sorted(self.lost) if 0 < (b := row // length - first) < count}
+        good = signals.good.copy()
+        for b, row in jumps.items():
+            good[(block == b) & (signals.index < row)] = False
+        signals = replace(signals, good=good)
+        system = _System(p, self._prior_state(p), count, list(jumps), guess)
         neutrals = [(b, n) for row, n in self.neutrals if 0 <= (b := row // length - first) < count]
         residual_sd = p.residual_start
         places, true = _placed(block, count)
         length_of = np.empty(len(signals))
-        for number in range(self.rounds):
+        for k in range(self.rounds):
             # Of a first round that only leads to a better one, half of the rows are enough.
-            skip = 2 if number == 0 and self.rounds > 1 else 1
+            skip = 2 if k == 0 and self.rounds > 1 else 1
             looked, there = places[:, ::skip], true[:, ::skip]
             at = mean @ SEEN.T
             turn = rotation_matrices(*at[:, :3].T)
@@ -145,7 +156,8 @@ class HeadingSmoother:
             residual_sd = typical(length_of, moving & seen, p)
         centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
         cov = system.covariances()
-        return Smoothed(centre, mean[:, :STATES], cov, LeverArms.of(mean[0, ARMS]), residual_sd, mean[0, ERRORS])
+        arms, errors = LeverArms.of(mean[0, ARMS]), mean[0, ERRORS]
+        return Smoothed(centre, mean[:, :STATES], cov, arms, residual_sd, errors, list(jumps.items()))
 
     def _prior_state(self, p: HeadingParameters) -> tuple[Floats, Floats]:
         """Mean (32,) and variances (32,) of the first block."""

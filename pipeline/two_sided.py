@@ -109,8 +109,8 @@ def analyse_oriented(
 
     def angles(begin: int, end: int, path: UnloadedPath) -> LegBlock:
         knee = Knee(side, rate, KneeParameters(TWO_SIDED))
-        knee.align(alignment, TiedPath(path))
         knee.upright(smoothed.errors)
+        knee.align(alignment, TiedPath(path))
         # Pieces that fit the processor's cache: several times as fast as one array through all the formulas.
         pieces = (slice(i, min(i + _PIECE, end)) for i in range(begin, end, _PIECE))
         return collect(
