@@ -78,6 +78,18 @@ class Told:
         self.constants_vector += (rows.residual.reshape(-1) @ whole)[3:] + constants @ fixed
         self.constants_vector += np.tensordot(moving, border, axes=2)
 
+    def lean(self, lean: Floats) -> None:
+        """The inclination was told whole: now of its part that errors of the accelerometers do not explain. lean
+        (count, 2, 12): that which they do explain (pipeline/leans.py)."""
+        own, beside = self.blocks[:, :, :2], self.border[:, :2]
+        back = lean.transpose(0, 2, 1)
+        self.constants_vector[12:] += np.einsum("bij,bj->i", back, self.blocks_vector[:, :2])
+        cross = np.tensordot(lean, beside, axes=([0, 1], [0, 1]))
+        self.constants[12:] += cross
+        self.constants[:, 12:] += cross.T
+        self.constants[12:, 12:] += np.einsum("bki,bkl,blj->ij", lean, self.blocks[:, :2, :2], lean)
+        self.border[:, :, 12:] += np.matmul(own, lean)
+
 
 class BlockSystem:
     """The linear system over all blocks: prior and transitions stand, information is added at each solution."""

@@ -33,6 +33,7 @@ from pipeline.heading_model import (
     without_errors,
 )
 from pipeline.joint_signals import JointSignals
+from pipeline.leans import Leans
 
 _ENOUGH = 1000
 """Rows to which the arms are first fitted."""
@@ -116,12 +117,15 @@ class HeadingSmoother:
         neutrals = [(b, n) for row, n in self.neutrals if 0 <= (b := row // length - first) < count]
         residual_sd = p.residual_start
         places, true = _placed(block, count)
+        leans = Leans.in_blocks(signals, block, count)
         length_of = np.empty(len(signals))
         for k in range(self.rounds):
             # Of a first round that only leads to a better one, half of the rows are enough.
             skip = 2 if k == 0 and self.rounds > 1 else 1
             looked, there = places[:, ::skip], true[:, ::skip]
+            lean = leans.tilts(mean[:, DELTA])
             at = mean @ SEEN.T
+            at[:, :2] += lean @ mean[0, ERRORS]
             turn = rotation_matrices(*at[:, :3].T)
             told = Told.nothing(count)
             for begin in range(0, count, _AT_ONCE):
@@ -133,10 +137,12 @@ class HeadingSmoother:
                 rows = row_information(part, at[0, 3:], turns, residual_sd, rate / skip, p)
                 told.add(rows, at[these], these)
                 length_of[place] = rows.length
+            told.lean(lean)
             mean = system.solve(told, neutrals, mean)
             seen = np.zeros(len(signals), bool)
             seen[looked[there]] = True
             residual_sd = typical(length_of, moving & seen, p)
+        mean[:, :2] += leans.tilts(mean[:, DELTA]) @ mean[0, ERRORS]
         centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
         cov = system.covariances()
         arms, errors = LeverArms.of(mean[0, ARMS]), mean[0, ERRORS]
