@@ -93,7 +93,8 @@ class HeadingSmoother:
     def smooth(self, signals: JointSignals) -> Smoothed:
         """signals: of the whole recording (pipeline/joint_signals.py)."""
         length = round(self.parameters.smooth_block_s * self.rate_hz)
-        p = replace(self.parameters, block_s=length / self.rate_hz)
+        p = self.parameters
+        p = replace(p, block_s=length / self.rate_hz, independent=p.smooth_independent)
         number = signals.index // length
         first = int(number[0])
         count = int(number[-1]) - first + 1

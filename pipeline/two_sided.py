@@ -109,7 +109,7 @@ def analyse_oriented(
 
     def angles(begin: int, end: int, path: UnloadedPath) -> LegBlock:
         knee = Knee(side, rate, KneeParameters(TWO_SIDED))
-        knee.upright(smoothed.errors)
+        knee.upright(smoothed.errors, smoothed.mean[0])
         knee.align(alignment, TiedPath(path))
         # Pieces that fit the processor's cache: several times as fast as one array through all the formulas.
         pieces = (slice(i, min(i + _PIECE, end)) for i in range(begin, end, _PIECE))
