@@ -32,9 +32,10 @@ _DEG = np.pi / 180.0
 class HeadingParameters:
     """Tuned on the public robot files and on simulated people (seeds below 100).
 
-    block_s: length of a block; smooth_block_s: of one offline. independent, smooth_independent: rows a second that count
-    as independent, live and offline, where a whole session of steps alike would else count too much. student: degrees of freedom of the robust weights. residual_floor, residual_start: m/s2, standard deviation of the
-    difference of the two views.
+    block_s: length of a block; smooth_block_s: of one offline. independent, smooth_independent: rows a second that
+    count as independent, live and offline, where a whole session of steps alike would else count too much. student:
+    degrees of freedom of the robust weights. residual_floor, residual_start: m/s2, standard deviation of the difference
+    of the two views.
     tilt_sd, tilt_tau_s: size and memory of the relative inclination error that the accelerometers' errors do not
     explain, rad, s; lean_tau_s: live, over how long what they do explain is averaged. drift_sd: initial drift, rad/s;
     drift_walk: its random walk, rad/s per sqrt(s); delta_walk: random walk of the heading, rad per sqrt(s).
