@@ -59,7 +59,7 @@ class HeadingParameters:
     student: float = 4.0
     residual_floor: float = 0.1
     residual_start: float = 0.6
-    tilt_sd: float = 0.4 * _DEG
+    tilt_sd: float = 0.25 * _DEG
     tilt_tau_s: float = 5.0
     lean_tau_s: float = 5.0
     drift_sd: float = 0.1 * _DEG
