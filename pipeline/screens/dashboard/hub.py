@@ -53,8 +53,11 @@ class Hub:
         return len(self._viewers)
 
     def take(self, line: str) -> None:
-        """One message of the session: an object with a `kind`."""
-        kind = json.loads(line).get("kind")
+        """One message of the session: an object with a `kind`. A cue is told when it came past here, for who measures."""
+        message = json.loads(line)
+        kind = message.get("kind")
+        if kind == _URGENT:
+            line = json.dumps({**message, "passed": time.time() * 1e3})
         if kind == "begin":
             self._frames.clear()
             self._episodes.clear()
@@ -66,7 +69,7 @@ class Hub:
         elif kind == "episode":
             self._episodes.append(line)
         elif kind == "report":
-            self.report = json.loads(line)["path"]
+            self.report = message["path"]
             return
         self._frames.append(line)
         self._number += 1

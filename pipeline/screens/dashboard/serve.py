@@ -26,7 +26,7 @@ from starlette.websockets import WebSocketDisconnect
 from pipeline.screens.dashboard.access import ROLE, Access, Gate, Role
 from pipeline.screens.dashboard.addresses import LOOPBACK, allowed_hosts, network_addresses
 from pipeline.screens.dashboard.hub import Hub
-from pipeline.screens.priority import behind
+from pipeline.screens.priority import following
 
 _TRIED = 20
 _LONGEST = 65_536
@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8077)
     parser.add_argument("--lan", action="store_true")
     options = parser.parse_args()
-    behind()
+    following()
     # Whatever a package prints is not for the session.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

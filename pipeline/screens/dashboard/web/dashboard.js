@@ -9,6 +9,8 @@ import { Stream } from "./stream.js";
 import { Traces } from "./traces.js";
 
 const REST_MS = 28;
+// A cue has the screen to itself for so long.
+const CALM_MS = 60;
 const AWAY = "No connection to the computer that runs the session: buttons have no effect until it is back. Trying again ...";
 const OVER = "The session is over and saved, and this page is no longer connected. Start the session anew on the computer.";
 const page = { redraws: 0, frames: 0, rows: 0, cues: [], role: "", linked: false };
@@ -27,6 +29,7 @@ function start() {
   page.leg = leg;
   let asked = false;
   let drawn = 0;
+  let calm = 0;
 
   // Draws while something moves, some thirty times a second, and rests when nothing does. A timer before the browser's
   // next picture: asking for every picture and skipping each other one costs the browser as much as drawing it.
@@ -37,11 +40,13 @@ function start() {
   }
 
   function wait() {
-    setTimeout(() => requestAnimationFrame(picture), Math.max(0, REST_MS - (performance.now() - drawn)));
+    const now = performance.now();
+    setTimeout(() => requestAnimationFrame(picture), Math.max(0, drawn + REST_MS - now, calm - now));
   }
 
   function picture() {
     const now = performance.now();
+    if (now < calm) return wait();
     const seconds = Math.min(0.5, (now - drawn) / 1000);
     drawn = now;
     const moved = [traces?.advance(seconds), leg?.advance(seconds)];
@@ -96,7 +101,10 @@ function start() {
     episode: (frame) => {
       if (episodes?.add(frame)) say(`${frame.side} knee fell inward: ${frame.severity}, ${frame.activity}`);
     },
-    cue: (frame) => cue.give(frame),
+    cue: (frame) => {
+      calm = performance.now() + CALM_MS;
+      cue.give(frame, stream.came);
+    },
     place: (frame) => place(frame.text, frame.repeat),
     saved: (frame) => ended(frame),
   };

@@ -14,6 +14,7 @@ export class Stream {
   open() {
     this.socket = new WebSocket(`ws://${location.host}/stream`);
     this.socket.onmessage = (event) => {
+      this.came = performance.now();
       this.failures = 0;
       const frames = JSON.parse(event.data);
       try {
