@@ -3,8 +3,8 @@
 Feedback at every step helps at once and is leaned upon; feedback that fades lasts longer (Winstein and Schmidt 1990, J
 Exp Psychol Learn Mem Cogn 16:677). `fading` gives it on all of the first 20 steps, then on three quarters, a half and a
 quarter of 20 each, and on a tenth from there on. That share of each leg's episodes is told, spread evenly over them and
-not over the steps: a knee that falls inward in every second step would else be told always or never. `marked` waits until the episode is marked: at its
-beginning, or when it grows to that.
+not over the steps: a knee that falls inward in every second step would else be told always or never. `marked` waits
+until the episode is marked: at its beginning, or when it grows to that.
 """
 
 from collections.abc import Iterator

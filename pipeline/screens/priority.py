@@ -1,11 +1,12 @@
 """The acquisition before everything else on the computer, the dashboard's server next, where the system allows it.
 
-A session must take each packet within some milliseconds of its arrival, while browsers draw on the same processor; and a cue
-must get through to them, so the server, which needs a fiftieth of a processor, does not wait for their drawing. On
-Windows any program may raise itself a little; elsewhere root may, or whom the limit `nice` of /etc/security/limits.conf
-lets. Linux weighs the programs of a terminal against each other, and terminals as a whole ("autogroup"), so both are
-set; and it knows the niceness of threads alone, so each is set. What is not allowed is left as it is. Python's search for unused objects in cycles, which walks through all that
-was imported and takes some tens of milliseconds, is spared what is there when the session begins.
+A session must take each packet within some milliseconds of its arrival, while browsers draw on the same processor; and
+a cue must get through to them, so the server, which needs a fiftieth of a processor, does not wait for their drawing.
+On Windows any program may raise itself a little; elsewhere root may, or whom the limit `nice` of
+/etc/security/limits.conf lets. Linux weighs the programs of a terminal against each other, and terminals as a whole
+("autogroup"), so both are set; and it knows the niceness of threads alone, so each of them is set. What is not allowed
+is left as it is. Python's search for unused objects in cycles, which walks through all that was imported and takes some
+tens of milliseconds, is spared what is there when the session begins.
 """
 
 import gc
@@ -37,7 +38,7 @@ def ahead() -> Iterator[bool]:
 
 
 def following() -> bool:
-    """For good: this process goes before others, but not before the acquisition. Gives whether the system allowed it."""
+    """For good: this process goes before others, the acquisition apart. Gives whether the system allowed it."""
     return _set(NEXT, _NORMAL)
 
 

@@ -35,7 +35,10 @@ def test_what_is_not_allowed_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.skipif(not hasattr(os, "getpriority"), reason="the niceness is POSIX's")
 def test_the_server_goes_before_browsers_but_not_before_the_acquisition() -> None:
-    code = "import os; from pipeline.screens.priority import following, AHEAD; print(following(), os.getpriority(0, 0), AHEAD)"
+    code = (
+        "import os; from pipeline.screens.priority import following, AHEAD;"
+        " print(following(), os.getpriority(0, 0), AHEAD)"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     allowed, niceness, acquisition = found.stdout.split()
     before = os.getpriority(os.PRIO_PROCESS, 0)

@@ -53,7 +53,10 @@ class Hub:
         return len(self._viewers)
 
     def take(self, line: str) -> None:
-        """One message of the session: an object with a `kind`. A cue is told when it came past here, for who measures."""
+        """One message of the session: an object with a `kind`.
+
+        A cue notes when it came past here, for who measures.
+        """
         message = json.loads(line)
         kind = message.get("kind")
         if kind == _URGENT:
