@@ -75,7 +75,8 @@ def _two_legs(**changes: object) -> View:
             static_valgus_deg=3.5,
         )  # fmt: skip
         legs.append(leg)
-    sensors = [SensorView(f"{s} {p}", "witmotion", "connected", 100.0, 0.9, 999, 1) for s in Side for p in ("thigh", "shin")]
+    places = [f"{side} {place}" for side in Side for place in ("thigh", "shin")]
+    sensors = [SensorView(place, "witmotion", "connected", 100.0, 0.9, 999, 1) for place in places]
     return _view(**{"legs": legs, "sensors": sensors, **changes})
 
 
