@@ -25,6 +25,8 @@ from pipeline.screens.view import Angle, LegView, SensorView, View
 WIDTH = 80
 _COLUMN = 25
 _CLOSEST = 5
+_WALK = 3
+"""The guide's step."""
 _LOSS_TOLD = 0.01
 
 
@@ -89,6 +91,9 @@ def _leg(leg: LegView, blocks: bool) -> list[RenderableType]:
     foot = Text(f"valgus excess {with_sd(leg.excess)}°   medial collapse {with_sd(leg.collapse)}°   ")
     foot.append(state, style=style)
     lines = [set_line(leg.exercise), static_line(leg.static_valgus_deg)]
+    if leg.guide is not None and leg.guide.step == _WALK:
+        # There are angles already: only how sharp they are is left.
+        return [title, Text(f"Calibration: walk 10 steps ({leg.guide.count})", style="bold yellow"), grid, foot]
     return [title, grid, foot, *(Text(line) for line in lines if line)]
 
 
@@ -151,10 +156,7 @@ def _guide(guide: GuideView | None, blocks: bool) -> list[RenderableType]:
     parts: list[RenderableType] = [Text(full * filled + empty * (40 - filled), style="green"), Text(steps, style="dim")]
     if guide.repeat:
         return [*parts, *(Text(line, style="bold red") for line in wrap(guide.repeat, WIDTH)[:2])]
-    how = Text(guide.how)
-    how.truncate(WIDTH, overflow="ellipsis")
-    parts.append(how)
-    return parts
+    return [*parts, *map(Text, wrap(guide.how, WIDTH))]
 
 
 def _last_episode(view: View) -> RenderableType:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -210,6 +211,15 @@ def test_the_guide_says_how_far_and_what_to_repeat() -> None:
         "x Stand still",
     ):
         assert words in text
+
+
+def test_the_guide_is_never_cut_and_stays_until_the_walk_is_over() -> None:
+    bending = " ".join(_drawn(_view(legs=[_guided(Side.RIGHT, repeat="")]), lines=24).split())
+    assert "Lift the heel slowly behind you, and put it down." in bending
+    walking = replace(_view().legs[0], guide=GuideView(3, "Walk 10 steps", "At your usual pace.", 0.4, "4 of 10"))
+    text = _drawn(_view(legs=[walking]), lines=24)
+    assert "walk 10 steps (4 of 10)" in text and "abduction" in text
+    assert "walk 10 steps" not in _drawn(_view(legs=[replace(walking, guide=GuideView(4, "Calibrated"))]))
 
 
 def test_plain_lines_follow_the_guide(monkeypatch: pytest.MonkeyPatch) -> None:
