@@ -168,6 +168,7 @@ class LiveRun:
             self._take([*self._asked(), self._event("stop", {})])
             self._analyse(self._session.finish)
             self._keep_calibrations()
+            self._at_board(lambda showing: showing.show(last=True))
             self._sinks.recorder.flush()
 
     def _now_ns(self) -> int:

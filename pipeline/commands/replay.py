@@ -144,7 +144,7 @@ def _replay(
 
         def view() -> View:
             return View(
-                elapsed_s=tally.time_s or 0.0,
+                elapsed_s=min(tally.time_s or 0.0, recording.duration_s),
                 limit_s=recording.duration_s,
                 legs=[tally.leg(leg, session) for leg in tally.sides],
                 sensors=sensor_views(sensors, session.quality()),
@@ -171,13 +171,15 @@ def _replay(
                 if showing is not None:
                     showing.take(update)
                     stop.asked = stop.asked or showing.stopped
+            if showing is not None:
+                showing.show(last=True)
         for line in session.complaints():
             print(f"kneetrack: {line}", file=sys.stderr)
         if results is None:
             console.print(summary_table(summary.rows()))
             console.print(session_notes(summary.extras()))
             if publisher is not None:
-                publisher.ended(Path(name), [], again=False)
+                publisher.ended(None, [], again=False, words="The replay is over.")
             return
         outcome = complete(
             results,
@@ -191,7 +193,7 @@ def _replay(
             person=whose,
         )
     if publisher is not None:
-        publisher.ended(results.folder, outcome.files, again=False)
+        publisher.ended(results.folder, outcome.files, again=False, words="The replay is over, its results are saved.")
     console.print(summary_table(outcome.rows))
     console.print(session_notes(outcome.extras))
     console.print(file_list(results.folder, outcome.files), soft_wrap=True)

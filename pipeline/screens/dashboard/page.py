@@ -186,7 +186,7 @@ def _calibration(act: bool) -> None:
             )
     if act:
         with _div("kt-actions"):
-            _action("Save this calibration", "save", "save").classes("kt-save")
+            _action("Save this calibration", "save", "save").classes("kt-save").props("hidden")
             ui.link("Go on to the session", "/").classes("kt-go")
 
 

@@ -12,7 +12,7 @@ const REST_MS = 28;
 // A cue has the screen to itself for so long.
 const CALM_MS = 60;
 const AWAY = "No connection to the computer that runs the session: buttons have no effect until it is back. Trying again ...";
-const OVER = "The session is over and saved, and this page is no longer connected. Start the session anew on the computer.";
+const OVER = "This page is no longer connected: begin anew on the computer.";
 const page = { redraws: 0, frames: 0, rows: 0, cues: [], role: "", linked: false };
 window.kneetrack = page;
 
@@ -27,6 +27,7 @@ function start() {
   page.cues = cue.told;
   page.traces = traces;
   page.leg = leg;
+  const calibrating = document.querySelector('[data-page="calibration"]') !== null;
   let asked = false;
   let drawn = 0;
   let calm = 0;
@@ -62,6 +63,8 @@ function start() {
     hello: (frame) => (page.role = frame.role),
     begin: (frame) => {
       document.body.classList.toggle("kt-replay", frame.replay);
+      document.body.classList.toggle("kt-calibrates", frame.calibrates === true);
+      if (find("kt-stop")) label(find("kt-stop")).textContent = frame.replay ? "Stop the replay" : "Stop and save";
       traces?.clear();
       leg?.clear();
       episodes?.clear();
@@ -102,6 +105,8 @@ function start() {
       if (episodes?.add(frame)) say(`${frame.side} knee fell inward: ${frame.severity}, ${frame.activity}`);
     },
     cue: (frame) => {
+      // Who is being calibrated follows the guide alone.
+      if (calibrating) return;
       calm = performance.now() + CALM_MS;
       cue.give(frame, stream.came);
     },
@@ -117,8 +122,10 @@ function start() {
     (linked) => {
       page.linked = linked;
       document.body.classList.toggle("kt-away", !linked);
-      if (!linked) problem([page.over ? OVER : AWAY]);
+      if (!linked) problem([page.over ? `${page.words} ${OVER}` : AWAY]);
       else if (!page.state) problem([]);
+      const link = find("kt-report");
+      if (link && page.report) link.href = linked ? "/report" : page.report;
     },
   );
 
@@ -199,16 +206,19 @@ function cueNow(cue) {
 // A calibration can be saved once there is one.
 function canSave(legs) {
   const button = find("kt-save");
-  if (button) button.disabled = !legs.some((leg) => leg.calibrated);
+  if (button) button.hidden = !legs.some((leg) => leg.calibrated);
 }
 
 function ended(frame) {
   page.over = frame !== null;
+  page.words = frame?.words ?? "";
   const box = find("kt-saved");
   if (box) {
     box.hidden = !page.over;
+    box.querySelector(".kt-h2").textContent = page.words;
     box.querySelector(".kt-where").textContent = frame?.where ?? "";
     box.querySelector(".kt-report").hidden = !frame?.report;
+    keepReport(box.querySelector(".kt-report"), frame?.report);
   }
   document.body.classList.toggle("kt-over", page.over);
   for (const [name, hidden] of [["kt-stop", page.over], ["kt-mark", page.over], ["kt-start", !(page.over && frame.again)]]) {
@@ -216,12 +226,32 @@ function ended(frame) {
   }
 }
 
+// The report is fetched at once, for the computer may end its programme: then the copy is opened.
+async function keepReport(link, written) {
+  if (page.report) URL.revokeObjectURL(page.report);
+  page.report = null;
+  link.classList.remove("kt-kept");
+  link.href = "/report";
+  if (!written) return;
+  try {
+    const answer = await fetch("/report");
+    if (answer.ok) page.report = URL.createObjectURL(await answer.blob());
+    link.classList.toggle("kt-kept", page.report !== null);
+    if (!page.linked && page.report) link.href = page.report;
+  } catch {
+    // It has gone already.
+  }
+}
+
+function label(button) {
+  return button.querySelector(".q-btn__content .block") ?? button;
+}
+
 function said(button, words) {
-  const label = button.querySelector(".q-btn__content .block") ?? button;
-  const before = (button.dataset.words ??= label.textContent);
-  label.textContent = words;
+  const before = (button.dataset.words ??= label(button).textContent);
+  label(button).textContent = words;
   clearTimeout(button.timer);
-  button.timer = setTimeout(() => (label.textContent = before), 1200);
+  button.timer = setTimeout(() => (label(button).textContent = before), 1200);
 }
 
 // The elements are made by another script, after this one may have run.
