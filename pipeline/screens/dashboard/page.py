@@ -103,7 +103,7 @@ def _share(addresses: Addresses) -> None:
                     ui.html(code_svg(address), sanitize=False)
                     ui.label(words).classes("kt-strong")
                     ui.label(address).classes("kt-address")
-        ui.button("Close", on_click=dialog.close).props("flat")
+        ui.button("Close", on_click=dialog.close).props("flat no-caps")
     _tool("kt-open", "Open on another device", "qr_code_2").on("click", dialog.open)
 
 

@@ -168,7 +168,8 @@ function say(text) {
 
 function problem(lines) {
   const box = find("kt-problem");
-  const text = lines.map((line) => line[0].toUpperCase() + line.slice(1)).join("\n");
+  const mark = lines.length > 1 ? "\u2022 " : "";
+  const text = lines.map((line) => mark + line[0].toUpperCase() + line.slice(1)).join("\n");
   box.hidden = !text;
   if (box.textContent !== text) box.textContent = text;
 }
