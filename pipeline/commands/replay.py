@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _PIECE = 4
 """Records handed on at a time where the replay keeps pace with the clock, for each time of real time."""
+_CATCHING_UP = 200
+"""At most, where it has fallen behind: more at a time costs less for each."""
 _BATCH_ROWS = 500
 
 
@@ -218,9 +220,15 @@ def _pieces(
     begun = time.monotonic()
     for batch in recording.records():
         size = max(1, round(_PIECE * factor)) if math.isfinite(factor) else len(batch)
-        for at in range(0, len(batch), size):
-            piece = batch[at : at + size]
-            first_ns = piece[0].host_time_ns if first_ns is None else first_ns
+        at = 0
+        while at < len(batch):
+            first_ns = batch[0].host_time_ns if first_ns is None else first_ns
+            end = at + size
+            if math.isfinite(factor):
+                due_ns = first_ns + (time.monotonic() - begun) * factor * 1e9
+                while end - at < _CATCHING_UP and end < len(batch) and batch[end].host_time_ns <= due_ns:
+                    end += 1
+            piece, at = batch[at:end], end
             passed_s = (piece[-1].host_time_ns - first_ns) * 1e-9
             while not stop.asked and time.monotonic() - begun < passed_s / factor:
                 time.sleep(min(0.05, max(0.0, passed_s / factor - (time.monotonic() - begun))))
