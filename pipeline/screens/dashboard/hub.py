@@ -97,10 +97,10 @@ class Hub:
 
     async def serve(
         self, role: Role, send: Callable[[str], Awaitable[None]], receive: Callable[[], Awaitable[str]]
-    ) -> None:
-        """One browser, until it goes, is silent for too long, or there are too many."""
+    ) -> bool:
+        """One browser, until it goes or is silent for too long. False where there are too many already."""
         if len(self._viewers) >= VIEWERS:
-            return
+            return False
         viewer = Viewer()
         self._viewers.add(viewer)
         listening = asyncio.create_task(self._listen(viewer, role, receive))
@@ -112,6 +112,7 @@ class Hub:
             for task in (listening, talking):
                 task.cancel()
             await asyncio.gather(listening, talking, return_exceptions=True)
+        return True
 
     async def _talk(self, viewer: "Viewer", role: Role, send: Callable[[str], Awaitable[None]]) -> None:
         frames, place = self.since(0)

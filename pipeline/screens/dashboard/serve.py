@@ -30,6 +30,8 @@ from pipeline.screens.priority import following
 
 _TRIED = 20
 _LONGEST = 65_536
+_FULL = 4008
+"""Code of a web socket that is closed because too many pages are open; web/stream.js knows it."""
 _LINGER_S = 0.3
 """After the last line: time for browsers to get it."""
 
@@ -103,8 +105,8 @@ def application(hub: Hub, addresses: Callable[[Role], list[str]]) -> FastAPI:
         await socket.accept()
         send: Callable[[str], Awaitable[None]] = socket.send_text
         try:
-            await hub.serve(socket.scope[ROLE], send, socket.receive_text)
-            await socket.close()
+            served = await hub.serve(socket.scope[ROLE], send, socket.receive_text)
+            await socket.close(1000 if served else _FULL)
         except (WebSocketDisconnect, RuntimeError, TimeoutError):
             pass  # The browser has gone.
 

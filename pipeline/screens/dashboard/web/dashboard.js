@@ -12,6 +12,7 @@ const REST_MS = 28;
 // A cue has the screen to itself for so long.
 const CALM_MS = 60;
 const AWAY = "No connection to the computer that runs the session: buttons have no effect until it is back. Trying again ...";
+const MANY = "Too many pages are open on this session: close one elsewhere, and this one goes on by itself.";
 const OVER = "This page is no longer connected: begin anew on the computer.";
 const page = { redraws: 0, frames: 0, rows: 0, cues: [], role: "", linked: false };
 window.kneetrack = page;
@@ -119,10 +120,10 @@ function start() {
       page.frames++;
       takes[frame.kind]?.(frame);
     },
-    (linked) => {
+    (linked, full) => {
       page.linked = linked;
       document.body.classList.toggle("kt-away", !linked);
-      if (!linked) problem([page.over ? `${page.words} ${OVER}` : AWAY]);
+      if (!linked) problem([full ? MANY : page.over ? `${page.words} ${OVER}` : AWAY]);
       else if (!page.state) problem([]);
       const link = find("kt-report");
       if (link && page.report) link.href = linked ? "/report" : page.report;
