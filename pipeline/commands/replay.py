@@ -146,8 +146,8 @@ def _replay(
 
         def view() -> View:
             return View(
-                elapsed_s=min(tally.time_s or 0.0, recording.duration_s),
-                limit_s=recording.duration_s,
+                elapsed_s=tally.time_s or 0.0,
+                limit_s=max(recording.duration_s, tally.time_s or 0.0),
                 legs=[tally.leg(leg, session) for leg in tally.sides],
                 sensors=sensor_views(sensors, session.quality()),
                 episodes=tally.episodes,
