@@ -202,7 +202,7 @@ function cueNow(cue) {
   const words = { off: "No cue", every: "At every episode", marked: "At marked ones only", fading: "Less and less often" };
   if (find("kt-cue-now")) find("kt-cue-now").textContent = words[cue.mode];
   const share = find("kt-cue-share");
-  if (share) share.textContent = cue.mode === "fading" ? `Now on ${Math.round(100 * cue.share)} % of the steps.` : "";
+  if (share) share.textContent = cue.mode === "fading" ? `Now on ${Math.round(100 * cue.share)} % of the falls inward.` : "";
 }
 
 // A calibration can be saved once there is one.
