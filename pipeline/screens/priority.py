@@ -13,7 +13,7 @@ import gc
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 AHEAD = -10
@@ -55,7 +55,8 @@ def _set(niceness: int, windows_class: int) -> bool:
         return bool(kernel.SetPriorityClass(ctypes.c_void_p(kernel.GetCurrentProcess()), windows_class))
     try:
         for thread in _threads():
-            os.setpriority(os.PRIO_PROCESS, thread, niceness)
+            with suppress(ProcessLookupError):  # It has ended meanwhile.
+                os.setpriority(os.PRIO_PROCESS, thread, niceness)
         if _AUTOGROUP.exists():
             _AUTOGROUP.write_text(str(niceness), encoding="ascii")
     except OSError:
