@@ -142,11 +142,12 @@ def _session(options: argparse.Namespace, lookers: Any) -> Found:
 
 
 def _often(sides: Sequence[Side]) -> list[Bout]:
-    """Walks in which the knee of the first leg falls inward in every second step."""
-    falls = tuple(Collapse(sides[0], index, "both", "hip", 12.0) for index in range(1, 40, 2))
+    """Walks in which the knee of the first leg falls inward in every second step; short ones, for a bout is made at
+    once, in the process that is measured."""
+    falls = tuple(Collapse(sides[0], index, "both", "hip", 12.0) for index in range(1, 12, 2))
     flexions = [Bout("flex", 6, lead=side) for side in sides]
-    walks = [Bout("walk", 30.0, lead=sides[0], collapses=falls), Bout("stand", 2.0)]
-    return [Bout("stand", 5.0), *flexions, *(20 * walks)]
+    walks = [Bout("walk", 8.0, lead=sides[0], collapses=falls), Bout("stand", 1.0)]
+    return [Bout("stand", 5.0), *flexions, *(80 * walks)]
 
 
 async def _live(
