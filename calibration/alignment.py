@@ -82,8 +82,8 @@ class Alignment:
 
         What the standing showed differently in thigh and shank is shared by both, half and half, as the relative
         inclination is; what was the same in both stands in the inclinations as well and cancels there. errors (12,):
-        offset b (m/s2) and turn c (rad) that the accelerometers of thigh and shank need: a + b + c x a. azimuths: how far
-        (rad) thigh's and shank's frame are to be turned about their long axes to face the same way.
+        offset b (m/s2) and turn c (rad) that the accelerometers of thigh and shank need: a + b + c x a. azimuths: how
+        far (rad) thigh's and shank's frame are to be turned about their long axes to face the same way.
         """
         facing = self.turned(*azimuths)
         missed = [

@@ -259,8 +259,9 @@ class LegEngine:
     def _follow_path(self, time_s: float) -> None:
         """The unloaded path as movement teaches it: fitted anew where the frames turned far, told where it matters."""
         assert self.alignment is not None
-        if self.calibrated is not None and self._path.far(self._heading.state.mean[:STATES]):
-            self._path = tied_path(self.calibrated, self.alignment, self._side, self._rate, self._heading.now())
+        now, errors = self._heading.now(), self._heading.errors
+        if self.calibrated is not None and self._path.far(now.states[:, 0], errors):
+            self._path = tied_path(self.calibrated, self.alignment, self._side, self._rate, now, errors)
             self._knee.align(self.alignment, self._path)
         flexion = np.array([_TOLD_AT])
         if self._path.known and abs(float((self.path.at(flexion) - self._told_path.at(flexion))[0])) > _TOLD_CHANGE:
@@ -345,7 +346,8 @@ class LegEngine:
         self._path = TiedPath()
         if found is not None:
             self._heading.mark_flexions()
-            self._path = tied_path(found, alignment, self._side, self._rate, self._heading.now())
+            now, errors = self._heading.now(), self._heading.errors
+            self._path = tied_path(found, alignment, self._side, self._rate, now, errors)
         self._told_path = self.path
         self._knee.align(alignment, self._path)
 

@@ -14,7 +14,9 @@ from calibration.unloaded_path import UnloadedPath, azimuth_from_path, fit_unloa
 from pipeline.blocks import Floats, LegBlock
 from pipeline.calibration_parameters import Calibrated
 from pipeline.heading_model import DELTA, FLEXED, STATES, RelativeRows
+from pipeline.joint_signals import joint_signals
 from pipeline.knee import Knee
+from pipeline.leans import Leans
 from pipeline.neutral import neutral_turn
 from pipeline.orientation import Oriented
 from pipeline.records import Side
@@ -35,14 +37,22 @@ def settled(found: Calibrated, side: Side, rate_hz: float) -> Calibrated:
 
 
 def flexion_angles(
-    found: Calibrated, alignment: Alignment, side: Side, rate_hz: float, relative: RelativeRows
+    found: Calibrated,
+    alignment: Alignment,
+    side: Side,
+    rate_hz: float,
+    relative: RelativeRows,
+    errors: Floats | None = None,
 ) -> LegBlock:
-    """The flexions' angles; relative: one row, held for all of them."""
+    """The flexions' angles; relative: one row, held for all of them. errors: of the accelerometers, None where nothing
+    is known of them."""
     assert found.flexing is not None
     rows = found.rows.cut(*_span(found, found.flexing))
     n = len(rows)
     held = RelativeRows(np.repeat(relative.states, n, axis=1), np.repeat(relative.cov, n, axis=1))
     knee = Knee(side, rate_hz)
+    if errors is not None:
+        knee.upright(errors, relative.states[:, 0])
     knee.align(alignment)
     none = np.zeros(n, bool)
     one = Oriented(rows.thigh_quat, rows.thigh_gyr, none)
@@ -50,17 +60,24 @@ def flexion_angles(
     return knee.update(rows.start, one, two, rows.shank_acc, held, np.zeros(n, np.uint8))
 
 
-def tied_path(found: Calibrated, alignment: Alignment, side: Side, rate_hz: float, now: RelativeRows) -> TiedPath:
+def tied_path(
+    found: Calibrated, alignment: Alignment, side: Side, rate_hz: float, now: RelativeRows, errors: Floats
+) -> TiedPath:
     """The unloaded path of a calibration's flexions; now: one row, as the heading filter believes it (its `flexed` is
-    the heading that they had). A zero curve without flexions."""
+    the heading that they had); errors (12,): of the accelerometers, as it believes them. A zero curve without
+    flexions."""
     if found.flexing is None:
         return TiedPath()
+    signals = joint_signals(found.rows.cut(*_span(found, found.flexing)), rate_hz, None)
+    leans = None if signals is None else Leans.seen(signals)
 
     def fitted(states: Floats) -> UnloadedPath:
         heading = states.copy()
         heading[DELTA] = states[FLEXED]
+        # The inclination as it was in the flexions, where the person may have faced elsewhere.
+        heading[:2] = 0.0 if leans is None else leans.tilts(heading[DELTA]) @ errors
         held = RelativeRows(heading[:, None], now.cov)
-        block = flexion_angles(found, alignment, side, rate_hz, held)
+        block = flexion_angles(found, alignment, side, rate_hz, held, errors)
         return fit_unloaded_path(block.flexion, block.abduction)
 
     states = now.states[:, 0]
@@ -71,7 +88,7 @@ def tied_path(found: Calibrated, alignment: Alignment, side: Side, rate_hz: floa
         moved[turned] += _STEP
         other = fitted(moved)
         change[:, column] = (other.slope - path.slope) / _STEP, (other.bend - path.bend) / _STEP
-    return TiedPath(path, states.copy(), change)
+    return TiedPath(path, states.copy(), change, errors.copy())
 
 
 _STEP = np.deg2rad(1.0)

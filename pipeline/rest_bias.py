@@ -31,7 +31,7 @@ class RestBiasParameters:
     gyr_mean: float = 0.5
     far: float = 3.0 * _DEG
     furthest: float = 7.0 * _DEG
-    first_blocks: int = 6
+    first_blocks: int = 4
     turned: float = 0.4 * _DEG
     keep_s: float = 600.0
     floor: float = 0.01 * _DEG

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from calibration.unloaded_path import UnloadedPath
+from firmware_interface.samples import STANDARD_GRAVITY
 from pipeline.blocks import Floats
 from pipeline.heading_model import FLEXED, SHANK, STATES, THIGH
 
@@ -17,11 +18,13 @@ from pipeline.heading_model import FLEXED, SHANK, STATES, THIGH
 @dataclass(frozen=True, slots=True)
 class TiedPath:
     """The unloaded path, tied to what the heading filter believes: `path` was fitted with `states` (8,); change
-    (2, 3) says how slope and bend change with the flexions' heading, the thigh's and the shank's frame (per rad)."""
+    (2, 3) says how slope and bend change with the flexions' heading, the thigh's and the shank's frame (per rad).
+    errors (12,): the accelerometers' with which it was fitted."""
 
     path: UnloadedPath = field(default_factory=UnloadedPath)
     states: Floats = field(default_factory=lambda: np.zeros(STATES))
     change: Floats = field(default_factory=lambda: np.zeros((2, 3)))
+    errors: Floats = field(default_factory=lambda: np.zeros(12))
 
     def at(self, flexion: Floats, states: Floats) -> Floats:
         """(n,) rad, for flexion (n,) and states (8, n), element by element."""
@@ -41,9 +44,13 @@ class TiedPath:
         """Whether flexions were seen."""
         return self.path.known
 
-    def far(self, states: Floats) -> bool:
-        """Whether the states (8,) have gone too far for a straight line: the path should be fitted anew."""
-        return self.known and bool(np.abs((states - self.states)[list(TIED)]).max() > _FAR)
+    def far(self, states: Floats, errors: Floats) -> bool:
+        """Whether the states (8,) have gone too far for a straight line, or the accelerometers' errors (12,) changed
+        what flexions look like: the path should be fitted anew."""
+        if not self.known:
+            return False
+        leant = np.abs(errors - self.errors).reshape(2, 2, 3).max(axis=(0, 2)) / (STANDARD_GRAVITY, 1.0)
+        return bool(np.abs((states - self.states)[list(TIED)]).max() > _FAR or leant.max() > _LEANT)
 
     def now(self, states: Floats) -> UnloadedPath:
         """The curve under these states (8,)."""
@@ -52,5 +59,6 @@ class TiedPath:
 
 
 _FAR = np.deg2rad(8.0)
+_LEANT = np.deg2rad(0.15)
 TIED = (FLEXED, THIGH, SHANK)
 """States that change what the calibration's flexions looked like."""
