@@ -9,7 +9,7 @@ that leave, once a block, rather than to each notification.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from math import isnan
+from math import hypot, isnan
 from typing import cast
 
 from calibration.inertial import Inertial
@@ -109,6 +109,12 @@ class Intake:
         seen = None if self._agreement is None else self._agreement.last
         return {key: stream.counts(self.rate_hz, seen) for key, stream in self._streams.items()}
 
+    def pair_sd_s(self) -> float:
+        """Standard deviation of the offset between the two sensors' times at present."""
+        if self._agreement is not None and self._agreement.difference_sd_s is not None:
+            return self._agreement.difference_sd_s
+        return hypot(*(stream.time_sd_s for stream in self._streams.values()))
+
     def _row(self, time_s: float, thigh: Row, shank: Row) -> None:
         """A row became final: both sensors' times are compared by their motion."""
         if self._agreement is None:
@@ -177,6 +183,11 @@ class _Stream:
     def newest_s(self) -> float:
         """Session time of the newest sample."""
         return self._track.last_s
+
+    @property
+    def time_sd_s(self) -> float:
+        """Standard deviation of the newest sample's time."""
+        return self.base.time_sd_s if self.base else self._time_sd_s
 
     def notification(self, record: Notification) -> float:
         """Decode, time and hand on; gives the newest sample's session time."""
@@ -254,7 +265,7 @@ class _Stream:
             temperature_c=self._temperature_c,
             clock=self._clock,
             skew_ppm=base.skew_ppm if base else self._skew_ppm,
-            time_sd_s=base.time_sd_s if base else self._time_sd_s,
+            time_sd_s=self.time_sd_s,
             pair_offset_s=None if seen is None else seen.offset_s,
             pair_offset_sd_s=None if seen is None else seen.sd_s,
         )
