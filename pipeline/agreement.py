@@ -22,9 +22,9 @@ from typing import Protocol
 
 from pipeline.shared_motion import Seen, SharedMotion, SharedMotionParameters
 from pipeline.tabletime import TableTime
-from pipeline.timebase import Agreed, TimeBase
+from pipeline.timebase import TimeBase
 from pipeline.track import Row
-from pipeline.two_clocks import Difference, together
+from pipeline.two_clocks import Agreed, Difference, together
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,8 @@ class Agreement:
         self._calm = 0
         self.last: Offset | None = None
         """None before any motion showed it, and again after a clock or a connection began anew."""
+        self.mappings = 0
+        """How many times that was."""
         self.difference_sd_s: float | None = None
         """Of the two clocks, as arrivals and motion leave it; None while motion says nothing."""
 
@@ -130,6 +132,7 @@ class Agreement:
     def _forget(self, clocks: tuple[object, ...]) -> None:
         """New mappings. Rows that are still to come may be older than they are: those do not count."""
         self._clocks = clocks
+        self.mappings += 1
         self._from_s = max(stream.newest_s for stream in self._streams)
         self._motion.restart()
         self._shifts.clear()
@@ -208,8 +211,9 @@ class Agreement:
         rest = value_s - (found.values_s[0] - found.values_s[1])
         delay = rest * delays / apart
         own = 0.25 * delays * (1.0 - delays / apart)
-        for k, base in enumerate((one, two)):
-            value_s = found.values_s[k] + (-0.5 if k else 0.5) * delay
+        # Nobody sends early: it is the later one that is late.
+        for k, (base, late) in enumerate(((one, min(delay, 0.0)), (two, min(-delay, 0.0)))):
+            value_s = found.values_s[k] + late
             base.agree(Agreed(base.newest_x_s, value_s, found.slopes[k], sqrt(found.vars[k] + own)))
         self.difference_sd_s = sqrt(found.difference_var + 4.0 * own)
         share = lag.var / apart

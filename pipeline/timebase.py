@@ -22,19 +22,8 @@ from math import isfinite, isnan, nan, sqrt
 from firmware_interface.samples import Clock
 from pipeline.envelope import Envelope, EnvelopeParameters
 from pipeline.inferred_loss import InferredLoss, InferredLossParameters
-from pipeline.two_clocks import Lines
-
-USUAL_RATES_HZ = (
-    *(10.0, 12.5, 20.0, 25.0, 26.0, 30.0, 40.0, 50.0, 52.0, 60.0, 75.0, 80.0),
-    *(100.0, 104.0, 120.0, 125.0, 128.0, 150.0, 200.0, 208.0, 240.0, 250.0, 256.0),
-    *(300.0, 400.0, 416.0, 500.0, 512.0, 800.0, 833.0, 1000.0),
-)
-"""Output data rates that inertial sensors are set to (vendors' register tables)."""
-
-
-def usual_rate_hz(rate_hz: float) -> float:
-    """The usual rate nearest to a measured one; rates above the largest are held at it."""
-    return min(USUAL_RATES_HZ, key=lambda usual: abs(usual / rate_hz - 1.0))
+from pipeline.two_clocks import Agreed, Lines
+from pipeline.usual_rates import tick_shown
 
 
 @dataclass(frozen=True)
@@ -61,17 +50,6 @@ class TimeBaseParameters:
     max_jump_s: float = 6 * 3600.0
     loss: InferredLossParameters = field(default_factory=InferredLossParameters)
     minimum_latency_sd_s: float = 5e-4
-
-
-@dataclass(frozen=True, slots=True)
-class Agreed:
-    """A line that is not the arrivals' own: value_s is to be added to the device's time x_s, slope more with each
-    second of it; sd_s: standard deviation of the value."""
-
-    x_s: float
-    value_s: float
-    slope: float
-    sd_s: float
 
 
 _BOUNDS = {
@@ -125,6 +103,7 @@ class TimeBase:
         self.reordered = 0
         self.refused = 0
         self.restarts = 0
+        self.fell_behind = 0
 
     # -- what is known -------------------------------------------------------------------------------------------------
 
@@ -162,6 +141,13 @@ class TimeBase:
     def envelope_s(self) -> float:
         """What arrivals alone would add to it."""
         return self._envelope.offset + self._envelope.slope * self._newest_x
+
+    @property
+    def line(self) -> Agreed:
+        """What is followed at present: the agreed line, or the envelope."""
+        if self._agreed is not None:
+            return self._agreed
+        return Agreed(self._newest_x, self.envelope_s, self._envelope.slope, self.arrival_sd_s)
 
     @property
     def drift(self) -> tuple[float, float]:
@@ -226,6 +212,7 @@ class TimeBase:
         elif isnan(self._behind_since):
             self._behind_since = arrival_s
         elif arrival_s - self._behind_since > p.behind_s:
+            self.fell_behind += 1
             return settled + self._restart([(ticks, arrival_s)])
         if len(ticks) == 1 and tick > self._newest:
             settled.append(self._map(tick))
@@ -258,7 +245,10 @@ class TimeBase:
         first, last = held[0], held[-1]
         self._floor_s = self._last_s
         if self.clock is not Clock.DEVICE_TIME and not self._rate_known:
-            self._measure_rate(held)
+            # A sensor that was set to another rate.
+            steps, span = last[0][-1] - first[0][-1], last[1] - first[1]
+            if span >= self._p.opening_s and steps >= 8:
+                self._tick_s = tick_shown(self._tick_s, steps, span)
         self._open = True
         self._rate_known = True
         spacings = sorted(b[0][-1] - a[0][-1] for a, b in pairwise(held))
@@ -293,16 +283,6 @@ class TimeBase:
             return Envelope(packet_s, EnvelopeParameters(slope_bounds=_BOUNDS[Clock.NONE], max_bin_s=1.0, max_bins=60))
         return Envelope(packet_s, EnvelopeParameters(slope_bounds=_BOUNDS[self.clock]))
 
-    def _measure_rate(self, held: list[tuple[list[int], float]]) -> None:
-        """Take the rate that arrivals show where the nominal one is far off (a sensor set to another rate)."""
-        span = held[-1][1] - held[0][1]
-        steps = held[-1][0][-1] - held[0][0][-1]
-        if span < self._p.opening_s or steps < 8:
-            return
-        rate = steps / span
-        if not 0.75 < rate * self._tick_s < 1.33:
-            self._tick_s = 1.0 / usual_rate_hz(rate)
-
     def _time(self, tick: int) -> float:
         if tick > self._newest:
             return self._map(tick)
@@ -327,10 +307,8 @@ class TimeBase:
         envelope = self._envelope
         passed = max(x - self._newest_x, 0.0)
         agreed = self._agreed
-        if agreed is None:
-            slope, line = envelope.slope, envelope.offset + envelope.slope * x
-        else:
-            slope, line = agreed.slope, agreed.value_s + agreed.slope * (x - agreed.x_s)
+        slope = envelope.slope if agreed is None else agreed.slope
+        line = envelope.offset + slope * x if agreed is None else agreed.value_s + slope * (x - agreed.x_s)
         self._shift += slope * passed
         most = passed * (p.slew if x > p.opening_slew_s else p.opening_slew)
         step = line - self._shift

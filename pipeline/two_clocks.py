@@ -44,6 +44,17 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreed:
+    """A line that is not the arrivals' own: value_s is to be added to the device's time x_s, slope more with each
+    second of it; sd_s: standard deviation of the value."""
+
+    x_s: float
+    value_s: float
+    slope: float
+    sd_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Difference:
     """The first clock's value minus the second's, s, and its drift, s/s, with variances and covariance."""
 

@@ -69,12 +69,13 @@ def course(simulation: Simulation, side: Side) -> Course:
 @dataclass(frozen=True)
 class Taken:
     """What the intake made of it: rows, counts, stated standard deviation (ms) of the offset at the times asked for.
-    signals: what the two sensors truly showed, soft tissue's lag included."""
+    back: the rows as `process` knows them in the end. signals: what the two sensors truly showed, lag included."""
 
     block: GridBlock
     counts: dict[int, SensorCounts]
     stated_ms: list[float]
     signals: tuple[CubicSpline, CubicSpline]
+    back: GridBlock
 
 
 def taken(person: Course, case: Clocks, seed: int, by_motion: bool, at_s: tuple[float, ...] = ()) -> Taken:
@@ -90,13 +91,14 @@ def taken(person: Course, case: Clocks, seed: int, by_motion: bool, at_s: tuple[
         sent += _sent(signals[k], person, info.id, float(skews[k]) + (case.fast if k == 0 else 0.0), case, rng)
     sent.sort(key=lambda record: record.host_time_ns)
     agreement = AgreementParameters() if by_motion else UNSEEN
-    intake = Intake(infos, parameters=IntakeParameters(min_rows=100, agreement=agreement))
+    intake = Intake(infos, parameters=IntakeParameters(100, True, agreement=agreement))
     blocks, stated = [], []
     for record in sent:
         blocks += intake.update(record)
         if len(stated) < len(at_s) and record.host_time_ns * 1e-9 > at_s[len(stated)]:
             stated.append(1e3 * intake.pair_sd_s())
-    return Taken(join(blocks + intake.finish()), intake.counts(), stated, signals)
+    block = join(blocks + intake.finish())
+    return Taken(block, intake.counts(), stated, signals, intake.looked_back(block))
 
 
 def _sent(

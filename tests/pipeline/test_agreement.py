@@ -164,7 +164,7 @@ def test_a_clock_that_begins_anew_does_not_inherit_the_correction(courses: tuple
         Event(0, 12_900_000_000, "connected", {"sensor": 1}),
     ]
     seen, _ = taken([*first, *events, *second, *sent(courses[1], 2, 0.002, 0.0, SECONDS)], AgreementParameters())
-    assert abs(float(np.subtract(*lateness_ms(seen, courses, 11.9)))) < 6.0
+    assert abs(float(np.subtract(*lateness_ms(seen, courses, 11.9)))) < 8.0, "still on its way from 40"
     assert abs(float(np.subtract(*lateness_ms(seen, courses, 25.0)))) < 1.8
     assert np.ptp(np.diff(seen.time_s)) < 1e-9
 
