@@ -19,6 +19,8 @@ from pipeline.update import LegResult, Update
 LEAST_S = 2.0
 """A recording shorter than this cannot be analysed."""
 
+_WHOLE = IntakeParameters(min_rows=500, keep_lines=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Processed:
@@ -43,7 +45,7 @@ def process(
     """
     settings = settings or Settings()
     legs = legs_of(sensors)
-    intakes = {s: Intake(mine, settings.corrections, IntakeParameters(500, True)) for s, mine in legs.items()}
+    intakes = {s: Intake(mine, settings.corrections, _WHOLE) for s, mine in legs.items()}
     grids: dict[Side, list[GridBlock]] = {side: [] for side in legs}
     events: list[RaisedEvent] = []
     said: list[tuple[float, Activity | None]] = []

@@ -91,7 +91,7 @@ def taken(person: Course, case: Clocks, seed: int, by_motion: bool, at_s: tuple[
         sent += _sent(signals[k], person, info.id, float(skews[k]) + (case.fast if k == 0 else 0.0), case, rng)
     sent.sort(key=lambda record: record.host_time_ns)
     agreement = AgreementParameters() if by_motion else UNSEEN
-    intake = Intake(infos, parameters=IntakeParameters(100, True, agreement=agreement))
+    intake = Intake(infos, parameters=IntakeParameters(min_rows=100, keep_lines=True, agreement=agreement))
     blocks, stated = [], []
     for record in sent:
         blocks += intake.update(record)
