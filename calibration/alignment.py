@@ -77,22 +77,24 @@ class Alignment:
             shank_from_sensor=_about_y(-shank) @ self.shank_from_sensor,
         )
 
-    def uprighted(self, errors: Floats) -> "Alignment":
+    def uprighted(self, errors: Floats, azimuths: tuple[float, float] = (0.0, 0.0)) -> "Alignment":
         """The frames as right accelerometers would have shown them in the standing, as far as they concern the knee.
 
         What the standing showed differently in thigh and shank is shared by both, half and half, as the relative
         inclination is; what was the same in both stands in the inclinations as well and cancels there. errors (12,):
-        offset b (m/s2) and turn c (rad) that the accelerometers of thigh and shank need: a + b + c x a.
+        offset b (m/s2) and turn c (rad) that the accelerometers of thigh and shank need: a + b + c x a. azimuths: how far
+        (rad) thigh's and shank's frame are to be turned about their long axes to face the same way.
         """
+        facing = self.turned(*azimuths)
         missed = [
             frame @ (error[:3] / STANDARD_GRAVITY + np.cross(error[3:], frame[1]))
-            for frame, error in ((self.thigh_from_sensor, errors[:6]), (self.shank_from_sensor, errors[6:]))
+            for frame, error in ((facing.thigh_from_sensor, errors[:6]), (facing.shank_from_sensor, errors[6:]))
         ]
         half = 0.5 * (missed[1] - missed[0])
         return replace(
             self,
-            thigh_from_sensor=_leaned_by(self.thigh_from_sensor, -half),
-            shank_from_sensor=_leaned_by(self.shank_from_sensor, half),
+            thigh_from_sensor=_leaned_by(self.thigh_from_sensor, -_about_y(azimuths[0]) @ half),
+            shank_from_sensor=_leaned_by(self.shank_from_sensor, _about_y(azimuths[1]) @ half),
         )
 
     def to_json(self) -> dict[str, Any]:

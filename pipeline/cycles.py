@@ -17,7 +17,7 @@ import numpy as np
 from calibration.alignment import Alignment
 from pipeline.blocks import Bools, Floats, Ints
 from pipeline.leg_rows import LegRows
-from pipeline.quaternions import columns
+from pipeline.quaternions import upward
 
 _DEG = np.pi / 180.0
 
@@ -75,14 +75,14 @@ class Cycles:
         if not len(ok):
             return []
         first = rows.start + looked.start
-        sums = np.empty((len(ok), _COLUMNS))
-        thigh = _look(rows.thigh_gyr[looked], rows.thigh_quat[looked], sums[:, :9])
-        shank = _look(rows.shank_gyr[looked], rows.shank_quat[looked], sums[:, 9:18])
-        sums[:, 18] = ~ok
+        sums = np.empty((_COLUMNS, len(ok)))
+        thigh = _look(rows.thigh_gyr[looked], rows.thigh_quat[looked], sums[:9])
+        shank = _look(rows.shank_gyr[looked], rows.shank_quat[looked], sums[9:18])
+        sums[18] = ~ok
         swing = rows.shank_gyr[looked] @ alignment.shank_from_sensor[2]
         bend = _sagittal(thigh, alignment.thigh_from_sensor) - _sagittal(shank, alignment.shank_from_sensor)
         begins = self._begins(swing, bend, first)
-        parts = np.add.reduceat(sums, np.concatenate([[0], begins]), axis=0)
+        parts = np.add.reduceat(sums, np.concatenate([[0], begins]), axis=1).T
         if len(begins) and begins[0] == 0:
             # A cycle begins with the first row: of nothing before it, reduceat gives that row.
             parts[0] = 0.0
@@ -142,22 +142,25 @@ _PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 
 
 def _look(gyr: Floats, quat: Floats, out: Floats) -> Floats:
-    """Fill out (n, 9): upward direction times the rate without its vertical part, and that rate's products over its
-    size. Returns the upward direction (n, 3)."""
-    r = columns(quat)
-    up = np.stack(r[6:9], axis=-1)
-    level = gyr - np.einsum("nk,nk->n", gyr, up)[:, None] * up
-    size = np.sqrt(np.einsum("nk,nk->n", level, level) + 1e-9)[:, None]
-    out[:, :3] = up * size
+    """Fill out (9, n): upward direction times the rate without its vertical part, and that rate's products over its
+    size. Returns the upward direction (3, n)."""
+    up = np.stack(upward(quat))
+    level = np.ascontiguousarray(gyr.T)
+    along = level * up
+    level = level - (along[0] + along[1] + along[2]) * up
+    squares = level * level
+    size = np.sqrt(squares[0] + squares[1] + squares[2] + 1e-9)
+    np.multiply(up, size, out=out[:3])
+    np.divide(squares, size, out=out[3:6])
     scaled = level / size
-    for column, (a, b) in enumerate(_PAIRS, 3):
-        out[:, column] = scaled[:, a] * level[:, b]
+    np.multiply(scaled[0], level[1:], out=out[6:8])
+    np.multiply(scaled[1], level[2], out=out[8])
     return up
 
 
 def _sagittal(up: Floats, segment: Floats) -> Floats:
     """(n,) sagittal inclination, lower end forwards +, rad."""
-    return np.asarray(np.arctan2(up @ segment[0], up @ segment[1]))
+    return np.asarray(np.arctan2(segment[0] @ up, segment[1] @ up))
 
 
 def _rises(values: Floats, level: float, before: float) -> Bools:

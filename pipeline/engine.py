@@ -221,7 +221,7 @@ class LegEngine:
             return
         rows = join_rows(self._parts)
         self._heading.advance(number, self._signals.update(rows, self.alignment))
-        self._knee.upright(self._heading.errors)
+        self._knee.upright(self._heading.errors, self._heading.state.mean)
         self._parts = []
         time_s = number * self._block / self._rate
         if self._calibrating is not None:

@@ -55,6 +55,7 @@ from pipeline.heading_model import (
     wrapped,
 )
 from pipeline.joint_signals import JointSignals, join_signals
+from pipeline.leans import Leans
 
 
 class Heading:
@@ -74,6 +75,8 @@ class Heading:
         self._before = self.state
         self.residual_sd = self.p.residual_start
         self._kept: list[JointSignals] = []
+        self._leans: Leans | None = None
+        self._leant = self._leant_before = np.zeros(2)
         self._since_fit = 0
         self._coarse = 0.0 + 0.0j
         self._coarse_size = 0.0
@@ -140,6 +143,7 @@ class Heading:
             self.state.cov[i, i] = fresh.cov[i, i]
         self._coarse = 0.0 + 0.0j
         self._coarse_size = 0.0
+        self._leans = None
 
     def advance(self, number: int, signals: JointSignals | None = None) -> None:
         """Begin block `number`: predict, and use the signals of the block before the last one."""
@@ -148,6 +152,7 @@ class Heading:
             return
         while self._number < number:
             self._number += 1
+            self._leant_before = self._leant
             self._before = predict(self.state, self._f, self._q)
             self.state = self._before.copy()
         if signals is not None and bool(signals.good.any()):
@@ -160,13 +165,16 @@ class Heading:
         old, new = self._before, self.state
         first, last = old.mean[:STATES, None], new.mean[:STATES, None]
         states = first + (last - first) * since
+        states[:2] += (self._leant_before + (self._leant - self._leant_before) * since[:, None]).T
         states[DELTA] += (self.p.block_s * new.mean[DRIFT]) * (since - 1.0)
         first_cov, last_cov = covariances(old.cov)[:, None], covariances(new.cov)[:, None]
         return RelativeRows(states, first_cov + (last_cov - first_cov) * since)
 
     def now(self) -> RelativeRows:
         """What is known now, one row."""
-        return RelativeRows(self.state.mean[:STATES, None].copy(), covariances(self.state.cov)[:, None])
+        states = self.state.mean[:STATES, None].copy()
+        states[:2, 0] += self._leant
+        return RelativeRows(states, covariances(self.state.cov)[:, None])
 
     def _measure(self, signals: JointSignals) -> None:
         moving = float(np.median(activity(signals))) > self.p.moving
@@ -177,17 +185,28 @@ class Heading:
             return
         state = self.state
         rate = len(signals) / self.p.block_s
+        self._leans = self._leans_with(signals)
+        seen = SEEN.copy()
         for _ in range(2):
-            at = SEEN @ state.mean
+            seen[:2, ERRORS] = self._leans.tilts(state.mean[DELTA])
+            at = seen @ state.mean
             turn = rotation_matrices(at[0:1], at[1:2], at[2:3])
             rows = row_information(signals, at[3:], turn, self.residual_sd, rate, self.p)
             design = rows.design.reshape(-1, len(at))
             matrix = design.T @ design
             info = BlockInformation(matrix, design.T @ rows.residual.reshape(-1) + matrix @ at)
-            state = with_information(self.state, info)
+            state = with_information(self.state, info, seen)
         self.state = state
+        self._leant = seen[:2, ERRORS] @ state.mean[ERRORS]
         if moving:
             self.residual_sd += 0.05 * (typical(rows.length, signals.good, self.p) - self.residual_sd)
+
+    def _leans_with(self, signals: JointSignals) -> Leans:
+        """How the level frames lean from errors of the accelerometers, a running mean."""
+        leans = Leans.seen(signals)
+        if self._leans is None:
+            return leans
+        return self._leans.followed(leans, float(np.exp(-self.p.block_s / self.p.lean_tau_s)))
 
     def _search(self, signals: JointSignals) -> None:
         """Sum up the closed form, slowly forgetting. It starts the linear filter when it is worth something, and starts

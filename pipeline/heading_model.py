@@ -1,12 +1,12 @@
 """The equations of the relative heading, one form for the causal filter and for the whole recording.
 
-States of a block: tilt_x, tilt_y (relative inclination, returning to zero), delta (heading) and its drift; `thigh` and
-`shank`, corrections of the two anatomical frames about their long axes; `tissue`, what soft tissue turns the heading by
-beyond what the arms explain, returning to zero over a minute; `flexed`, the heading as it was in the calibration's
-flexions, which later movement tells better than was known then; the arms (calibration/joint_centre.py) and the
-accelerometers' errors (pipeline/joint_signals.py), twelve numbers each. The joint's acceleration shows tilt_x, tilt_y,
-delta + tissue, the arms and the errors; a quiet standing shows delta + shank - thigh, since the knee's rotation is zero
-in it by definition.
+States of a block: tilt_x, tilt_y (relative inclination beyond what the accelerometers' errors explain, returning to
+zero), delta (heading) and its drift; `thigh` and `shank`, corrections of the two anatomical frames about their long
+axes; `tissue`, what soft tissue turns the heading by beyond what the arms explain, returning to zero over a minute;
+`flexed`, the heading as it was in the calibration's flexions, which later movement tells better than was known then;
+the arms (calibration/joint_centre.py) and the accelerometers' errors (pipeline/joint_signals.py), twelve numbers each.
+The joint's acceleration shows the inclination (pipeline/leans.py), delta + tissue, the arms and the errors; a quiet
+standing shows delta + shank - thigh, since the knee's rotation is zero in it by definition.
 """
 
 from dataclasses import dataclass
@@ -32,9 +32,12 @@ _DEG = np.pi / 180.0
 class HeadingParameters:
     """Tuned on the public robot files and on simulated people (seeds below 100).
 
-    block_s: length of a block. independent: rows a second that count as independent. student: degrees of freedom of the
-    robust weights. residual_floor, residual_start: m/s2, standard deviation of the difference of the two views.
-    tilt_sd, tilt_tau_s: size and memory of the relative inclination error, rad, s. drift_sd: initial drift, rad/s;
+    block_s: length of a block; smooth_block_s: of one offline. independent, smooth_independent: rows a second that
+    count as independent, live and offline, where a whole session of steps alike would else count too much. student:
+    degrees of freedom of the robust weights. residual_floor, residual_start: m/s2, standard deviation of the difference
+    of the two views.
+    tilt_sd, tilt_tau_s: size and memory of the relative inclination error that the accelerometers' errors do not
+    explain, rad, s; lean_tau_s: live, over how long what they do explain is averaged. drift_sd: initial drift, rad/s;
     drift_walk: its random walk, rad/s per sqrt(s); delta_walk: random walk of the heading, rad per sqrt(s).
     tissue_sd, tissue_tau_s: size (rad) and memory of what soft tissue turns the heading by. arm_walk: random walk of
     the arms, m per sqrt(s). acc_offset_sd, acc_turn_sd: of the accelerometers' errors, m/s2 and rad per axis (a cheap
@@ -50,12 +53,15 @@ class HeadingParameters:
     """
 
     block_s: float = 0.5
+    smooth_block_s: float = 2.0
     independent: float = 3.0
+    smooth_independent: float = 1.0
     student: float = 4.0
     residual_floor: float = 0.1
     residual_start: float = 0.6
-    tilt_sd: float = 1.5 * _DEG
+    tilt_sd: float = 0.25 * _DEG
     tilt_tau_s: float = 5.0
+    lean_tau_s: float = 5.0
     drift_sd: float = 0.1 * _DEG
     drift_walk: float = 0.01 * _DEG
     delta_walk: float = 0.05 * _DEG
@@ -180,14 +186,14 @@ def predict(state: RelativeState, f: Floats, q: Floats) -> RelativeState:
     return RelativeState(f @ state.mean, f @ state.cov @ f.T + q)
 
 
-def with_information(state: RelativeState, info: BlockInformation) -> RelativeState:
-    """The state after a block's information on what the joint's acceleration shows."""
+def with_information(state: RelativeState, info: BlockInformation, seen: Floats) -> RelativeState:
+    """The state after a block's information on what the joint's acceleration shows: seen (27, 32) of the states."""
     # Gain form that stays sound for a singular information matrix L: P+ = P - P H' (I + L H P H')^-1 L H P.
-    ph = state.cov @ SEEN.T
-    size = len(SEEN)
-    inner = np.linalg.solve(np.eye(size) + info.matrix @ (SEEN @ ph), np.column_stack([info.matrix, info.vector]))
+    ph = state.cov @ seen.T
+    size = len(seen)
+    inner = np.linalg.solve(np.eye(size) + info.matrix @ (seen @ ph), np.column_stack([info.matrix, info.vector]))
     cov = state.cov - ph @ inner[:, :size] @ ph.T
-    mean = state.mean + ph @ (inner[:, size] - inner[:, :size] @ (SEEN @ state.mean))
+    mean = state.mean + ph @ (inner[:, size] - inner[:, :size] @ (seen @ state.mean))
     return RelativeState(mean, 0.5 * (cov + cov.T))
 
 

@@ -14,7 +14,7 @@ from calibration.alignment import Alignment
 from firmware_interface.samples import STANDARD_GRAVITY
 from pipeline.blocks import Bytes, Floats, LegBlock, Status
 from pipeline.deviations import CAUSAL, DeviationParameters, deviations
-from pipeline.heading_model import SHANK, RelativeRows
+from pipeline.heading_model import SHANK, THIGH, RelativeRows
 from pipeline.orientation import Oriented
 from pipeline.quaternions import cosine_and_sine
 from pipeline.records import Side
@@ -45,6 +45,7 @@ class Knee:
         self._alignment: Alignment | None = None
         self._path = TiedPath()
         self._errors = np.zeros(12)
+        self._azimuths = (0.0, 0.0)
         self._north: float | None = None
         self._turns = _Turns()
 
@@ -52,14 +53,15 @@ class Knee:
         """Frames and unloaded path from now on."""
         self._alignment = alignment
         self._path = path or TiedPath()
-        self._segments = Segments(alignment.uprighted(self._errors))
+        self._segments = Segments(alignment.uprighted(self._errors, self._azimuths))
 
-    def upright(self, errors: Floats) -> None:
+    def upright(self, errors: Floats, states: Floats) -> None:
         """The accelerometers' errors (12,), as believed from now on: the standing that is zero looked a little
-        different through them."""
+        different through them. states (8,): of the heading, which tell where the frames face."""
         self._errors = errors
+        self._azimuths = float(states[THIGH]), float(states[SHANK])
         if self._alignment is not None:
-            self._segments = Segments(self._alignment.uprighted(errors))
+            self._segments = Segments(self._alignment.uprighted(errors, self._azimuths))
 
     def update(
         self, start: int, one: Oriented, two: Oriented, shank_acc: Floats, relative: RelativeRows, status: Bytes

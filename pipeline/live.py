@@ -168,6 +168,7 @@ class LiveRun:
             self._take([*self._asked(), self._event("stop", {})])
             self._analyse(self._session.finish)
             self._keep_calibrations()
+            self._at_board(lambda showing: showing.show(last=True))
             self._sinks.recorder.flush()
 
     def _now_ns(self) -> int:
@@ -270,13 +271,15 @@ class LiveRun:
                 self._sinks.recorder.set_calibration(side, profile.to_json())
 
     def _view(self) -> View:
-        elapsed_s = 0.0 if self._first_ns is None else (self._now_ns() - self._first_ns) * 1e-9
+        # The clock of the files: an episode that is told with its time is never ahead of it.
+        elapsed_s = 0.0 if self._first_ns is None else self._now_ns() * 1e-9
+        begun_s = 0.0 if self._first_ns is None else self._first_ns * 1e-9
         problems = [str(self._failure or ""), self._sinks.recorder.failed, self._sinks.results.failed]
         problems += [self._silent, self._trouble, "" if self._showing is None else self._showing.trouble]
         problems += self._session.complaints()
         return View(
             elapsed_s=elapsed_s,
-            limit_s=self._limit_s,
+            limit_s=None if self._limit_s is None else begun_s + self._limit_s,
             legs=self.legs(),
             sensors=sensor_views(self._sensors, self._session.quality(), self._states, self._signals),
             episodes=self._tally.episodes,

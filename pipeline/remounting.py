@@ -141,9 +141,10 @@ def sensors_worn(
     now, first = alignment, begin
     while True:
         sights = seen(now, first)
-        verdict = _earliest(sights, p)
+        surest = likeliest_slip(sights, p.test)
+        verdict = _earliest(surest, sights, p)
         if verdict is None:
-            return Worn(stretches, events, _suspected(sights, p))
+            return Worn(stretches, events, (0 if surest is None else surest.since, doubted(surest, p)))
         slip = slip_of(verdict, axes, verdict.by, p)
         now, first = rereferenced(now, slip.segment, slip.turn), slip.by
         stretches.append(Stretch(verdict.since, now, True, np.hypot(stretches[-1].doubt, verdict.sd)))
@@ -156,21 +157,15 @@ def sensors_worn(
             events.append(RaisedEvent((anew.flexing or anew.standing)[1] / rate_hz, "calibration", fields))
 
 
-def _earliest(sights: list[Sight], p: SlipParameters) -> Verdict | None:
-    """The first slip that is sure; the surest one may hide another before it."""
+def _earliest(surest: Verdict | None, sights: list[Sight], p: SlipParameters) -> Verdict | None:
+    """The first slip that is sure, if the likeliest one is; that one may hide others before it."""
     found: Verdict | None = None
-    while True:
-        verdict = likeliest_slip(sights, p.test)
-        if verdict is None or verdict.evidence < p.test.sure:
-            return found
+    verdict = surest
+    while verdict is not None and verdict.evidence >= p.test.sure:
         found = verdict
-        sights = [s for s in sights if s.end <= verdict.since]
-
-
-def _suspected(sights: list[Sight], p: SlipParameters) -> tuple[int, Floats]:
-    """From which grid row on the angles are in doubt, and by how much."""
-    verdict = likeliest_slip(sights, p.test)
-    return (0 if verdict is None else verdict.since), doubted(verdict, p)
+        sights = [s for s in sights if s.end <= found.since]
+        verdict = likeliest_slip(sights, p.test)
+    return found
 
 
 def calibrated_anew(rows: LegRows, rate_hz: float, side: Side) -> Calibrated | None:

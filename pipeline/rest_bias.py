@@ -3,7 +3,9 @@
 A person who stands still sways: over half a second the strap turns by a good part of a degree, and a filter that takes
 each rest for stillness learns that sway as bias. What a whole standing turns is small, though, and what ten standings
 turn is no more: so the bias is the mean rate over all rests, all blocks of them counting alike, old ones slowly
-forgotten (temperature). Its uncertainty follows from what a standing turns in all.
+forgotten (temperature). Its uncertainty follows from what a standing turns in all. How much a person sways is seen in
+how the blocks' means scatter: to leave out what is far from a bias that one sway of such a person suggested would keep
+that bias for good.
 """
 
 from dataclasses import dataclass
@@ -18,8 +20,9 @@ _DEG = np.pi / 180.0
 @dataclass(frozen=True, slots=True)
 class RestBiasParameters:
     """block_s: length of a block. gyr_sd, acc_sd: scatter of a resting block, per axis, rad/s and m/s2. gyr_mean: most
-    that a first mean rate may be, rad/s; far: most that a later one may differ from the bias, rad/s.
-    first_blocks: rest that must be seen before anything is said. turned: what a standing turns in all, rad (1 sd).
+    that a first mean rate may be, rad/s; far: most that a later one may differ from the bias, rad/s, of a person who
+    sways little; furthest: of anybody. first_blocks: rest that must be seen before anything is said. turned: what a
+    standing turns in all, rad (1 sd).
     keep_s: memory. floor: standard deviation that remains, rad/s."""
 
     block_s: float = 0.5
@@ -27,7 +30,8 @@ class RestBiasParameters:
     acc_sd: float = 0.35
     gyr_mean: float = 0.5
     far: float = 3.0 * _DEG
-    first_blocks: int = 4
+    furthest: float = 7.0 * _DEG
+    first_blocks: int = 6
     turned: float = 0.4 * _DEG
     keep_s: float = 600.0
     floor: float = 0.01 * _DEG
@@ -40,6 +44,7 @@ class RestBias:
         self._p = parameters or RestBiasParameters()
         self._waiting: list[Floats] = []
         self._sum = np.zeros(3)
+        self._squares = np.zeros(3)
         self._blocks = 0.0
         self._rests = 0.0
         self._resting = False
@@ -54,8 +59,9 @@ class RestBias:
         movement ends and begins, are left out."""
         p = self._p
         keep = float(np.exp(-p.block_s / p.keep_s))
-        self._sum, self._blocks, self._rests = keep * self._sum, keep * self._blocks, keep * self._rests
-        if not still or (self._blocks > 0 and np.abs(mean - self._sum / self._blocks).max() > p.far):
+        self._sum, self._squares = keep * self._sum, keep * self._squares
+        self._blocks, self._rests = keep * self._blocks, keep * self._rests
+        if not still or (self._blocks > 0 and np.abs(mean - self._sum / self._blocks).max() > self._far):
             self._waiting = []
             self._resting = False
             return None
@@ -70,9 +76,21 @@ class RestBias:
         if not done:
             return None
         self._sum = self._sum + np.sum(done, axis=0)
+        self._squares = self._squares + np.sum(np.square(done), axis=0)
         self._blocks += len(done)
-        sd = p.turned * np.sqrt(self._rests) / (self._blocks * p.block_s)
+        turned = max(p.turned, self._sway * p.block_s)
+        sd = turned * np.sqrt(self._rests) / (self._blocks * p.block_s)
         return self._sum / self._blocks, float(np.hypot(sd, p.floor))
+
+    @property
+    def _sway(self) -> float:
+        """Scatter of the blocks' mean rates so far, rad/s, of the axis that sways most."""
+        variance = self._squares / self._blocks - (self._sum / self._blocks) ** 2
+        return float(np.sqrt(max(variance.max(), 0.0)))
+
+    @property
+    def _far(self) -> float:
+        return min(float(np.hypot(self._p.far, 3.0 * self._sway)), self._p.furthest)
 
     def lost(self) -> None:
         """The sensor was away."""

@@ -123,36 +123,46 @@ _OF_MEDIAN = 1.5
 @dataclass(frozen=True, slots=True)
 class Quiet:
     """What of a block at rest is needed. acc: (2, 3) mean of thigh's and shank's accelerometer, sensor frames, m/s2.
-    facing: (2, 2) mean horizontal direction of the frames' Z, level frames."""
+    facing: (2, 2) mean horizontal direction of the frames' Z, level frames. leans: (2, 2) rad, how far thigh and shank
+    lean, sagittal and frontal."""
 
     begin: int
     end: int
     acc: Floats
     facing: Floats
+    leans: Floats
 
 
-def quiet_blocks(rows: LegRows, length: int, rests: Bools, alignment: Alignment) -> list[Quiet]:
-    """The blocks of `length` rows that are at rest, rests (b,)."""
+def quiet_blocks(rows: LegRows, length: int, rests: Bools, alignment: Alignment, frame: Alignment) -> list[Quiet]:
+    """The blocks of `length` rows that are at rest, rests (b,). alignment: to which the heading belongs; frame: in
+    which leans are seen."""
     numbers = np.flatnonzero(rests)
     if not len(numbers):
         return []
-    acc, facing = np.empty((len(numbers), 2, 3)), np.empty((len(numbers), 2, 2))
+    acc, facing, leans = (np.empty((len(numbers), 2, size)) for size in (3, 2, 2))
+    mean_of = np.kron(np.full((length, 1), 1.0 / length), np.eye(3))
 
     def blocks(values: Floats) -> Floats:
         chosen: Floats = values[: len(rests) * length].reshape(len(rests), length, -1)[numbers]
         return chosen
 
     sensors = (
-        (rows.thigh_acc, rows.thigh_quat, alignment.thigh_from_sensor[2]),
-        (rows.shank_acc, rows.shank_quat, alignment.shank_from_sensor[2]),
+        (rows.thigh_acc, rows.thigh_quat, alignment.thigh_from_sensor[2], frame.thigh_from_sensor),
+        (rows.shank_acc, rows.shank_quat, alignment.shank_from_sensor[2], frame.shank_from_sensor),
     )
-    for k, (force, quat, z) in enumerate(sensors):
-        acc[:, k] = blocks(force).mean(axis=1)
-        r = columns(blocks(quat))
+    for k, (force, quat, z, segment) in enumerate(sensors):
+        acc[:, k] = blocks(force).reshape(len(numbers), -1) @ mean_of
+        r = columns(blocks(quat)[:, ::_FACES])
         for i in range(2):
             facing[:, k, i] = (r[3 * i] * z[0] + r[3 * i + 1] * z[1] + r[3 * i + 2] * z[2]).mean(axis=1)
+        up = acc[:, k] @ segment.T
+        leans[:, k] = np.arctan2(up[:, ::2], up[:, 1:2])
     begins = (rows.start + length * numbers).tolist()
-    return [Quiet(b, b + length, acc[i], facing[i]) for i, b in enumerate(begins)]
+    return [Quiet(b, b + length, acc[i], facing[i], leans[i]) for i, b in enumerate(begins)]
+
+
+_FACES = 5
+"""Of so many rows at rest one tells where the frames face."""
 
 
 def standing_sight(quiet: list[Quiet], frame: Alignment, expected: tuple[float, float], weight: float) -> Sight:

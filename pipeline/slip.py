@@ -10,6 +10,7 @@ standing that differs by more than 3 to 5 deg asks for a new calibration.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import hypot
 
 import numpy as np
 
@@ -167,19 +168,29 @@ class Standings:
         self._end: int | None = None
         self._same = False
         self._leans: Floats | None = None
-        self.now: Sight | None = None
+        self._look: tuple[list[Quiet], Alignment, float] | None = None
+        self._now: Sight | None = None
+
+    @property
+    def now(self) -> Sight | None:
+        """What the rest that goes on shows, the same object until it is looked at again."""
+        if self._now is None and self._look is not None:
+            seen, frame, weight = self._look
+            self._now = standing_sight(seen, frame, self._expected, weight)
+        return self._now
 
     def update(self, quiet: Quiet | None, frame: Alignment, believed: Believed) -> Sight | None:
         """quiet: a block at rest; None: another one. frame: in which tilts are seen."""
         done = None
-        leans = None if quiet is None else _leans(quiet, frame)
-        furthest = 0.0 if leans is None else float(np.hypot(leans[:, 0], leans[:, 1]).max())
+        leans = None if quiet is None else quiet.leans
+        furthest = 0.0 if leans is None else max(hypot(*lean) for lean in leans.tolist())
         if furthest > self._p.leaning:
             quiet = leans = None
         moved = leans is None or (self._leans is not None and float(np.abs(leans - self._leans).max()) > self._p.still)
         self._leans = leans
         if moved or len(self._run) >= self._p.looks[-1]:
-            done, self.now = (self.now if len(self._run) >= self._p.sure_block else None), None
+            done = self.now if len(self._run) >= self._p.sure_block else None
+            self._look = self._now = None
             self._end = self._end if done is None else done.end
             self._run = []
         if quiet is None:
@@ -192,9 +203,9 @@ class Standings:
         length = len(self._run)
         if length in self._p.looks and (furthest < self._p.leant_over or length == self._p.looks[-1]):
             # The first block settles.
-            seen = self._run[1:] if length > self._p.looks[0] else self._run
+            seen = self._run[1:] if length > self._p.looks[0] else [*self._run]
             weight = self._p.again if self._same else self._p.short if length < _FULL else 1.0
-            self.now = standing_sight(seen, frame, self._expected, weight)
+            self._look, self._now = (seen, frame, weight), None
         return done
 
     @property
@@ -205,12 +216,6 @@ class Standings:
 
 _FULL = 6
 """Blocks of a rest that count as a full standing."""
-
-
-def _leans(quiet: Quiet, frame: Alignment) -> Floats:
-    """(2, 2) rad: how far thigh and shank lean, sagittal and frontal."""
-    ups = [frame.thigh_from_sensor @ quiet.acc[0], frame.shank_from_sensor @ quiet.acc[1]]
-    return np.array([[np.arctan2(up[0], up[1]), np.arctan2(up[2], up[1])] for up in ups])
 
 
 class SlipWatch:
@@ -238,7 +243,7 @@ class SlipWatch:
         before = self._standings.now
         frame = self._frame(alignment, axes)
         rests = np.array([at_rest(rows, self._p.rest)])
-        quiet = quiet_blocks(rows, len(rows), rests, alignment)
+        quiet = quiet_blocks(rows, len(rows), rests, alignment, frame)
         over = self._standings.update(quiet[0] if quiet else None, frame, believed)
         now = self._standings.now
         news = now is not before and now is not None
@@ -293,7 +298,7 @@ def standings_of(
     standings = Standings(p)
     found = []
     before = None
-    for quiet in quiet_blocks(rows, length, resting(rows, length, p.rest), alignment):
+    for quiet in quiet_blocks(rows, length, resting(rows, length, p.rest), alignment, frame):
         if before is not None and quiet.begin != before:
             found.append(standings.update(None, frame, believed))
         found.append(standings.update(quiet, frame, believed))

@@ -20,7 +20,7 @@ from pipeline.deviations import TWO_SIDED
 from pipeline.engine import LegSettings, calibration_event, calibration_quality, lever_prior
 from pipeline.flexions import settled
 from pipeline.heading_model import Neutral
-from pipeline.joint_signals import joint_signals
+from pipeline.joint_signals import WHOLE, joint_signals
 from pipeline.knee import Knee, KneeParameters, no_angles
 from pipeline.leg_rows import LegRows
 from pipeline.neutral import neutral_turn, upright_blocks
@@ -63,7 +63,7 @@ class LegAnalysis:
         return Profile(side.value, self.alignment, self.path, self.smoothed.arms, quality=quality)
 
 
-_PIECE = 4000
+_PIECE = 6000
 """Rows taken through the formulas at a time."""
 
 Smooth = Callable[[GridBlock, LegRows, Oriented, Oriented, Alignment, LegSettings], Smoothed]
@@ -109,8 +109,8 @@ def analyse_oriented(
 
     def angles(begin: int, end: int, path: UnloadedPath) -> LegBlock:
         knee = Knee(side, rate, KneeParameters(TWO_SIDED))
+        knee.upright(smoothed.errors, smoothed.mean[0])
         knee.align(alignment, TiedPath(path))
-        knee.upright(smoothed.errors)
         # Pieces that fit the processor's cache: several times as fast as one array through all the formulas.
         pieces = (slice(i, min(i + _PIECE, end)) for i in range(begin, end, _PIECE))
         return collect(
@@ -166,20 +166,19 @@ def smoothed_heading(
     rate = grid.rate_hz
     smoother = HeadingSmoother(rate, settings.heading, lever_prior(alignment))
     smoother.thigh_sd, smoother.shank_sd = alignment.thigh_axis_sd, alignment.shank_axis_sd
-    length = round(settings.heading.block_s * rate)
     if alignment.standing:
-        smoother.neutrals = neutrals(rows, alignment, settings, length)
-    restarts = np.flatnonzero(one.restarted | two.restarted)
-    smoother.lost = frozenset(((grid.start + restarts) // length).tolist())
-    signals = joint_signals(rows, rate, alignment)
+        smoother.neutrals = neutrals(rows, alignment, settings, rate)
+    smoother.lost = (grid.start + np.flatnonzero(one.restarted | two.restarted)).tolist()
+    signals = joint_signals(rows, rate, alignment, WHOLE)
     assert signals is not None
     return smoother.smooth(signals)
 
 
-def neutrals(rows: LegRows, alignment: Alignment, settings: LegSettings, length: int) -> dict[int, Neutral]:
-    """The quiet standings by block number; length: rows of a block."""
+def neutrals(rows: LegRows, alignment: Alignment, settings: LegSettings, rate_hz: float) -> list[tuple[int, Neutral]]:
+    """The quiet standings, each with the grid row where its block begins."""
     p = settings.neutral
-    found: dict[int, Neutral] = {}
+    length = round(settings.heading.block_s * rate_hz)
+    found: list[tuple[int, Neutral]] = []
     rested = 0
     first = -(-rows.start // length)
     whole = rows.cut(first * length - rows.start, len(rows))
@@ -188,5 +187,5 @@ def neutrals(rows: LegRows, alignment: Alignment, settings: LegSettings, length:
         rested = rested + 1 if yes else 0
         if yes and rested % p.every_blocks == p.first_block:
             block = whole.cut(number * length, (number + 1) * length)
-            found[first + number] = Neutral(neutral_turn(block, alignment), p.sd)
+            found.append((block.start, Neutral(neutral_turn(block, alignment), p.sd)))
     return found

@@ -26,7 +26,7 @@ from pipeline.errors import BadInputError
 from pipeline.records import Segment, SensorInfo, Side
 from pipeline.simulation.live import LivePerson
 from pipeline.simulation.person import draw_person
-from pipeline.simulation.script import scripted_session
+from pipeline.simulation.script import Script, scripted_session
 
 _MIXED = ("movella_dot", "witmotion", "open_format")
 """The drivers that the simulated sensors speak, in turn."""
@@ -48,7 +48,7 @@ class Wanted:
 
     only: addresses of the devices that may be used at all; None: any. driver_file: describes a sensor that is looked
     for as well; simulated sensors speak its format. network: sensors on the network are looked for, instead of
-    Bluetooth.
+    Bluetooth. script: what the simulated person does, instead of the demonstration.
     """
 
     sides: Sequence[Side]
@@ -60,6 +60,7 @@ class Wanted:
     scan_s: float = 12.0
     driver_file: Path | None = None
     network: bool = False
+    script: Script | None = None
 
 
 @asynccontextmanager
@@ -75,7 +76,8 @@ async def connected(
     async with AsyncExitStack() as stack:
         backend = network_backend() if wanted.network else None
         if wanted.virtual:
-            backend = (await stack.enter_async_context(virtual_radio(wanted.sides, wanted.seed, described))).backend
+            radio = virtual_radio(wanted.sides, wanted.seed, described, wanted.script)
+            backend = (await stack.enter_async_context(radio)).backend
         found = await scan(
             _VIRTUAL_SCAN_S if wanted.virtual else wanted.scan_s,
             backend=backend,
@@ -129,14 +131,16 @@ async def sensors_in_range(
 
 
 @asynccontextmanager
-async def virtual_radio(sides: Sequence[Side], seed: int, speaks: Driver | None = None) -> AsyncIterator[VirtualRadio]:
+async def virtual_radio(
+    sides: Sequence[Side], seed: int, speaks: Driver | None = None, script: Script | None = None
+) -> AsyncIterator[VirtualRadio]:
     """A radio on which a simulated person wears a thigh and a shank sensor on each of these legs.
 
-    speaks: the format of all sensors; None mixes several.
+    speaks: the format of all sensors; None mixes several. script: None is the demonstration.
     """
     # Packets in flight when a link is cut are no news to the person at the screen.
     logging.getLogger("bumble").setLevel(logging.ERROR)
-    person = LivePerson(draw_person(np.random.default_rng(seed)), scripted_session(sides), seed)
+    person = LivePerson(draw_person(np.random.default_rng(seed)), script or scripted_session(sides), seed)
     async with VirtualRadio(seed=seed) as radio:
         for number, (side, segment) in enumerate((side, segment) for side in sides for segment in Segment):
             known = speaks or driver(_MIXED[number % len(_MIXED)])

@@ -43,7 +43,7 @@ async def _guided(
 ) -> tuple[Profile, list[SensorInfo]]:
     side = wanted.sides[0]
     if publisher is not None:
-        publisher.begin()
+        publisher.begin(calibrates=True)
         publisher.tell("place", {"text": "Looking for the sensors: switch them on and keep them near."})
     async with connected(wanted, asker(), mover(publisher, lambda: stop.asked)) as radio:
         corrections, _ = stored_corrections(radio.sensors)
@@ -70,7 +70,7 @@ async def _guided(
             f"ended before the {side} leg was calibrated: stand still, then bend the knee slowly 6 times"
         )
     if publisher is not None:
-        publisher.ended(Path(), [], again=False)
+        publisher.ended(None, [], again=False, words="The leg is calibrated, and the computer keeps it.")
     return found, radio.sensors
 
 

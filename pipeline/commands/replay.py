@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 _PIECE = 4
 """Records handed on at a time where the replay keeps pace with the clock, for each time of real time."""
+_CATCHING_UP = 200
+"""At most, where it has fallen behind: more at a time costs less for each."""
 _BATCH_ROWS = 500
 
 
@@ -145,7 +147,7 @@ def _replay(
         def view() -> View:
             return View(
                 elapsed_s=tally.time_s or 0.0,
-                limit_s=recording.duration_s,
+                limit_s=max(recording.duration_s, tally.time_s or 0.0),
                 legs=[tally.leg(leg, session) for leg in tally.sides],
                 sensors=sensor_views(sensors, session.quality()),
                 episodes=tally.episodes,
@@ -171,13 +173,15 @@ def _replay(
                 if showing is not None:
                     showing.take(update)
                     stop.asked = stop.asked or showing.stopped
+            if showing is not None:
+                showing.show(last=True)
         for line in session.complaints():
             print(f"kneetrack: {line}", file=sys.stderr)
         if results is None:
             console.print(summary_table(summary.rows()))
             console.print(session_notes(summary.extras()))
             if publisher is not None:
-                publisher.ended(Path(name), [], again=False)
+                publisher.ended(None, [], again=False, words="The replay is over.")
             return
         outcome = complete(
             results,
@@ -191,7 +195,7 @@ def _replay(
             person=whose,
         )
     if publisher is not None:
-        publisher.ended(results.folder, outcome.files, again=False)
+        publisher.ended(results.folder, outcome.files, again=False, words="The replay is over, its results are saved.")
     console.print(summary_table(outcome.rows))
     console.print(session_notes(outcome.extras))
     console.print(file_list(results.folder, outcome.files), soft_wrap=True)
@@ -216,9 +220,15 @@ def _pieces(
     begun = time.monotonic()
     for batch in recording.records():
         size = max(1, round(_PIECE * factor)) if math.isfinite(factor) else len(batch)
-        for at in range(0, len(batch), size):
-            piece = batch[at : at + size]
-            first_ns = piece[0].host_time_ns if first_ns is None else first_ns
+        at = 0
+        while at < len(batch):
+            first_ns = batch[0].host_time_ns if first_ns is None else first_ns
+            end = at + size
+            if math.isfinite(factor):
+                due_ns = first_ns + (time.monotonic() - begun) * factor * 1e9
+                while end - at < _CATCHING_UP and end < len(batch) and batch[end].host_time_ns <= due_ns:
+                    end += 1
+            piece, at = batch[at:end], end
             passed_s = (piece[-1].host_time_ns - first_ns) * 1e-9
             while not stop.asked and time.monotonic() - begun < passed_s / factor:
                 time.sleep(min(0.05, max(0.0, passed_s / factor - (time.monotonic() - begun))))

@@ -2,14 +2,14 @@
 
 Feedback at every step helps at once and is leaned upon; feedback that fades lasts longer (Winstein and Schmidt 1990, J
 Exp Psychol Learn Mem Cogn 16:677). `fading` gives it on all of the first 20 steps, then on three quarters, a half and a
-quarter of 20 each, and on a tenth from there on, spread evenly. `marked` waits until the episode is marked: at its
-beginning, or when it grows to that.
+quarter of 20 each, and on a tenth from there on. That share of each leg's episodes is told, spread evenly over them and
+not over the steps: a knee that falls inward in every second step would else be told always or never. `marked` waits
+until the episode is marked: at its beginning, or when it grows to that.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from math import floor
 
 from pipeline.above_clean import AboveClean, Row
 from pipeline.blocks import Activity
@@ -47,6 +47,7 @@ class Cue:
         self.mode = mode
         self._thresholds = thresholds or Thresholds()
         self._steps = 0
+        self._due: dict[Side, float] = {}
         self._untold: set[Side] = set()
 
     @property
@@ -60,6 +61,7 @@ class Cue:
         """From now on; fading begins anew."""
         self.mode = mode
         self._steps = 0
+        self._due.clear()
         self._untold.clear()
 
     def update(self, update: Update) -> list[Signal]:
@@ -75,16 +77,19 @@ class Cue:
                 signal = Signal(Side(str(side)), event.time_s, str(event.fields.get("severity", "notice")))
                 if self.mode is CueMode.MARKED and signal.severity == "notice":
                     self._untold.add(signal.side)
-                elif self._told_now():
+                elif self._told_now(signal.side):
                     signals.append(signal)
         if self._untold:
             signals += self._grown(update)
         self._steps += len(update.steps)
         return signals
 
-    def _told_now(self) -> bool:
-        number = self._steps % FADING_STEPS
-        return floor((number + 1) * self.share + 1e-9) > floor(number * self.share + 1e-9)
+    def _told_now(self, side: Side) -> bool:
+        """Each episode of a leg adds its share of a cue; what makes a whole one is told."""
+        due = self._due.get(side, 0.0) + self.share
+        told = due > 1.0 - 1e-9
+        self._due[side] = due - told
+        return told
 
     def _grown(self, update: Update) -> Iterator[Signal]:
         """Episodes that began as slight and are marked now."""

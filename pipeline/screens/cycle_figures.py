@@ -29,6 +29,7 @@ from pipeline.screens.drawing import (
     lay_out,
     leg_handle,
     name_below,
+    name_beside,
     svg,
 )
 from pipeline.screens.session_tables import objects, real
@@ -56,6 +57,7 @@ _AROUND_S = 0.25
 
 def curves_over_cycle(angles: pd.DataFrame, steps: pd.DataFrame, most_in: float) -> Picture | None:
     """Mean and spread of the angles over the cycle, a row per activity, both legs on the same scale."""
+    steps = _directed(angles, steps)
     bands = {
         activity: found
         for activity in _often(steps)[: max(1, min(_MOST_ACTIVITIES, int((most_in - 0.4) / _LOWEST_IN)))]
@@ -66,13 +68,13 @@ def curves_over_cycle(angles: pd.DataFrame, steps: pd.DataFrame, most_in: float)
     sides = [side for side in LEGS if any(side in of for row in bands.values() for of in row)]
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": "cycles"}):
         figure = Figure(figsize=(WIDTH_IN, min(most_in, 0.5 + _HIGHEST_IN * len(bands))))
-        lay_out(figure, (len(bands), len(_ANGLES)), (0.8, 0.12, 0.2, 0.42), 0.36)
+        lay_out(figure, (len(bands), len(_ANGLES)), (0.84, 0.12, 0.2, 0.42), 0.36)
         grid = figure.subplots(len(bands), len(_ANGLES), squeeze=False, sharex=True, sharey="col")
         for axes, (activity, row) in zip(grid, bands.items(), strict=True):
             for axis, of in zip(axes, row, strict=True):
                 _draw_bands(axis, of)
             counts = [f"{row[0][side].steps} {side}" for side in sides if side in row[0]]
-            axes[0].set_ylabel("\n".join([NAMES.get(activity, activity), *counts, "(deg)"]), fontsize=6.8)
+            name_beside(axes[0], "\n".join([NAMES.get(activity, activity), *counts, "(deg)"]), fontsize=6.8)
         for axis, (_, name, span) in zip(grid[0], _ANGLES, strict=True):
             axis.set_title(name)
             at_least(axis, span)
@@ -102,7 +104,7 @@ def worst_steps(
             _draw_step(axis, angles[angles["side"] == step["side"]], step, episodes)
         for axis in axes[len(chosen) :]:
             axis.set_visible(False)
-        axes[0].set_ylabel("deg")
+        name_beside(axes[0], "deg", 0.3)
         axes[0].yaxis.set_major_locator(MaxNLocator(5, integer=True))
         at_least(axes[0], 10.0)
         handles = [Line2D([], [], color=colour, ls=line, lw=1.4, label=name) for _, name, colour, line in _MEASURES]
@@ -144,6 +146,19 @@ def _often(steps: pd.DataFrame) -> list[str]:
     counts = steps["activity"].value_counts()
     often = [str(name) for name, count in counts.items() if count >= _LEAST_STEPS]
     return sorted(often, key=lambda name: (name not in _CYCLIC, -int(counts[name]), name))
+
+
+def _directed(angles: pd.DataFrame, steps: pd.DataFrame) -> pd.DataFrame:
+    """Sitting down and standing up under names of their own: a mean over both would be neither."""
+    steps = steps.copy()
+    for side in LEGS:
+        leg = angles[angles["side"] == side]
+        rows = steps.index[(steps["side"] == side) & (steps["activity"] == "sit_to_stand")]
+        if len(rows) and len(leg):
+            ends = steps.loc[rows, ["start_s", "end_s"]].to_numpy(float)
+            bent = np.interp(ends, leg["time_s"].to_numpy(float), leg["flexion_deg"].to_numpy(float))
+            steps.loc[rows, "activity"] = np.where(bent[:, 1] < bent[:, 0], "standing up", "sitting down")
+    return steps
 
 
 def _bands(angles: pd.DataFrame, steps: pd.DataFrame, activity: str, column: str) -> dict[str, Band]:

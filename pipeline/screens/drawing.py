@@ -119,6 +119,15 @@ def lay_out(
     )
 
 
+def name_beside(axis: Axes, text: str, away_in: float = 0.3, **style: Any) -> None:
+    """The vertical axis's name at a fixed distance, whatever the figures at its ticks: none runs out of the picture."""
+    figure = axis.get_figure(root=True)
+    assert figure is not None
+    width = axis.get_position().width * figure.get_size_inches()[0]
+    axis.set_ylabel(text, **style)
+    axis.yaxis.set_label_coords(-away_in / width, 0.5)
+
+
 def name_below(figure: Figure, axis_name: str, handles: list[Any]) -> None:
     """One line below all axes: what their horizontal axis is, and at its end the legend."""
     figure.supxlabel(axis_name, fontsize=7.5)

@@ -30,6 +30,7 @@ from pipeline.screens.drawing import (
     lay_out,
     leg_handle,
     name_below,
+    name_beside,
     svg,
 )
 from pipeline.screens.terminal import NAMES
@@ -51,13 +52,14 @@ _TICKS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 
 def peaks_over_session(steps: pd.DataFrame, episodes: pd.DataFrame, height_in: float) -> Picture | None:
     """Each step's peak abduction, valgus excess and medial collapse over the session, steps with an episode ringed."""
-    if steps.empty:
+    known = _known(steps)
+    if known.empty:
         return None
-    sides = [side for side in LEGS if (steps["side"] == side).any()]
+    sides = [side for side in LEGS if (known["side"] == side).any()]
     many = any((steps["side"] == side).sum() > _MOST_DOTS for side in sides)
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": "peaks"}):
         figure = Figure(figsize=(WIDTH_IN, height_in))
-        lay_out(figure, (len(MEASURES), 1), (0.62, 0.06, 0.2, 0.42), 0.0)
+        lay_out(figure, (len(MEASURES), 1), (0.7, 0.06, 0.2, 0.42), 0.0)
         axes: Sequence[Axes] = figure.subplots(len(MEASURES), 1, sharex=True)
         span = float(steps["end_s"].max() - steps["start_s"].min())
         for axis, (column, name) in zip(axes, MEASURES, strict=True):
@@ -68,7 +70,7 @@ def peaks_over_session(steps: pd.DataFrame, episodes: pd.DataFrame, height_in: f
                 rows = steps[steps["side"] == side]
                 _draw_leg(axis, rows["start_s"].to_numpy(float), rows[column].to_numpy(float), side, many)
             _ring(axis, steps, episodes, column, many)
-            axis.set_ylabel(name.replace(" ", "\n") + "\n(deg)")
+            name_beside(axis, name.replace(" ", "\n") + "\n(deg)")
             axis.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         _name_activities(axes, steps)
         axes[-1].xaxis.set_major_formatter(FuncFormatter(clock))
@@ -85,6 +87,7 @@ def peaks_over_session(steps: pd.DataFrame, episodes: pd.DataFrame, height_in: f
 
 def distributions(steps: pd.DataFrame, most_in: float) -> Picture | None:
     """How both measures are distributed over the steps of each activity, legs beside each other on one scale."""
+    steps = _known(steps)
     shown = _often(steps)
     if not shown:
         return None
@@ -106,6 +109,8 @@ def distributions(steps: pd.DataFrame, most_in: float) -> Picture | None:
             low, high = axis.get_xlim()
             if high - low < _LEAST_SPAN_DEG:
                 axis.set_xlim((low + high - _LEAST_SPAN_DEG) / 2, (low + high + _LEAST_SPAN_DEG) / 2)
+            # Of two pictures side by side no figure at the edge touches the other's.
+            axis.xaxis.set_major_locator(MaxNLocator(6, integer=True, prune="upper"))
             axis.tick_params(axis="y", length=0)
         drawn = svg(figure, "Distribution of valgus excess and medial collapse over the steps of each activity")
     legs = "Upper: right leg, lower: left leg. " if len(sides) > 1 else ""
@@ -116,8 +121,14 @@ def distributions(steps: pd.DataFrame, most_in: float) -> Picture | None:
 
 def distributions_in(steps: pd.DataFrame) -> float:
     """Inches that the distributions would like to be high."""
-    shown = len(_often(steps))
-    return 0.5 + shown * (0.06 + 0.19 * max(1, steps["side"].nunique())) if shown else 0.0
+    known = _known(steps)
+    shown = len(_often(known))
+    return 0.5 + shown * (0.06 + 0.19 * max(1, known["side"].nunique())) if shown else 0.0
+
+
+def _known(steps: pd.DataFrame) -> pd.DataFrame:
+    """The steps of which any of the measures is known."""
+    return steps.dropna(how="all", subset=[column for column, _ in MEASURES])
 
 
 def _draw_leg(axis: Axes, at: np.ndarray, values: np.ndarray, side: str, many: bool) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.errors import KneetrackError
 from pipeline.files.private import claim_private
 
-_MISSING = "a PDF needs WeasyPrint: install it with `pip install kneetrack[pdf]`, or print the page in a browser"
+_MISSING = "a PDF needs WeasyPrint: `pip install weasyprint` beside kneetrack, or print the page in a browser"
 
 
 def write_pdf(page: Path) -> Path:

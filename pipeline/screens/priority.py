@@ -1,24 +1,27 @@
-"""The acquisition before everything else on the computer, the dashboard's server behind it, where the system allows it.
+"""The acquisition before everything else on the computer, the dashboard's server next, where the system allows it.
 
-A session must take each packet within some milliseconds of its arrival, while browsers draw on the same processor. On
-Windows any program may raise itself a little; elsewhere root may, or whom the limit `nice` of /etc/security/limits.conf
-lets. Linux weighs the programs of a terminal against each other, and terminals as a whole ("autogroup"), so both are
-set. What is not allowed is left as it is. Python's search for unused objects in cycles, which walks through all that
-was imported and takes some tens of milliseconds, is spared what is there when the session begins.
+A session must take each packet within some milliseconds of its arrival, while browsers draw on the same processor; and
+a cue must get through to them, so the server, which needs a fiftieth of a processor, does not wait for their drawing.
+On Windows any program may raise itself a little; elsewhere root may, or whom the limit `nice` of
+/etc/security/limits.conf lets. Linux weighs the programs of a terminal against each other, and terminals as a whole
+("autogroup"), so both are set; and it knows the niceness of threads alone, so each of them is set. What is not allowed
+is left as it is. Python's search for unused objects in cycles, which walks through all that was imported and takes some
+tens of milliseconds, is spared what is there when the session begins.
 """
 
 import gc
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 AHEAD = -10
-BEHIND = 5
+NEXT = -5
 _AUTOGROUP = Path("/proc/self/autogroup")
-_NORMAL, _ABOVE, _BELOW = 0x20, 0x8000, 0x4000
-"""Windows: NORMAL_, ABOVE_NORMAL_ and BELOW_NORMAL_PRIORITY_CLASS."""
+_THREADS = Path("/proc/self/task")
+_NORMAL, _ABOVE = 0x20, 0x8000
+"""Windows: NORMAL_ and ABOVE_NORMAL_PRIORITY_CLASS."""
 
 
 @contextmanager
@@ -34,9 +37,9 @@ def ahead() -> Iterator[bool]:
         _set(before, _NORMAL)
 
 
-def behind() -> None:
-    """For good: this process waits for others, whatever it inherited."""
-    _set(max(BEHIND, _niceness()), _BELOW)
+def following() -> bool:
+    """For good: this process goes before others, the acquisition apart. Gives whether the system allowed it."""
+    return _set(NEXT, _NORMAL)
 
 
 def _niceness() -> int:
@@ -51,9 +54,16 @@ def _set(niceness: int, windows_class: int) -> bool:
         kernel.GetCurrentProcess.restype = ctypes.c_void_p
         return bool(kernel.SetPriorityClass(ctypes.c_void_p(kernel.GetCurrentProcess()), windows_class))
     try:
-        os.setpriority(os.PRIO_PROCESS, 0, niceness)
+        for thread in _threads():
+            with suppress(ProcessLookupError):  # It has ended meanwhile.
+                os.setpriority(os.PRIO_PROCESS, thread, niceness)
         if _AUTOGROUP.exists():
             _AUTOGROUP.write_text(str(niceness), encoding="ascii")
     except OSError:
         return False
     return True
+
+
+def _threads() -> list[int]:
+    """Of this process, where the system tells; 0, the process as a whole, elsewhere."""
+    return [int(thread.name) for thread in _THREADS.iterdir()] if _THREADS.is_dir() else [0]

@@ -106,8 +106,10 @@ def _warnings(session: SessionTables) -> list[str]:
     check = Check.from_fields(summary.get("check"))
     if check is not None and check.any:
         found.append(f"At the start of the session the person ticked: {check.words()}. {ADVICE}")
-    if len(angles) and float(angles["valid"].mean()) < _POOR:
-        found.append("The angles are valid in less than half of the session: see the quality of the data.")
+    valid = float(angles["valid"].mean()) if len(angles) else 1.0
+    if valid < _POOR:
+        said = "The angles are valid in less than half of the session" if valid else "No angle of the session is valid"
+        found.append(f"{said}: see the quality of the data.")
     poor = _poor(objects(summary.get("rows")))
     if poor:
         found.append(f"Read with care, few steps or low quality: {', '.join(poor)}.")

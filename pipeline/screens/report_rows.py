@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.screens import words
 from pipeline.screens.drawing import clock
 from pipeline.screens.session_tables import mapping, objects, real
 from pipeline.screens.terminal import NAMES
@@ -142,7 +143,7 @@ def _asked(span: object) -> str:
 def too_little(summary: Mapping[str, Any]) -> str:
     """What is not averaged or compared, as the summary says it; empty where it says nothing."""
     said = summary.get("too_little")
-    lines = [line for line in said if isinstance(line, str)] if isinstance(said, list) else []
+    lines = [words.with_activities(line) for line in said if isinstance(line, str)] if isinstance(said, list) else []
     more = f"; and {len(lines) - _LINES_SHOWN} more" if len(lines) > _LINES_SHOWN else ""
     return f"Too little to say: {'; '.join(lines[:_LINES_SHOWN])}{more}." if lines else ""
 
@@ -156,7 +157,7 @@ def sensor_rows(summary: Mapping[str, Any]) -> list[dict[str, str]]:
         rows.append(
             {
                 "name": str(name),
-                "driver": str(counts.get("driver", "")),
+                "driver": words.maker(str(counts.get("driver", ""))),
                 "rate": number(real(counts.get("rate_hz")), 1),
                 "lost": number(100.0 * lost / max(1.0, samples + lost), 2),
                 "rejected": number(real(counts.get("rejected")), 0),
@@ -173,7 +174,7 @@ def quality_lines(angles: pd.DataFrame, summary: Mapping[str, Any]) -> list[tupl
     found = _calibration_lines(summary)
     found.append(("uncertainty", _uncertainty(angles)))
     found.append(("made with", _software(summary)))
-    return [(name, words) for name, words in found if words]
+    return [(name, said) for name, said in found if said]
 
 
 def _calibration_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -185,19 +186,21 @@ def _calibration_lines(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         if not values.get("method"):
             lines.append((f"{side} leg", "not calibrated: its angles are unknown"))
             continue
-        words = [f"calibrated from {values['method']}"]
+        told_by = [f"calibrated from {values['method']}"]
+        if "standing" not in str(values["method"]):
+            told_by.append("no quiet standing was seen, so where zero lies is a guess and no angle is called valid")
         axes = [number(real(values.get(f"{segment}_axis_sd_deg")), 1) for segment in ("thigh", "shank")]
-        words.append(f"flexion axis known to {axes[0]} deg (thigh) and {axes[1]} deg (shank)")
+        told_by.append(f"flexion axis known to {axes[0]} deg (thigh) and {axes[1]} deg (shank)")
         if not values.get("unloaded_path"):
-            words.append("no unloaded flexions were seen, so valgus excess equals abduction")
+            told_by.append("no unloaded flexions were seen, so valgus excess equals abduction")
         fixed = real(structural.get(side))
         if math.isfinite(fixed):
-            words.append(
+            told_by.append(
                 f"fixed alignment as measured by the clinician {number(fixed, 1, True)} deg, not part of any angle"
             )
         else:
-            words.append("fixed alignment not measured")
-        lines.append((f"{side} leg", "; ".join(words)))
+            told_by.append("fixed alignment not measured")
+        lines.append((f"{side} leg", "; ".join(told_by)))
     return lines
 
 

@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.screens import words
 from pipeline.screens.terminal import NAMES
 
 _MEASURES = {
@@ -28,7 +29,7 @@ def session_notes(extras: Mapping[str, Any]) -> RenderableType:
         ("Differences between the legs (right less left)", _differences(extras["left_right"])),
         ("Last third less first third", _differences(extras["thirds"])),
         ("Worst steps", _worst(extras["worst_steps"])),
-        ("Too little to average or compare", list(extras["too_little"])),
+        ("Too little to average or compare", [*map(words.with_activities, extras["too_little"])]),
     ):
         if lines:
             parts += [Text(heading, style="bold"), *(Text(f"  {line}") for line in lines)]

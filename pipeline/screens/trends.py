@@ -115,7 +115,7 @@ def _limits(changes: Mapping[tuple[str, str], Change]) -> str:
     """What is the smallest detectable change here, and where that comes from."""
     words: dict[str, None] = {}
     for (_, column), of in changes.items():
-        if of.limits is None or column not in _NAMES:
+        if of.limits is None or of.alone or column not in _NAMES:
             continue
         low, high = number(of.limits.low_deg, 1), number(of.limits.high_deg, 1)
         reach = f"{low} to {high}" if low != high else high
@@ -128,12 +128,14 @@ def _row(side: str, changes: Mapping[str, Change]) -> dict[str, str]:
     row = {"side": side}
     for column, key in zip(_COMPARED, ("excess", "collapse", "per_100", "flexion"), strict=True):
         of = changes[column]
-        decimals, sign = (0, False) if key == "per_100" else (1, True)
+        decimals, sign = (0, False) if key in ("per_100", "flexion") else (1, True)
         known = math.isfinite(of.change)
         row[f"{key}_spread"] = f"± {number(of.spread, 1)}" if math.isfinite(of.spread) else ""
         row[key] = f"{number(of.first, decimals, sign)} → {number(of.last, decimals, sign)}" if known else "–"
+        if not known and of.alone:
+            row[key] = number(of.first, decimals, sign)
         row[f"{key}_verdict"] = of.verdict if key != "per_100" else ""
-        if key != "per_100" and of.verdict not in (Verdict.UNKNOWN, Verdict.NONE):
+        if key != "per_100" and of.verdict not in (Verdict.UNKNOWN, Verdict.FIRST, Verdict.NONE):
             row[f"{key}_verdict"] = f"{of.verdict} ({number(of.change, 1, True)})"
     return row
 

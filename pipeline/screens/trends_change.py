@@ -74,6 +74,7 @@ STRAPPING = {
 """Smallest detectable change between two strappings (deg) of peak abduction, excess and medial collapse, simulated:
 `python -m tests.benchmarks.accuracy --only strapping --people 10`, seeds 100 to 109, offline. An activity that is not
 named takes the largest."""
+_TICKED_SHOWN = 3
 OWN_DEGREES = 5
 """A person's own repeatability counts from so many degrees of freedom on: below, Student's t makes it useless."""
 
@@ -119,6 +120,7 @@ class Verdict(StrEnum):
     LESS = "less"
     MORE = "more"
     UNKNOWN = "too little data"
+    FIRST = "one session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,11 @@ class Change:
         """Last less first."""
         return self.last - self.first
 
+    @property
+    def alone(self) -> bool:
+        """Whether one session alone counts: there is nothing to compare it with."""
+        return isfinite(self.first) and not isfinite(self.last)
+
 
 def change(sessions: Sequence[Sitting], side: str, activity: str, column: str) -> Change:
     """How a column of the summary has gone over the sessions; those of poor quality are shown but decide nothing."""
@@ -147,7 +154,8 @@ def change(sessions: Sequence[Sitting], side: str, activity: str, column: str) -
     counted = [value for _, value in _counted(sessions, side, activity, column)]
     if len(counted) < 2:
         limits = smallest(activity, column)
-        return Change(values, counted[0] if counted else nan, nan, Verdict.UNKNOWN, limits=limits)
+        word = Verdict.FIRST if counted else Verdict.UNKNOWN
+        return Change(values, counted[0] if counted else nan, nan, word, limits=limits)
     count = 1 if len(counted) < 4 else 2 if len(counted) < 6 else 3
     limits = smallest(activity, column, own_repeatability(sessions, side, activity, column), count)
     first, last = fmean(counted[:count]), fmean(counted[-count:])
@@ -179,13 +187,17 @@ def hints(sessions: Sequence[Sitting], verdicts: Iterable[Verdict]) -> list[str]
 
     verdicts: on the sideways measures of all activities and legs.
     """
-    found = []
-    for sitting in sessions:
-        if sitting.check is not None and sitting.check.any:
-            found.append(f"On {sitting.start:%Y-%m-%d} the person ticked before the session: {sitting.check.words()}.")
+    ticked = [s for s in sessions if s.check is not None and s.check.any]
+    found = [
+        f"On {sitting.start:%Y-%m-%d} the person ticked before the session: {sitting.check.words()}."
+        for sitting in ticked[-_TICKED_SHOWN:]
+        if sitting.check is not None
+    ]
+    if len(ticked) > _TICKED_SHOWN:
+        found.insert(0, f"Before {len(ticked)} sessions the person ticked something; the last ones:")
     if found:
         found.append("These are reasons to stop and to seek professional advice before the programme goes on.")
-    known = [each for each in verdicts if each is not Verdict.UNKNOWN]
+    known = [each for each in verdicts if each not in (Verdict.UNKNOWN, Verdict.FIRST)]
     span = sessions[-1].start - sessions[0].start
     if not known or span < SEVERAL_WEEKS or len(sessions) < LEAST_SESSIONS:
         return found

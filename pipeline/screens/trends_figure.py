@@ -32,6 +32,9 @@ COLUMNS = {
     "episodes_per_100_steps": "episodes per 100 steps",
 }
 _WHOLE_DAYS = 3.0
+_NAMED_DAYS = 4
+_APART = 0.2
+"""Of the axis: a date needs so much room."""
 _DATES: Any = matplotlib.dates
 
 
@@ -82,6 +85,13 @@ def _date_axis(axis: Axes, when: np.ndarray) -> None:
     low, high = float(when.min()), float(when.max())
     room = max(0.06 * (high - low), 0.5 if high - low < _WHOLE_DAYS else 1.0)
     axis.set_xlim(low - room, high + room)
+    days = np.unique(np.floor(when))
+    if len(days) <= _NAMED_DAYS and (len(days) == 1 or np.diff(days).min() > _APART * (high - low + 2.0 * room)):
+        # Each of a few days by its date: between them lies nothing that a scale would help to read.
+        dates = [_DATES.num2date(day) for day in days]
+        axis.set_xticks([float(when[np.floor(when) == day].mean()) for day in days])
+        axis.set_xticklabels([f"{date.day} {date:%b}" for date in dates])
+        return
     locator = _DATES.AutoDateLocator(minticks=2, maxticks=5)
     axis.xaxis.set_major_locator(locator)
     axis.xaxis.set_major_formatter(_DATES.ConciseDateFormatter(locator, show_offset=False))

@@ -94,7 +94,9 @@ class SensorView:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """A session now. elapsed_s since the first sample; limit_s where the session ends by itself.
+    """A session now. elapsed_s: session time as in the files, 0 before the first sample.
+
+    limit_s: the session time at which it ends by itself, None where it does not.
 
     episodes: the last ones, newest last. problem: one line that the person must know, e.g. that recording failed.
     warnings: what is wrong with the sensors, a line each.

@@ -1,5 +1,6 @@
 """What a patient reads: the words of the screens for activities, states, drivers and severities. Units always."""
 
+import re
 from math import isfinite
 
 ACTIVITIES = {
@@ -17,6 +18,7 @@ ACTIVITIES = {
     "step_down": "step down",
     "sit_to_stand": "sit to stand",
 }
+_ACTIVITY = re.compile("\\b(" + "|".join(sorted(ACTIVITIES, key=len, reverse=True)).replace("_", "[_ ]") + ")\\b")
 STATUS = {
     "gap": "no data",
     "calibrating": "calibrating",
@@ -46,6 +48,11 @@ MAKERS = {
 def activity(name: str) -> str:
     """An activity in a person's words."""
     return ACTIVITIES.get(name, name.replace("_", " "))
+
+
+def with_activities(text: str) -> str:
+    """A line with activities in it as the files name them, in a person's words."""
+    return _ACTIVITY.sub(lambda found: ACTIVITIES[found.group().replace(" ", "_")], text)
 
 
 def status(name: str, trusted: bool) -> str:

@@ -28,6 +28,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from pipeline.blocks import Floats
 from pipeline.commands.connecting import Wanted, connected
 from pipeline.files.recording import RecordingWriter
 from pipeline.files.results import ResultsWriter
@@ -37,10 +38,13 @@ from pipeline.screens.dashboard.publisher import Publisher, Where
 from pipeline.screens.priority import ahead
 from pipeline.screens.terminal import screen
 from pipeline.session import Session
+from pipeline.simulation.script import Bout, Collapse
 from pipeline.summary import Summary
 from pipeline.update import Update
 from tests.end_to_end.browser import OPTIONS, browser, chromium, missing
 
+ASKED_MS = 150.0
+"""From the rule to sound and flash, at most."""
 _SETTLE_S = 8.0
 """Connecting and the first estimates are not measured."""
 _STREAM = """
@@ -94,6 +98,8 @@ def main() -> None:
     parser.add_argument("--usual-priority", action="store_true", help="the session as any other program")
     parser.add_argument("--both", action="store_true", help="both legs, four sensors")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--often", action="store_true", help="the knee falls inward in every second step")
+    parser.add_argument("--only", default="", help="of the sessions, those whose title contains this")
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {_load()}")
     for title, lookers in (
@@ -103,6 +109,8 @@ def main() -> None:
     ):
         if lookers is _browsers and (options.plain or missing()):
             print("" if options.plain else missing())
+            continue
+        if options.only not in title:
             continue
         _print(title, _session(options, lookers))
 
@@ -123,13 +131,23 @@ def _session(options: argparse.Namespace, lookers: Any) -> Found:
             ready.wait(90.0)
         watching = threading.Thread(target=_watch, args=(board, options.seconds, found, over))
         watching.start()
-        wanted = Wanted(sides, 100.0, True, None, options.seed)
+        script = _often(sides) if options.often else None
+        wanted = Wanted(sides, 100.0, True, None, options.seed, script=script)
         asyncio.run(_live(wanted, options.seconds, folder, board, found, not options.usual_priority))
         over.set()
         watching.join()
         if lookers is not None:
             looking.join(60.0)
     return found
+
+
+def _often(sides: Sequence[Side]) -> list[Bout]:
+    """Walks in which the knee of the first leg falls inward in every second step; short ones, for a bout is made at
+    once, in the process that is measured."""
+    falls = tuple(Collapse(sides[0], index, "both", "hip", 12.0) for index in range(1, 12, 2))
+    flexions = [Bout("flex", 6, lead=side) for side in sides]
+    walks = [Bout("walk", 8.0, lead=sides[0], collapses=falls), Bout("stand", 1.0)]
+    return [Bout("stand", 5.0), *flexions, *(80 * walks)]
 
 
 async def _live(
@@ -237,14 +255,38 @@ def _print(title: str, found: Found) -> None:
         print(f"  redraws a second: {', '.join(f'{rate:.0f}' for rate in found.redraws)}")
     cues = [cue for cue in found.cues if "painted" in cue]
     if cues:
-        behind, told, painted = (np.array([cue[name] for cue in cues]) for name in ("behind", "delay", "painted"))
-        heard = told + np.array([cue["sound"] or 0.0 for cue in cues])
-        print(f"  {len(cues)} cues, ms: rule to cue raised {_spread(behind)}; raised to flash {_spread(painted)}")
-        print(f"  rule to flash {_spread(behind + painted)}; rule to sound {_spread(behind + heard)}")
+        _print_cues(cues)
 
 
-def _spread(values: "np.ndarray[Any, np.dtype[np.float64]]") -> str:
-    return f"{np.median(values):.0f} (most {values.max():.0f})"
+def _print_cues(cues: list[dict[str, Any]]) -> None:
+    """The delays of cues, stage by stage, ms."""
+
+    def column(name: str) -> Floats:
+        return np.array([cue[name] if cue[name] is not None else 0.0 for cue in cues])
+
+    behind, framed, painted = column("behind"), column("framed"), column("painted")
+    passed = column("passed") - column("raised")
+    came, told = column("came"), column("delay")
+    heard = told + column("sound")
+    print(f"  {len(cues)} cues, ms: median (90 %, 95 %, most)")
+    for words, values in (
+        ("rule to raised", behind),
+        ("raised to server", passed),
+        ("server to browser", came - passed),
+        ("browser to script", told - came),
+        ("script to its picture", framed - told),
+        ("picture to screen", painted - framed),
+        ("rule to flash", behind + painted),
+        ("rule to sound", behind + heard),
+    ):
+        print(f"    {words:22s} {_spread(values)}")
+    late = int(np.sum(behind + painted > ASKED_MS))
+    print(f"    flashes later than {ASKED_MS:.0f} ms: {late}")
+
+
+def _spread(values: Floats) -> str:
+    most = np.percentile(values, [50, 90, 95, 100])
+    return "{:6.1f} ({:.1f}, {:.1f}, {:.1f})".format(*most)
 
 
 def _load() -> str:

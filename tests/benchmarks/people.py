@@ -153,8 +153,7 @@ def _true_heading(
     grid: GridBlock, rows: LegRows, one: Oriented, two: Oriented, alignment: Alignment, settings: LegSettings
 ) -> Smoothed:
     """Both level frames are the world; the standings tell how far the two frames' azimuths are apart."""
-    length = round(settings.heading.block_s * grid.rate_hz)
-    turns = [n.turn for n in neutrals(rows, alignment, settings, length).values()]
+    turns = [n.turn for _, n in neutrals(rows, alignment, settings, RATE_HZ)]
     apart = float(np.mean(turns)) if turns else 0.0
     share = alignment.thigh_axis_sd**2 / (alignment.thigh_axis_sd**2 + alignment.shank_axis_sd**2)
     mean = np.zeros((1, STATES))

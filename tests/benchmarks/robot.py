@@ -25,7 +25,7 @@ from pipeline.simulation.rotations import exponential
 from pipeline.smoothing import HeadingSmoother
 
 SIGNALS = JointSignalParameters(cutoff_hz=12.0, kept_hz=25.0)
-HEADING = HeadingParameters(tissue_sd=0.0, independent=6.0)
+HEADING = HeadingParameters(tissue_sd=0.0, independent=6.0, smooth_independent=6.0, tilt_sd=np.deg2rad(1.5))
 """The robot has no soft tissue: its signals may pass further up, more of its rows count as independent, and its heading
 is not turned."""
 

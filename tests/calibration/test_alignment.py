@@ -80,17 +80,21 @@ def test_an_alignment_survives_its_file_and_a_damaged_one_is_refused():
         Alignment.from_json(values)
 
 
-def test_both_frames_stand_alike_once_the_accelerometers_are_known():
+@pytest.mark.parametrize("azimuths", [(0.0, 0.0), (0.8, -0.4)])
+def test_both_frames_stand_alike_once_the_accelerometers_are_known(azimuths: tuple[float, float]):
+    """Also where the frames face elsewhere by the azimuths, as they do until movement has told."""
     rng = np.random.default_rng(5)
     true = [Rotation.random(random_state=k).as_matrix() for k in (11, 12)]
     offsets, turns = rng.normal(0.0, 0.1, (2, 3)), rng.normal(0.0, 0.012, (2, 3))
     heard = [g - b - np.cross(c, g) for g, b, c in zip([9.80665 * m[1] for m in true], offsets, turns, strict=True)]
     frames = [frame(a / np.linalg.norm(a), m[2]) for a, m in zip(heard, true, strict=True)]
     errors = np.concatenate([offsets[0], turns[0], offsets[1], turns[1]])
-    seen = Alignment(frames[0], frames[1], 0.0, 0.0, 0.0, STANDING_AND_FLEXIONS)
-    known = seen.uprighted(errors)
-    for alignment, low, high in ((seen, 0.3, 5.0), (known, 0.0, 0.03)):
+    facing = Alignment(frames[0], frames[1], 0.0, 0.0, 0.0, STANDING_AND_FLEXIONS)
+    seen = facing.turned(-azimuths[0], -azimuths[1])
+    known = seen.uprighted(errors, azimuths)
+    for found, low, high in ((seen, 0.3, 5.0), (known, 0.0, 0.03)):
         # The true vertical as both frames see it in the standing: what differs would be an angle of the knee.
+        alignment = found.turned(*azimuths)
         thigh, shank = alignment.thigh_from_sensor @ true[0][1], alignment.shank_from_sensor @ true[1][1]
         assert low <= np.degrees(np.arccos(min(1.0, thigh @ shank))) < high
         assert np.allclose(alignment.shank_from_sensor @ alignment.shank_from_sensor.T, np.eye(3))

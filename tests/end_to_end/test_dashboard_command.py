@@ -68,7 +68,13 @@ def test_mark_stop_and_start_again(tmp_path: Path) -> None:
             _until(socket, "rows")
             socket.send('{"kind":"stop"}')
             saved = _until(socket, "saved")
-            assert saved == {"kind": "saved", "where": str(folder), "report": True, "again": True}
+            assert saved == {
+                "kind": "saved",
+                "words": "The session is saved.",
+                "where": str(folder),
+                "report": True,
+                "again": True,
+            }
             socket.send('{"kind":"start"}')
             _until(socket, "begin")
         child.send_signal(signal.SIGINT)

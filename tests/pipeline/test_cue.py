@@ -89,3 +89,17 @@ def test_fading_begins_anew_when_it_is_chosen_again() -> None:
     assert cue.share == pytest.approx(0.1)
     cue.choose(CueMode.FADING)
     assert cue.share == 1.0
+
+
+def test_fading_is_not_in_step_with_the_legs() -> None:
+    """Of two legs only one falls inward, in each of its steps, which are every second one."""
+    cue = Cue(CueMode.FADING)
+    told = []
+    for number in range(10 * FADING_STEPS):
+        falls = number % 2 == 0
+        events = [_start(float(number)), _end(number + 0.2)] if falls else []
+        side = "right" if falls else "left"
+        told.append(len(cue.update(Update(events=events, steps=[step(side, number, "walking", number, 6.0, 3.0)]))))
+    blocks = np.reshape(told, (10, FADING_STEPS)).sum(axis=1)
+    assert blocks[0] == 10 and blocks[2] == 5
+    assert 7 <= blocks[1] <= 8 and 2 <= blocks[3] <= 3 and np.all(blocks[4:] == 1)

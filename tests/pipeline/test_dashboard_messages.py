@@ -1,6 +1,7 @@
 """What the session tells the dashboard: plain JSON in a person's words, independent of how the stream was cut."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -109,6 +110,9 @@ def test_an_episode_and_its_band() -> None:
     told = _told("episode", messages.episode(episode("left", "single_leg_squat", 12.0, 9.3, float("nan"))))
     assert told["activity"] == "single-leg squat" and told["driver"] == "from the hip" and told["excess"] == 9.3
     assert told["collapse"] is None and told["level"] == "marked"
+    # What it was told as at its onset is forgotten: the list holds what it turned out to be.
+    corrected = replace(episode("right", "stair_descent", 12.0, 9.3, 8.0), activity_at_onset="other")
+    assert _told("episode", messages.episode(corrected))["activity"] == "stairs down"
     band = _told("episode_end", messages.band(RaisedEvent(3.0, "episode_end", {"side": "left", "end_s": 2.9})))
     assert band["end"] == 2.9 and band["withdrawn"] is False
 

@@ -39,7 +39,7 @@ class _Board:
         self._break("add")
         self.updates += 1
 
-    def show(self, view: Callable[[], View], cue: dict[str, Any]) -> None:
+    def show(self, view: Callable[[], View], cue: dict[str, Any], last: bool = False) -> None:
         self._break("show")
         view()
         self.shown.append(cue)

@@ -54,6 +54,22 @@ def test_offline_heading_and_lever_arms(seed):
     assert np.linalg.norm(smoothed.arms.first - arms[0]) < 0.01
 
 
+@pytest.mark.parametrize("row", [3000, 3077, 3133, 3199])
+def test_offline_heading_that_begins_anew_is_right_on_both_sides(row):
+    """A sensor's filter begins anew in the middle of a movement, wherever in a block: up to that row the old heading
+    holds, from it on the new one."""
+    acc, one, two, away, _ = drifting(1)
+    away[row:] += np.deg2rad(80.0)
+    begun = np.arange(len(away)) >= row
+    turned = np.where(begun[:, None], multiply(about_z(np.full(len(away), -np.deg2rad(80.0))), two.quat), two.quat)
+    two = Oriented(turned, two.gyr, two.restarted)
+    smoother = HeadingSmoother(RATE, lost=[row])
+    smoothed = smoother.smooth(joint_signals(leg_rows(acc, one, two), RATE, None))
+    error = np.rad2deg(smoothed.rows(0, len(away)).states[DELTA] - away)
+    error = (error + 180.0) % 360.0 - 180.0
+    assert np.abs(error[row - 300 : row + 300]).max() < 2.0
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_live_heading_is_found_from_nothing_and_kept(seed):
     acc, one, two, away, _ = drifting(seed)

@@ -4,6 +4,7 @@ import gc
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -33,9 +34,29 @@ def test_what_is_not_allowed_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 @pytest.mark.skipif(not hasattr(os, "getpriority"), reason="the niceness is POSIX's")
-def test_the_server_stands_behind_whatever_it_inherited() -> None:
+def test_the_server_goes_before_browsers_but_not_before_the_acquisition() -> None:
     code = (
-        "import os; from pipeline.screens.priority import behind; behind(); print(os.getpriority(os.PRIO_PROCESS, 0))"
+        "import os; from pipeline.screens.priority import following, AHEAD;"
+        " print(following(), os.getpriority(0, 0), AHEAD)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert int(found.stdout) >= 5
+    allowed, niceness, acquisition = found.stdout.split()
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    assert int(acquisition) < int(niceness) < before if allowed == "True" else int(niceness) == before
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone has a niceness for each thread")
+def test_threads_that_ran_before_go_ahead_too() -> None:
+    """The one that writes to the dashboard began before the session."""
+    asked, answers = threading.Event(), []
+
+    def run() -> None:
+        asked.wait()
+        answers.append(os.getpriority(os.PRIO_PROCESS, 0))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    with ahead():
+        asked.set()
+        thread.join()
+        assert answers == [os.getpriority(os.PRIO_PROCESS, 0)]

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.commands.main import run
 from pipeline.errors import BadInputError
-from pipeline.screens.cycle_figures import worst
+from pipeline.screens.cycle_figures import _directed, curves_over_cycle, worst
 from pipeline.screens.cycles import POINTS, band
 from pipeline.screens.report import write_report
 from tests.pipeline.html_page import assert_self_contained
@@ -90,7 +90,7 @@ def test_page_tells_the_quality_of_the_data(tmp_path: Path) -> None:
     row = re.search(r"<tr><td class=.word.>right thigh</td>.*?</tr>", page)
     assert row is not None
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", row.group())
-    assert cells == ["right thigh", "movella_dot", "60.0", "1.00", "–", "1.2", "–", "90"]
+    assert cells == ["right thigh", "Movella DOT", "60.0", "1.00", "–", "1.2", "–", "90"]
     assert "not calibrated" in page
 
 
@@ -111,6 +111,68 @@ def test_comparisons_and_sets_stand_where_the_summary_has_them(tmp_path: Path) -
     assert "<td>+4.2</td>" in page and "left squat: 2; b; c; and 1 more." in page
     bare = write_report(write_results(tmp_path / "bare", left_right=None, sets="none")).read_text(encoding="utf-8")
     assert "Compared" not in bare
+
+
+def test_activities_have_one_name_on_the_page(tmp_path: Path) -> None:
+    told = ["left stair descent: 11 steps; means need 12", "right other: 2 steps; means need 5"]
+    page = write_report(write_results(tmp_path, too_little=told)).read_text(encoding="utf-8")
+    assert "left stairs down: 11 steps; means need 12; right other movement: 2 steps" in page
+
+
+def test_where_no_angle_is_known_there_is_no_empty_picture(tmp_path: Path) -> None:
+    """Walking without a standing before it: steps are counted, their angles are not valid."""
+    folder = write_results(tmp_path, calibration={"right": {"method": "motion", "unloaded_path": None}})
+    steps = pd.read_csv(folder / "steps.csv")
+    angles = pd.read_parquet(folder / "angles.parquet")
+    steps[["peak_abduction_deg", "peak_valgus_excess_deg", "peak_medial_collapse_deg"]] = np.nan
+    steps.to_csv(folder / "steps.csv", index=False)
+    angles.assign(valid=False).to_parquet(folder / "angles.parquet")
+    page = write_report(folder).read_text(encoding="utf-8")
+    assert "<svg" not in page.split("Worst steps")[0]
+    assert "No angle of the session is valid" in page
+    assert "no quiet standing was seen, so where zero lies is a guess" in page
+
+
+def test_a_leg_without_known_angles_is_in_no_legend(tmp_path: Path) -> None:
+    folder = write_results(tmp_path, ("right", "left"))
+    steps = pd.read_csv(folder / "steps.csv")
+    steps.loc[steps["side"] == "left", [c for c in steps if c.startswith("peak_")]] = np.nan
+    steps.to_csv(folder / "steps.csv", index=False)
+    svg = re.findall(r"<svg.*?</svg>", write_report(folder).read_text(encoding="utf-8"), re.DOTALL)
+    for figure in svg[:2]:
+        assert "left leg" not in figure
+
+
+def test_sitting_down_and_standing_up_are_not_averaged(tmp_path: Path) -> None:
+    """Bending from 0 to 90 deg and back: the mean over both would be 45 deg throughout."""
+    time = np.arange(0.0, 24.0, 0.01)
+    angles = pd.DataFrame({"time_s": time, "side": "right", "valid": True})
+    for name in ("flexion", "abduction", "valgus_excess", "medial_collapse", "rotation"):
+        angles[f"{name}_deg"] = 0.0
+    angles["flexion_deg"] = 45.0 - 45.0 * np.cos(np.pi * time / 2.0)
+    starts = np.arange(0.0, 24.0, 2.0)
+    steps = pd.DataFrame({"side": "right", "activity": "sit_to_stand", "start_s": starts, "end_s": starts + 1.99})
+    found = _directed(angles, steps)
+    assert found["activity"].tolist() == 6 * ["sitting down", "standing up"]
+    assert steps["activity"].unique().tolist() == ["sit_to_stand"], "what was given stays as it is"
+    picture = curves_over_cycle(angles, steps, 4.0)
+    assert picture is not None and "sitting down" in picture.svg and "standing up" in picture.svg
+
+
+def _inside(svg: str) -> bool:
+    """Whether the turned names of the vertical axes begin inside the picture."""
+    places = re.findall(r"translate\((-?[\d.]+) [\d.]+\) rotate\(-90|rotate\(-90 (-?[\d.]+) ", svg)
+    return bool(places) and min(float(one or other) for one, other in places) > 6.0
+
+
+def test_names_of_axes_are_not_cut(tmp_path: Path) -> None:
+    """Small angles have ticks with a minus sign, which push the names outward."""
+    folder = write_results(tmp_path, steps=8)
+    steps = pd.read_csv(folder / "steps.csv")
+    steps[["peak_abduction_deg", "peak_valgus_excess_deg", "peak_medial_collapse_deg"]] = -0.2
+    steps.to_csv(folder / "steps.csv", index=False)
+    svg = re.findall(r"<svg.*?</svg>", write_report(folder).read_text(encoding="utf-8"), re.DOTALL)
+    assert all(map(_inside, [svg[0], *svg[2:]]))
 
 
 def test_worst_steps_are_those_of_the_largest_episodes(tmp_path: Path) -> None:
@@ -175,7 +237,7 @@ def test_pdf_without_the_extra_is_one_line(
     monkeypatch.setitem(sys.modules, "weasyprint", None)
     assert run(["report", str(write_results(tmp_path, steps=8)), "--pdf"]) == 1
     err = capsys.readouterr().err.splitlines()
-    assert len(err) == 1 and "kneetrack[pdf]" in err[0]
+    assert len(err) == 1 and "pip install weasyprint" in err[0]
     assert (tmp_path / "report.html").is_file() and not list(tmp_path.glob(".*"))
 
 

@@ -131,7 +131,7 @@ def test_the_notes_say_what_is_too_little_and_what_differs_within_80_columns() -
     summary.add(Update(steps=[step(90, 3.0, "single_leg_squat")]))
     told = printed(summary)
     assert "walking: abduction +6.0, excess +6.0 deg" in told
-    assert "right single leg squat: 1 repetition; means need 5" in told
+    assert "right single-leg squat: 1 repetition; means need 5" in told
     assert "Worst steps" in told and "excess 9.3" in told
     assert max(map(len, told.splitlines())) <= 80
 

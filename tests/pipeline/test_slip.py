@@ -192,7 +192,9 @@ def test_a_rest_soon_after_another_weighs_little():
     for begin in (0, 500, 5000):
         for block in range(4):
             first = begin + 50 * block
-            stage.update(Quiet(first, first + 50, up, np.ones((2, 2))), frame, lambda row: (0.0, 0.01))
+            stage.update(
+                Quiet(first, first + 50, up, np.ones((2, 2)), np.zeros((2, 2))), frame, lambda row: (0.0, 0.01)
+            )
         over = stage.update(None, frame, lambda row: (0.0, 0.01))
         assert over is not None
         seen.append(over.weight)
@@ -211,7 +213,7 @@ def test_a_sight_turned_with_its_frame_is_the_sight_in_that_frame():
     rows = leg(False).grid.cut(0, 500)
     frame = Alignment(np.eye(3), np.eye(3), 0.1, 0.1, 0.1, STANDING_AND_FLEXIONS)
     acc = np.stack([rows.thigh_acc.mean(axis=0), rows.shank_acc.mean(axis=0)])
-    quiet = [Quiet(0, 500, acc, np.array([[1.0, 0.2], [0.5, 0.7]]))]
+    quiet = [Quiet(0, 500, acc, np.array([[1.0, 0.2], [0.5, 0.7]]), np.zeros((2, 2)))]
     there = standing_sight(quiet, frame.turned(0.5, -0.3), (0.1, 0.1), 1.0)
     moved = turned(standing_sight(quiet, frame, (0.1, 0.1), 1.0), 0.5, -0.3)
     assert np.allclose(there.angles, moved.angles, atol=1e-12)

@@ -2,6 +2,8 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from rich.cells import cell_len
@@ -12,15 +14,9 @@ from pipeline.screens import terminal
 from pipeline.screens.digits import LINES, large
 from pipeline.screens.guide import GuideView
 from pipeline.screens.set_count import SetView
-from pipeline.screens.terminal import (
-    LineScreen,
-    LiveScreen,
-    picture,
-    screen,
-    set_line,
-    static_line,
-    summary_table,
-)
+from pipeline.screens.terminal import LineScreen, LiveScreen, screen, summary_table
+from pipeline.screens.terminal_lines import set_line, static_line
+from pipeline.screens.terminal_picture import WIDTH, picture
 from pipeline.screens.view import Angle, LegView, SensorView, View
 from tests.pipeline.result_folder import episode, summary
 
@@ -56,7 +52,7 @@ def _view(**changes: object) -> View:
     return View(**(values | changes))  # type: ignore[arg-type]
 
 
-def _drawn(view: View, **options: bool) -> str:
+def _drawn(view: View, **options: Any) -> str:
     console = Console(file=io.StringIO(), width=120, force_terminal=False)
     console.print(picture(view, **options))
     assert isinstance(console.file, io.StringIO)
@@ -68,6 +64,54 @@ def test_picture_fits_80_columns_and_24_lines(blocks: bool) -> None:
     lines = _drawn(_view(), blocks=blocks).splitlines()
     assert max(cell_len(line.rstrip()) for line in lines) <= 80
     assert len(lines) <= 24
+
+
+def _two_legs(**changes: object) -> View:
+    """Both legs in the middle of a set, with all that can be said of them."""
+    legs = []
+    for side in Side:
+        leg = LegView(
+            side, "done", Angle(88.4, 1.2), Angle(-12.3, 1.9), Angle(13.9, 3.1), Angle(1.2, 1.3), Angle(3.3, 0.9), "ok",
+            "squat", {"walking": 112, "squat": 12}, exercise=SetView("squat", 2, 5, 1, (8, 12), (1, 3)),
+            static_valgus_deg=3.5,
+        )  # fmt: skip
+        legs.append(leg)
+    places = [f"{side} {place}" for side in Side for place in ("thigh", "shin")]
+    sensors = [SensorView(place, "witmotion", "connected", 100.0, 0.9, 999, 1) for place in places]
+    return _view(**{"legs": legs, "sensors": sensors, **changes})
+
+
+@pytest.mark.parametrize("blocks", [True, False])
+@pytest.mark.parametrize(
+    "warnings", [(), ("the right thigh sensor's signal is weak, 12 % of its samples are lost: " * 2,)]
+)
+def test_both_legs_fit_80_columns_and_24_lines(blocks: bool, warnings: tuple[str, ...]) -> None:
+    """A terminal's usual size: nothing that matters is cut, and the figures stay large."""
+    text = _drawn(_two_legs(warnings=warnings), blocks=blocks, lines=24)
+    lines = text.splitlines()
+    assert max(cell_len(line.rstrip()) for line in lines) <= 80
+    assert len(lines) <= 24
+    for words in ("RIGHT LEG", "LEFT LEG", "5 of 8 to 12", "+3.5°", "right shin", "left thigh", "0:16", "Ctrl-C"):
+        assert words in text
+    assert text.count("squat, set 2 of 3") == 2
+    assert ("▀" in text) is blocks
+    assert all(word in " ".join(lines) for warning in warnings for word in warning.split())
+
+
+def test_the_picture_becomes_smaller_no_sooner_than_it_must() -> None:
+    heights = [len(_drawn(_two_legs(), lines=lines).splitlines()) for lines in range(14, 40)]
+    assert all(height <= lines for height, lines in zip(heights[3:], range(17, 40), strict=True))
+    assert heights == sorted(heights) and heights[-1] == len(_drawn(_two_legs()).splitlines())
+    assert "searching" in _drawn(_view(), lines=14)
+
+
+def test_a_live_screen_stays_inside_its_terminal() -> None:
+    console = Console(file=io.StringIO(), width=80, height=24, force_terminal=True, legacy_windows=False)
+    with LiveScreen(console) as live:
+        live.show(_two_legs)
+        assert isinstance(console.file, io.StringIO)
+        drawn = console.file.getvalue()
+    assert "..." not in drawn.splitlines()[-1] and "Ctrl-C" in drawn
 
 
 def test_picture_says_what_to_do_and_what_is_wrong() -> None:
@@ -169,6 +213,15 @@ def test_the_guide_says_how_far_and_what_to_repeat() -> None:
         assert words in text
 
 
+def test_the_guide_is_never_cut_and_stays_until_the_walk_is_over() -> None:
+    bending = " ".join(_drawn(_view(legs=[_guided(Side.RIGHT, repeat="")]), lines=24).split())
+    assert "Lift the heel slowly behind you, and put it down." in bending
+    walking = replace(_view().legs[0], guide=GuideView(3, "Walk 10 steps", "At your usual pace.", 0.4, "4 of 10"))
+    text = _drawn(_view(legs=[walking]), lines=24)
+    assert "walk 10 steps (4 of 10)" in text and "abduction" in text
+    assert "walk 10 steps" not in _drawn(_view(legs=[replace(walking, guide=GuideView(4, "Calibrated"))]))
+
+
 def test_plain_lines_follow_the_guide(monkeypatch: pytest.MonkeyPatch) -> None:
     out = io.StringIO()
     lines = LineScreen(Console(file=out, width=80))
@@ -203,7 +256,7 @@ def test_warnings_of_sensors() -> None:
 def test_the_set_in_progress_stands_in_one_line_of_80_columns() -> None:
     squats = SetView("single_leg_squat", 2, 12, 10, (8, 12), (1, 3))
     assert set_line(squats) == "single-leg squat, set 2 of 3: 12 of 8 to 12, 2 clean, 10 inward"
-    assert all(len(line) <= terminal.WIDTH for line in (set_line(squats), static_line(-12.5)))
+    assert all(len(line) <= WIDTH for line in (set_line(squats), static_line(-12.5)))
     assert "5 of 5" in set_line(SetView("squat", 1, 5, 0, (5, 5), (1, 1)))
     assert set_line(None) == "" == static_line(None)
     assert "+3.5°" in static_line(3.5)

@@ -229,3 +229,28 @@ def test_words_from_summaries_cannot_become_markup(tmp_path: Path) -> None:
     session(tmp_path, 0, mode="<script>alert(1)</script>")
     page = write_trends(tmp_path).read_text(encoding="utf-8")
     assert "<script" not in page and "&lt;script&gt;" in page
+
+
+def test_one_session_shows_its_figures_and_claims_nothing(tmp_path: Path) -> None:
+    session(tmp_path, 0, 5.2)
+    page = write_trends(tmp_path).read_text(encoding="utf-8")
+    assert "+5.2" in page and ">90<" in page and "one session" in page
+    assert "Smallest detectable change:" not in page
+    # The day is told, not its hours.
+    assert ">1 Sep<" in page and "12:00" not in page
+
+
+def test_days_that_lie_close_do_not_hide_each_other(tmp_path: Path) -> None:
+    for day in (0, 1, 90):
+        session(tmp_path, day)
+    page = write_trends(tmp_path).read_text(encoding="utf-8")
+    assert ">2 Sep<" not in page
+    assert ">Oct<" in page
+
+
+def test_many_ticks_are_summed_up(tmp_path: Path) -> None:
+    for day in range(6):
+        session(tmp_path, 7 * day, check={"pain": True, "swelling": False, "giving_way": False})
+    page = write_trends(tmp_path).read_text(encoding="utf-8")
+    assert "Before 6 sessions the person ticked something" in page
+    assert page.count("the person ticked before the session") == 3 and "2026-10-06" in page

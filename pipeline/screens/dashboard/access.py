@@ -30,7 +30,8 @@ _ENTERED = (
 )
 _REFUSED = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    "<title>kneetrack</title><style>body{{font:1.2rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;"
+    "<title>kneetrack</title><style>:root{{color-scheme:light dark}}"
+    "body{{font:1.2rem/1.5 system-ui,sans-serif;max-width:34rem;margin:15vh auto;"
     "padding:0 1rem}}</style><h1>Not open to everyone</h1><p>{}</p>"
 )
 _NO_TOKEN = (

@@ -53,8 +53,14 @@ class Hub:
         return len(self._viewers)
 
     def take(self, line: str) -> None:
-        """One message of the session: an object with a `kind`."""
-        kind = json.loads(line).get("kind")
+        """One message of the session: an object with a `kind`.
+
+        A cue notes when it came past here, for who measures.
+        """
+        message = json.loads(line)
+        kind = message.get("kind")
+        if kind == _URGENT:
+            line = json.dumps({**message, "passed": time.time() * 1e3})
         if kind == "begin":
             self._frames.clear()
             self._episodes.clear()
@@ -66,7 +72,7 @@ class Hub:
         elif kind == "episode":
             self._episodes.append(line)
         elif kind == "report":
-            self.report = json.loads(line)["path"]
+            self.report = message["path"]
             return
         self._frames.append(line)
         self._number += 1
@@ -91,10 +97,10 @@ class Hub:
 
     async def serve(
         self, role: Role, send: Callable[[str], Awaitable[None]], receive: Callable[[], Awaitable[str]]
-    ) -> None:
-        """One browser, until it goes, is silent for too long, or there are too many."""
+    ) -> bool:
+        """One browser, until it goes or is silent for too long. False where there are too many already."""
         if len(self._viewers) >= VIEWERS:
-            return
+            return False
         viewer = Viewer()
         self._viewers.add(viewer)
         listening = asyncio.create_task(self._listen(viewer, role, receive))
@@ -106,6 +112,7 @@ class Hub:
             for task in (listening, talking):
                 task.cancel()
             await asyncio.gather(listening, talking, return_exceptions=True)
+        return True
 
     async def _talk(self, viewer: "Viewer", role: Role, send: Callable[[str], Awaitable[None]]) -> None:
         frames, place = self.since(0)

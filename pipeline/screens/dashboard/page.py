@@ -103,7 +103,7 @@ def _share(addresses: Addresses) -> None:
                     ui.html(code_svg(address), sanitize=False)
                     ui.label(words).classes("kt-strong")
                     ui.label(address).classes("kt-address")
-        ui.button("Close", on_click=dialog.close).props("flat")
+        ui.button("Close", on_click=dialog.close).props("flat no-caps")
     _tool("kt-open", "Open on another device", "qr_code_2").on("click", dialog.open)
 
 
@@ -186,7 +186,7 @@ def _calibration(act: bool) -> None:
             )
     if act:
         with _div("kt-actions"):
-            _action("Save this calibration", "save", "save").classes("kt-save")
+            _action("Save this calibration", "save", "save").classes("kt-save").props("hidden")
             ui.link("Go on to the session", "/").classes("kt-go")
 
 

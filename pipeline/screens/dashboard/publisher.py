@@ -141,10 +141,13 @@ class Publisher:
         """The server's process."""
         return self._server.pid
 
-    def begin(self, *, replay: bool = False) -> None:
-        """A new session: what was shown of another one is forgotten. replay: nothing can be added to it."""
+    def begin(self, *, replay: bool = False, calibrates: bool = False) -> None:
+        """A new session: what was shown of another one is forgotten.
+
+        replay: nothing can be added to it. calibrates: it ends with the calibration, which is saved then.
+        """
         self._legs = []
-        self.tell("begin", {"replay": replay})
+        self.tell("begin", {"replay": replay, "calibrates": calibrates})
 
     def add(self, update: Update) -> None:
         """What became known: angles are gathered into frames, the rest goes at once."""
@@ -171,10 +174,10 @@ class Publisher:
             },
         )
 
-    def show(self, view: Callable[[], View], cue: Mapping[str, Any]) -> None:
-        """The rest of the picture, where the last one is old enough."""
+    def show(self, view: Callable[[], View], cue: Mapping[str, Any], last: bool = False) -> None:
+        """The rest of the picture, where the last one is old enough. last: in any case."""
         now = time.monotonic()
-        if now >= self._state_due:
+        if last or now >= self._state_due:
             self._state_due = now + STATE_S
             self.tell("state", messages.state(view(), cue))
 
@@ -185,12 +188,15 @@ class Publisher:
             found.append(self._commands.popleft())
         return found
 
-    def ended(self, folder: Path, files: Sequence[Path], *, again: bool) -> None:
-        """The session is over and saved. again: a new one can be started."""
+    def ended(
+        self, folder: Path | None, files: Sequence[Path], *, again: bool, words: str = "The session is saved."
+    ) -> None:
+        """It is over. folder: where the results are, if anywhere. again: a new session can be started."""
         report = next((file for file in files if file.name == "report.html"), None)
         if report is not None:
             self.tell("report", {"path": str(report.resolve())})
-        self.tell("saved", {"where": str(folder), "report": report is not None, "again": again})
+        where = "" if folder is None else str(folder)
+        self.tell("saved", {"words": words, "where": where, "report": report is not None, "again": again})
 
     def tell(self, kind: str, fields: Mapping[str, Any]) -> None:
         """One message into the ring."""

@@ -26,10 +26,12 @@ from starlette.websockets import WebSocketDisconnect
 from pipeline.screens.dashboard.access import ROLE, Access, Gate, Role
 from pipeline.screens.dashboard.addresses import LOOPBACK, allowed_hosts, network_addresses
 from pipeline.screens.dashboard.hub import Hub
-from pipeline.screens.priority import behind
+from pipeline.screens.priority import following
 
 _TRIED = 20
 _LONGEST = 65_536
+_FULL = 4008
+"""Code of a web socket that is closed because too many pages are open; web/stream.js knows it."""
 _LINGER_S = 0.3
 """After the last line: time for browsers to get it."""
 
@@ -103,8 +105,8 @@ def application(hub: Hub, addresses: Callable[[Role], list[str]]) -> FastAPI:
         await socket.accept()
         send: Callable[[str], Awaitable[None]] = socket.send_text
         try:
-            await hub.serve(socket.scope[ROLE], send, socket.receive_text)
-            await socket.close()
+            served = await hub.serve(socket.scope[ROLE], send, socket.receive_text)
+            await socket.close(1000 if served else _FULL)
         except (WebSocketDisconnect, RuntimeError, TimeoutError):
             pass  # The browser has gone.
 
@@ -151,7 +153,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8077)
     parser.add_argument("--lan", action="store_true")
     options = parser.parse_args()
-    behind()
+    following()
     # Whatever a package prints is not for the session.
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

@@ -18,7 +18,7 @@ class Board(Protocol):
 
     def add(self, update: Update) -> None: ...
 
-    def show(self, view: Callable[[], View], cue: dict[str, Any]) -> None: ...
+    def show(self, view: Callable[[], View], cue: dict[str, Any], last: bool = False) -> None: ...
 
     def cue(self, signal: Signal, behind_s: float) -> None: ...
 
@@ -67,9 +67,9 @@ class Showing:
             self.asked()
         return signals
 
-    def show(self) -> None:
-        """The picture, where it is time."""
-        self._board.show(self._view, {"mode": self._cue.mode.value, "share": self._cue.share})
+    def show(self, last: bool = False) -> None:
+        """The picture, where it is time. last: as it is in the end."""
+        self._board.show(self._view, {"mode": self._cue.mode.value, "share": self._cue.share}, last)
 
     def asked(self) -> list[Asked]:
         """What was asked for; `stop` is kept as `stopped`, the cue is chosen."""

@@ -83,8 +83,7 @@ def _standing_heading(
     grid: GridBlock, rows: LegRows, one: Oriented, two: Oriented, alignment: Alignment, settings: LegSettings
 ) -> Smoothed:
     """The heading of the first standing, for ever."""
-    length = round(settings.heading.block_s * grid.rate_hz)
-    turns = [n.turn for n in neutrals(rows, alignment, settings, length).values()]
+    turns = [n.turn for _, n in neutrals(rows, alignment, settings, RATE_HZ)]
     return _headed(np.zeros(1), np.array([turns[0] if turns else 0.0]))
 
 

@@ -50,19 +50,21 @@ export class Cue {
     if (this.hint) this.hint.hidden = !this.wanted || this.sounding;
   }
 
-  // message: the cue as the session raised it; null to try.
-  give(message) {
+  // message: the cue as the session raised it; null to try. came: when it arrived, on the page's clock.
+  give(message, came) {
     const side = message?.side ?? "right";
     const latency = this.sound(side);
     this.shine(side);
     if (!message) return;
-    const told = { ...message, sound: latency, delay: performance.timeOrigin + performance.now() - message.raised };
+    const since = () => performance.timeOrigin + performance.now() - message.raised;
+    const told = { ...message, sound: latency, came: performance.timeOrigin + came - message.raised, delay: since() };
     this.told.push(told);
     if (this.told.length > 200) this.told.shift();
     // The frame after this one is on the screen.
-    requestAnimationFrame(() =>
-      requestAnimationFrame(() => (told.painted = performance.timeOrigin + performance.now() - message.raised)),
-    );
+    requestAnimationFrame(() => {
+      told.framed = since();
+      requestAnimationFrame(() => (told.painted = since()));
+    });
   }
 
   // Only the opacity moves, which the browser does without drawing anything again.

@@ -9,8 +9,11 @@ import { Stream } from "./stream.js";
 import { Traces } from "./traces.js";
 
 const REST_MS = 28;
+// A cue has the screen to itself for so long.
+const CALM_MS = 60;
 const AWAY = "No connection to the computer that runs the session: buttons have no effect until it is back. Trying again ...";
-const OVER = "The session is over and saved, and this page is no longer connected. Start the session anew on the computer.";
+const MANY = "Too many pages are open on this session: close one elsewhere, and this one goes on by itself.";
+const OVER = "This page is no longer connected: begin anew on the computer.";
 const page = { redraws: 0, frames: 0, rows: 0, cues: [], role: "", linked: false };
 window.kneetrack = page;
 
@@ -25,8 +28,10 @@ function start() {
   page.cues = cue.told;
   page.traces = traces;
   page.leg = leg;
+  const calibrating = document.querySelector('[data-page="calibration"]') !== null;
   let asked = false;
   let drawn = 0;
+  let calm = 0;
 
   // Draws while something moves, some thirty times a second, and rests when nothing does. A timer before the browser's
   // next picture: asking for every picture and skipping each other one costs the browser as much as drawing it.
@@ -37,11 +42,13 @@ function start() {
   }
 
   function wait() {
-    setTimeout(() => requestAnimationFrame(picture), Math.max(0, REST_MS - (performance.now() - drawn)));
+    const now = performance.now();
+    setTimeout(() => requestAnimationFrame(picture), Math.max(0, drawn + REST_MS - now, calm - now));
   }
 
   function picture() {
     const now = performance.now();
+    if (now < calm) return wait();
     const seconds = Math.min(0.5, (now - drawn) / 1000);
     drawn = now;
     const moved = [traces?.advance(seconds), leg?.advance(seconds)];
@@ -57,6 +64,8 @@ function start() {
     hello: (frame) => (page.role = frame.role),
     begin: (frame) => {
       document.body.classList.toggle("kt-replay", frame.replay);
+      document.body.classList.toggle("kt-calibrates", frame.calibrates === true);
+      if (find("kt-stop")) label(find("kt-stop")).textContent = frame.replay ? "Stop the replay" : "Stop and save";
       traces?.clear();
       leg?.clear();
       episodes?.clear();
@@ -96,7 +105,12 @@ function start() {
     episode: (frame) => {
       if (episodes?.add(frame)) say(`${frame.side} knee fell inward: ${frame.severity}, ${frame.activity}`);
     },
-    cue: (frame) => cue.give(frame),
+    cue: (frame) => {
+      // Who is being calibrated follows the guide alone.
+      if (calibrating) return;
+      calm = performance.now() + CALM_MS;
+      cue.give(frame, stream.came);
+    },
     place: (frame) => place(frame.text, frame.repeat),
     saved: (frame) => ended(frame),
   };
@@ -106,11 +120,13 @@ function start() {
       page.frames++;
       takes[frame.kind]?.(frame);
     },
-    (linked) => {
+    (linked, full) => {
       page.linked = linked;
       document.body.classList.toggle("kt-away", !linked);
-      if (!linked) problem([page.over ? OVER : AWAY]);
+      if (!linked) problem([full ? MANY : page.over ? `${page.words} ${OVER}` : AWAY]);
       else if (!page.state) problem([]);
+      const link = find("kt-report");
+      if (link && page.report) link.href = linked ? "/report" : page.report;
     },
   );
 
@@ -153,7 +169,8 @@ function say(text) {
 
 function problem(lines) {
   const box = find("kt-problem");
-  const text = lines.map((line) => line[0].toUpperCase() + line.slice(1)).join("\n");
+  const mark = lines.length > 1 ? "\u2022 " : "";
+  const text = lines.map((line) => mark + line[0].toUpperCase() + line.slice(1)).join("\n");
   box.hidden = !text;
   if (box.textContent !== text) box.textContent = text;
 }
@@ -185,22 +202,25 @@ function cueNow(cue) {
   const words = { off: "No cue", every: "At every episode", marked: "At marked ones only", fading: "Less and less often" };
   if (find("kt-cue-now")) find("kt-cue-now").textContent = words[cue.mode];
   const share = find("kt-cue-share");
-  if (share) share.textContent = cue.mode === "fading" ? `Now on ${Math.round(100 * cue.share)} % of the steps.` : "";
+  if (share) share.textContent = cue.mode === "fading" ? `Now on ${Math.round(100 * cue.share)} % of the falls inward.` : "";
 }
 
 // A calibration can be saved once there is one.
 function canSave(legs) {
   const button = find("kt-save");
-  if (button) button.disabled = !legs.some((leg) => leg.calibrated);
+  if (button) button.hidden = !legs.some((leg) => leg.calibrated);
 }
 
 function ended(frame) {
   page.over = frame !== null;
+  page.words = frame?.words ?? "";
   const box = find("kt-saved");
   if (box) {
     box.hidden = !page.over;
+    box.querySelector(".kt-h2").textContent = page.words;
     box.querySelector(".kt-where").textContent = frame?.where ?? "";
     box.querySelector(".kt-report").hidden = !frame?.report;
+    keepReport(box.querySelector(".kt-report"), frame?.report);
   }
   document.body.classList.toggle("kt-over", page.over);
   for (const [name, hidden] of [["kt-stop", page.over], ["kt-mark", page.over], ["kt-start", !(page.over && frame.again)]]) {
@@ -208,12 +228,32 @@ function ended(frame) {
   }
 }
 
+// The report is fetched at once, for the computer may end its programme: then the copy is opened.
+async function keepReport(link, written) {
+  if (page.report) URL.revokeObjectURL(page.report);
+  page.report = null;
+  link.classList.remove("kt-kept");
+  link.href = "/report";
+  if (!written) return;
+  try {
+    const answer = await fetch("/report");
+    if (answer.ok) page.report = URL.createObjectURL(await answer.blob());
+    link.classList.toggle("kt-kept", page.report !== null);
+    if (!page.linked && page.report) link.href = page.report;
+  } catch {
+    // It has gone already.
+  }
+}
+
+function label(button) {
+  return button.querySelector(".q-btn__content .block") ?? button;
+}
+
 function said(button, words) {
-  const label = button.querySelector(".q-btn__content .block") ?? button;
-  const before = (button.dataset.words ??= label.textContent);
-  label.textContent = words;
+  const before = (button.dataset.words ??= label(button).textContent);
+  label(button).textContent = words;
   clearTimeout(button.timer);
-  button.timer = setTimeout(() => (label.textContent = before), 1200);
+  button.timer = setTimeout(() => (label(button).textContent = before), 1200);
 }
 
 // The elements are made by another script, after this one may have run.
