@@ -21,12 +21,13 @@ bound from above). The bound from below is Bluetooth's own: a packet waits for t
 
 from cmath import exp, phase
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import hypot, pi, sqrt
 
 import numpy as np
 
 from firmware_interface.samples import Bools, Floats
+from pipeline.two_clocks import Lines
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ class Envelope:
         self._level = 1
         self._sd = self._parameters.wait_s(packet_s) / sqrt(12.0)
         self._sd_x = 0.0
-        self._fitted = False
+        self._lines: Lines | None = None
         self.packet_s = packet_s
         self.offset = np.inf
         self.slope = 0.0
@@ -126,6 +127,13 @@ class Envelope:
     def sd_s(self, x: float) -> float:
         """Standard deviation of the line at x."""
         return hypot(self._sd, self.slope_sd * (x - self._sd_x))
+
+    def lines(self, x: float) -> Lines | None:
+        """All lines that the points allow, at x; None before there are enough."""
+        allowed = self._lines
+        return (
+            None if allowed is None else replace(allowed, highest=allowed.highest + allowed.slopes * (x - self._sd_x))
+        )
 
     def add(self, x: float, y: float) -> None:
         """One point. A point below the line lowers it at once."""
@@ -140,7 +148,7 @@ class Envelope:
             self._low = y
             self._low_x = x
         y -= self.slope * x
-        if not self._fitted:
+        if self._lines is None:
             y -= 0.5 * self._parameters.wait_s(self.packet_s)
         if y < self.offset:
             self.offset = y
@@ -257,13 +265,15 @@ class Envelope:
             if step <= _SLOPE_RESOLUTION or wide > 4 * step:
                 break
             centre, half = mean, 6 * step
-        middles = highest - 0.5 * np.minimum(room, p.wait_s(self.packet_s))
+        held = np.minimum(room, p.wait_s(self.packet_s))
+        middles = highest - 0.5 * held
         middle = float((weight * middles).sum())
         variance = float((weight * (room**2 / 12 + (middles - middle) ** 2)).sum()) + least**2 + bins.slack_s**2 / 4
         self.slope, self.slope_sd = mean, max(wide, step)
         self.offset = middle - mean * self._xs[-1]
         self._sd, self._sd_x = sqrt(variance), self._xs[-1]
-        self._fitted = True
+        blurred = np.hypot(held, 2.0 * bins.slack_s - least)
+        self._lines = Lines(slopes, log_p, highest + 0.5 * (blurred - held), blurred)
 
     def _bins(self) -> "_Bins":
         x, y = np.array(self._xs) - self._xs[-1], np.array(self._lows)

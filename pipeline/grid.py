@@ -15,8 +15,8 @@ from math import ceil, floor
 import numpy as np
 
 from pipeline.blocks import GridBlock
-from pipeline.timebase import usual_rate_hz
 from pipeline.track import STANDARD_GRAVITY_VECTOR, Row, Track, TrackParameters, Vector
+from pipeline.usual_rates import usual_rate_hz
 
 _LEAST_RATE_HZ = 100.0
 _EDGE_S = 1e-6

@@ -9,7 +9,7 @@ that leave, once a block, rather than to each notification.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
-from math import isnan
+from math import hypot, isnan
 from typing import cast
 
 from calibration.inertial import Inertial
@@ -19,6 +19,7 @@ from pipeline.agreement import Agreement, AgreementParameters, Offset
 from pipeline.blocks import GridBlock
 from pipeline.errors import BadInputError
 from pipeline.grid import Grid, GridParameters
+from pipeline.known_later import KnownLater, looked_back
 from pipeline.quality import SensorCounts
 from pipeline.records import Event, Notification, Record, Segment, SensorInfo
 from pipeline.tabletime import TableTime, TableTimeParameters
@@ -31,9 +32,11 @@ _LONGEST_PACKET_S = 2.0
 
 @dataclass(frozen=True)
 class IntakeParameters:
-    """min_rows: rows are handed on in blocks of at least this many; 1 is the least delay, more is faster offline."""
+    """min_rows: rows are handed on in blocks of at least this many; 1 is the least delay, more is faster offline.
+    keep_lines: keep what is needed to look back when the recording is over (see `known_later`)."""
 
     min_rows: int = 1
+    keep_lines: bool = False
     time_base: TimeBaseParameters = field(default_factory=TimeBaseParameters)
     table_time: TableTimeParameters = field(default_factory=TableTimeParameters)
     grid: GridParameters = field(default_factory=GridParameters)
@@ -90,7 +93,7 @@ class Intake:
             stream = self._streams.get(record.sensor)
             if stream is None:
                 return []
-            newest = stream.notification(record)
+            newest = stream.notification(record, self._mappings)
         else:
             assert isinstance(record, Event)
             newest = self._event(record)
@@ -101,13 +104,28 @@ class Intake:
     def finish(self) -> list[GridBlock]:
         """All rows that are left when the records are over."""
         for stream in self._streams.values():
-            self._now_s = max(self._now_s, stream.close())
+            self._now_s = max(self._now_s, stream.close(self._mappings))
         return self._corrected(self._grid.finish(self._now_s))
+
+    def looked_back(self, grid: GridBlock) -> GridBlock:
+        """All rows of a recording that is over, where both sensors' clocks are known to have stood; `keep_lines`."""
+        later = {stream.segment: stream.later for stream in self._streams.values()}
+        return looked_back(grid, later.get(Segment.THIGH), later.get(Segment.SHANK))
 
     def counts(self) -> dict[int, SensorCounts]:
         """What happened to each sensor's data so far, by sensor id."""
         seen = None if self._agreement is None else self._agreement.last
         return {key: stream.counts(self.rate_hz, seen) for key, stream in self._streams.items()}
+
+    @property
+    def _mappings(self) -> int:
+        return 0 if self._agreement is None else self._agreement.mappings
+
+    def pair_sd_s(self) -> float:
+        """Standard deviation of the offset between the two sensors' times at present."""
+        if self._agreement is not None and self._agreement.difference_sd_s is not None:
+            return self._agreement.difference_sd_s
+        return hypot(*(stream.time_sd_s for stream in self._streams.values()))
 
     def _row(self, time_s: float, thigh: Row, shank: Row) -> None:
         """A row became final: both sensors' times are compared by their motion."""
@@ -125,7 +143,7 @@ class Intake:
             sensor = event.fields.get("sensor")
             stream = self._streams.get(sensor) if isinstance(sensor, int) else None
             if stream is not None:
-                newest = stream.close()
+                newest = stream.close(self._mappings)
                 if event.kind == "connected":
                     stream.connections += 1
                 return newest
@@ -155,6 +173,8 @@ class _Stream:
         self, info: SensorInfo, track: Track, parameters: IntakeParameters, decoder: Callable[[str], Decoder]
     ) -> None:
         self._info = info
+        self.segment = info.segment
+        self.later = KnownLater() if parameters.keep_lines else None
         self._track = track
         self._parameters = parameters
         self._new_decoder = decoder
@@ -167,7 +187,7 @@ class _Stream:
         self._measured: dict[tuple[Clock, float], float] = {}
         self.connections = 0
         self._notifications = self._samples = self._lost = self._rejected = self._clipped = 0
-        self._duplicates = self._reordered = self._restarts = 0
+        self._duplicates = self._reordered = self._restarts = self._fell_behind = 0
         self._skew_ppm = 0.0
         self._time_sd_s = 0.0
         self._battery: float | None = None
@@ -178,8 +198,13 @@ class _Stream:
         """Session time of the newest sample."""
         return self._track.last_s
 
-    def notification(self, record: Notification) -> float:
-        """Decode, time and hand on; gives the newest sample's session time."""
+    @property
+    def time_sd_s(self) -> float:
+        """Standard deviation of the newest sample's time."""
+        return self.base.time_sd_s if self.base else self._time_sd_s
+
+    def notification(self, record: Notification, pair: int = 0) -> float:
+        """Decode, time and hand on; gives the newest sample's session time. pair: number of both sensors' mapping."""
         decoder = self._decoder
         if decoder is None:
             decoder = self._decoder = self._new_decoder(self._info.driver)
@@ -196,7 +221,7 @@ class _Stream:
             return self._track.last_s
         base = self.base
         if base is None or base.clock is not samples.clock:
-            base = self._begin(samples.clock, samples.tick_s)
+            base = self._begin(samples.clock, samples.tick_s, pair)
         self._samples += len(ticks)
         if len(ticks) > 1 and samples.clock is not Clock.SESSION:
             span_s = (ticks[-1] - ticks[0]) * samples.tick_s
@@ -208,21 +233,26 @@ class _Stream:
             if times[0] == times[0]:
                 self._track.add(times[0], acc[0], gyr[0], clipped[0])
             self._clipped += clipped[0]
-            return self._track.last_s
-        self._clipped += sum(clipped)
-        self._held.extend(zip(acc, gyr, clipped, strict=True))
-        self._release(times)
+        else:
+            self._clipped += sum(clipped)
+            self._held.extend(zip(acc, gyr, clipped, strict=True))
+            self._release(times)
+        if self.later is not None and isinstance(base, TimeBase):
+            self.later.note(base, pair, self._track.last_s)
         return self._track.last_s
 
-    def close(self) -> float:
+    def close(self, pair: int = 0) -> float:
         """End the present connection: what is held is timed as well as it can be, then all starts anew."""
         base = self.base
         if base is not None:
             self._release(base.finish())
+            if self.later is not None and isinstance(base, TimeBase):
+                self.later.note(base, pair, self._track.last_s, last=True)
             self._duplicates += base.duplicates
             self._reordered += base.reordered
             self._rejected += base.refused
             self._restarts += base.restarts
+            self._fell_behind += base.fell_behind if isinstance(base, TimeBase) else 0
             self._lost += base.inferred_lost
             self._skew_ppm, self._time_sd_s = base.skew_ppm, base.time_sd_s
             if isinstance(base, TimeBase) and self._track.first_s is not None:
@@ -249,20 +279,21 @@ class _Stream:
             gaps=track.gaps,
             gap_s=track.empty_rows / grid_rate_hz if grid_rate_hz else 0.0,
             clock_restarts=self._restarts + (base.restarts if base else 0),
+            fell_behind=self._fell_behind + (base.fell_behind if isinstance(base, TimeBase) else 0),
             rate_hz=(self._samples - 1) / span if span > 0 else 0.0,
             battery=self._battery,
             temperature_c=self._temperature_c,
             clock=self._clock,
             skew_ppm=base.skew_ppm if base else self._skew_ppm,
-            time_sd_s=base.time_sd_s if base else self._time_sd_s,
+            time_sd_s=self.time_sd_s,
             pair_offset_s=None if seen is None else seen.offset_s,
             pair_offset_sd_s=None if seen is None else seen.sd_s,
         )
 
-    def _begin(self, clock: Clock, tick_s: float) -> TimeBase | TableTime:
+    def _begin(self, clock: Clock, tick_s: float, pair: int) -> TimeBase | TableTime:
         if self.base is not None:
             decoder = self._decoder
-            self.close()
+            self.close(pair)
             self._decoder = decoder
         self._clock = clock.value
         if clock is Clock.SESSION:

@@ -19,6 +19,8 @@ from pipeline.update import LegResult, Update
 LEAST_S = 2.0
 """A recording shorter than this cannot be analysed."""
 
+_WHOLE = IntakeParameters(min_rows=500, keep_lines=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Processed:
@@ -43,7 +45,7 @@ def process(
     """
     settings = settings or Settings()
     legs = legs_of(sensors)
-    intakes = {s: Intake(mine, settings.corrections, IntakeParameters(min_rows=500)) for s, mine in legs.items()}
+    intakes = {s: Intake(mine, settings.corrections, _WHOLE) for s, mine in legs.items()}
     grids: dict[Side, list[GridBlock]] = {side: [] for side in legs}
     events: list[RaisedEvent] = []
     said: list[tuple[float, Activity | None]] = []
@@ -67,7 +69,7 @@ def process(
         grids[side].extend(intake.finish())
         if sum(len(g) for g in grids[side]) < LEAST_S * (intake.rate_hz or 100.0):
             raise BadInputError(f"the {side} leg has less than {LEAST_S:g} s of data: too short to analyse")
-        grid, found, lines, error = checked(join(grids[side]), side, mine)
+        grid, found, lines, error = checked(intake.looked_back(join(grids[side])), side, mine)
         complaints += lines
         if lines and not error:
             lost.append(lines[0])

@@ -13,7 +13,8 @@ class SensorCounts:
     late: samples that came after their rows were final. spikes: impossible samples, left out.
     clipped: samples at the end of the range. connections: times connected.
     gaps, gap_s: holes too long to bridge, and the time that they cover.
-    clock_restarts: times that the device's clock or counter began anew within a connection.
+    clock_restarts: times that the device's clock or counter began anew within a connection. fell_behind: how many of
+    them because samples came ever later.
     rate_hz: samples received per second of session time (0 before any). clock: what its ticks mean.
     skew_ppm: how much its clock runs fast. time_sd_s: standard deviation of its sample times.
     pair_offset_s, pair_offset_sd_s: how late the thigh's rows were against the shank's when their shared motion last
@@ -34,6 +35,7 @@ class SensorCounts:
     gaps: int = 0
     gap_s: float = 0.0
     clock_restarts: int = 0
+    fell_behind: int = 0
     rate_hz: float = 0.0
     battery: float | None = None
     temperature_c: float | None = None

@@ -1,7 +1,8 @@
 """Each sensor of a leg, watched as it delivers: battery, signal, rate, range.
 
 Once a second of recorded time the counts of the last ten seconds are looked at. The signal is weak where the
-advertisement came in weakly when the sensor was connected, or where samples are missing now. A rate is wrong where the
+advertisement came in weakly when the sensor was connected, where samples are missing now, or where they come ever later
+(a link that carries less than the sensor sends). A rate is wrong where the
 sensor was asked for another one (`configured` in the recording), or where it is too low to see a heel strike; both
 halves of the time must say so, since one stall is no rate. A range is wrong where samples stand at its end again and
 again: the sensor was set to, or has, too small a one. Only those counts are used that do not depend on how far the grid
@@ -39,6 +40,7 @@ class SensorWatchParameters:
     rate_off: tuple[float, float] = (0.08, 0.05)
     least_hz: tuple[float, float] = (40.0, 42.0)
     clipped: tuple[int, int] = (5, 1)
+    behind_s: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class SensorWatch:
         self._looks: dict[int, deque[_Look]] = {key: deque(maxlen=keep) for key in self._sensors}
         self._signal: dict[int, float] = {}
         self._asked: dict[int, float] = {}
+        self._behind: dict[int, tuple[int, float]] = {}
         self._due_s: float | None = None
 
     def note(self, record: Record) -> list[RaisedEvent]:
@@ -131,11 +134,21 @@ class SensorWatch:
             loss = 0.0
         signal = self._signal.get(key)
         text = ""
-        if loss > self._limit(subject, self._p.loss):
+        if self._falls_behind(key, time_s):
+            text = f"the {subject} sensor's samples come later and later, so that its angles may be wrong"
+        elif loss > self._limit(subject, self._p.loss):
             text = f"the {subject} sensor's signal is weak, {100.0 * loss:.0f} % of its samples are lost or late"
         elif signal is not None and signal < self._limit(subject, self._p.signal_dbm):
             text = f"the {subject} sensor's signal is weak ({signal:.0f} dBm)"
         return self._warnings.tell(subject, text and f"{text}: bring the computer nearer", time_s)
+
+    def _falls_behind(self, key: int, time_s: float) -> bool:
+        times, last_s = self._behind.get(key, (0, -1e300))
+        now = self._looks[key][-1].counts.fell_behind
+        if now > times:
+            last_s = time_s
+        self._behind[key] = now, last_s
+        return time_s - last_s < self._p.behind_s
 
     def _rate(self, key: int, rates_hz: list[float], time_s: float) -> list[RaisedEvent]:
         subject = self._subject(key, Warned.WRONG_RATE)

@@ -15,24 +15,15 @@ behind for good. Imported tables (Clock.SESSION): see `tabletime`.
 """
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from math import isfinite, isnan, nan, sqrt
 
 from firmware_interface.samples import Clock
 from pipeline.envelope import Envelope, EnvelopeParameters
-
-USUAL_RATES_HZ = (
-    *(10.0, 12.5, 20.0, 25.0, 26.0, 30.0, 40.0, 50.0, 52.0, 60.0, 75.0, 80.0),
-    *(100.0, 104.0, 120.0, 125.0, 128.0, 150.0, 200.0, 208.0, 240.0, 250.0, 256.0),
-    *(300.0, 400.0, 416.0, 500.0, 512.0, 800.0, 833.0, 1000.0),
-)
-"""Output data rates that inertial sensors are set to (vendors' register tables)."""
-
-
-def usual_rate_hz(rate_hz: float) -> float:
-    """The usual rate nearest to a measured one; rates above the largest are held at it."""
-    return min(USUAL_RATES_HZ, key=lambda usual: abs(usual / rate_hz - 1.0))
+from pipeline.inferred_loss import InferredLoss, InferredLossParameters
+from pipeline.two_clocks import Agreed, Lines
+from pipeline.usual_rates import tick_shown
 
 
 @dataclass(frozen=True)
@@ -45,9 +36,7 @@ class TimeBaseParameters:
     ahead_s, behind_s: a device time this far ahead of its arrival, or behind the tick before it, is not believed.
         Arrivals late by more than ahead_s for longer than behind_s: the clock was set back or stood still.
     max_jump_s: a jump forward of the host's time beyond this is never believed (empty rows without end).
-    silence_s: for Clock.NONE, what is behind after a silence of this length was lost, not late.
-    lateness_samples: for Clock.NONE, two bins of lateness_bin_s in which even the earliest arrival is behind by more
-        than this many samples mean that samples were lost.
+    loss: what is taken for lost, for Clock.NONE.
     minimum_latency_sd_s: what no envelope can tell: the shortest latency's own uncertainty.
     """
 
@@ -59,9 +48,7 @@ class TimeBaseParameters:
     ahead_s: float = 0.25
     behind_s: float = 2.0
     max_jump_s: float = 6 * 3600.0
-    silence_s: float = 0.3
-    lateness_samples: float = 2.5
-    lateness_bin_s: float = 0.25
+    loss: InferredLossParameters = field(default_factory=InferredLossParameters)
     minimum_latency_sd_s: float = 5e-4
 
 
@@ -72,7 +59,6 @@ _BOUNDS = {
 }
 _RECENT_TICKS = 2048
 _LONGEST_PACKET_S = 2.0
-_LATE_BINS = 6
 
 
 class TimeBase:
@@ -81,7 +67,6 @@ class TimeBase:
     `update` takes a packet's ticks and gives times for all samples that are timed by now, those held before first, in
     the order they were given: nan marks a sample that must not be used (duplicate or not believed).
     floor_s: times are strictly above it (the last time of the sensor's connection before this one).
-    correction_s: may be set at any time (see `agreement`): it is added to the envelope's offset, by and by.
     rate_known: tick_s was measured in a connection before, so that the opening is short.
     """
 
@@ -112,16 +97,20 @@ class TimeBase:
         self._shift = 0.0
         self._last_arrival = -1e300
         self._behind_since = nan
-        self._late: deque[float] = deque(maxlen=_LATE_BINS)
-        self._late_edge = -1e300
-        self.correction_s = 0.0
+        self._loss = InferredLoss(self._p.loss)
+        self._agreed: Agreed | None = None
         self.duplicates = 0
         self.reordered = 0
         self.refused = 0
         self.restarts = 0
-        self.inferred_lost = 0
+        self.fell_behind = 0
 
     # -- what is known -------------------------------------------------------------------------------------------------
+
+    @property
+    def inferred_lost(self) -> int:
+        """Samples that arrivals say were lost, where packets carry nothing."""
+        return self._loss.lost
 
     @property
     def tick_s(self) -> float:
@@ -144,9 +133,21 @@ class TimeBase:
         return self._shift
 
     @property
+    def newest_x_s(self) -> float:
+        """The device's time of the newest sample."""
+        return self._newest_x
+
+    @property
     def envelope_s(self) -> float:
         """What arrivals alone would add to it."""
         return self._envelope.offset + self._envelope.slope * self._newest_x
+
+    @property
+    def line(self) -> Agreed:
+        """What is followed at present: the agreed line, or the envelope."""
+        if self._agreed is not None:
+            return self._agreed
+        return Agreed(self._newest_x, self.envelope_s, self._envelope.slope, self.arrival_sd_s)
 
     @property
     def drift(self) -> tuple[float, float]:
@@ -156,8 +157,24 @@ class TimeBase:
     @property
     def time_sd_s(self) -> float:
         """Standard deviation of the newest sample's time, beyond what all sensors of the link share."""
-        guessed = self._p.lateness_samples * self._tick_s if self.inferred_lost else 0.0
-        return sqrt(self._envelope.sd_s(self._newest_x) ** 2 + guessed**2 + self._p.minimum_latency_sd_s**2)
+        guessed = self._p.loss.samples * self._tick_s if self.inferred_lost else 0.0
+        known = self.arrival_sd_s
+        if self._agreed is not None:
+            known = min(known, self._agreed.sd_s)
+        return sqrt(known**2 + guessed**2 + self._p.minimum_latency_sd_s**2)
+
+    @property
+    def arrival_sd_s(self) -> float:
+        """Of the newest sample's time, as arrivals alone leave it."""
+        return self._envelope.sd_s(self._newest_x)
+
+    def lines(self) -> Lines | None:
+        """What arrivals alone allow it to be."""
+        return self._envelope.lines(self._newest_x)
+
+    def agree(self, agreed: Agreed | None) -> None:
+        """From now on the line that both sensors' arrivals and motion leave is followed, or again the envelope."""
+        self._agreed = agreed
 
     # -- packets -------------------------------------------------------------------------------------------------------
 
@@ -170,13 +187,16 @@ class TimeBase:
         if arrival_s - self._last_arrival > p.max_jump_s:
             self.refused += len(ticks)
             return [nan] * len(ticks)
-        if self._none:
-            self._infer_loss(ticks, arrival_s)
-        self._last_arrival = arrival_s
         tick = ticks[-1]
         x = (tick - self._tick0 + self._skipped) * self._tick_s
-        y = arrival_s - x
         envelope = self._envelope
+        if self._none:
+            late = arrival_s - x - envelope.offset - envelope.slope * x
+            skip = self._loss.seen(arrival_s, arrival_s - self._last_arrival, late, self._tick_s)
+            self._skipped += skip
+            x += skip * self._tick_s
+        self._last_arrival = arrival_s
+        y = arrival_s - x
         excess = y - envelope.offset - envelope.slope * x
         if (excess < -p.ahead_s and self._impossible(x, excess)) or x < self._newest_x - p.behind_s:
             return self._doubt(ticks, arrival_s, y)
@@ -192,6 +212,7 @@ class TimeBase:
         elif isnan(self._behind_since):
             self._behind_since = arrival_s
         elif arrival_s - self._behind_since > p.behind_s:
+            self.fell_behind += 1
             return settled + self._restart([(ticks, arrival_s)])
         if len(ticks) == 1 and tick > self._newest:
             settled.append(self._map(tick))
@@ -224,7 +245,10 @@ class TimeBase:
         first, last = held[0], held[-1]
         self._floor_s = self._last_s
         if self.clock is not Clock.DEVICE_TIME and not self._rate_known:
-            self._measure_rate(held)
+            # A sensor that was set to another rate.
+            steps, span = last[0][-1] - first[0][-1], last[1] - first[1]
+            if span >= self._p.opening_s and steps >= 8:
+                self._tick_s = tick_shown(self._tick_s, steps, span)
         self._open = True
         self._rate_known = True
         spacings = sorted(b[0][-1] - a[0][-1] for a, b in pairwise(held))
@@ -259,16 +283,6 @@ class TimeBase:
             return Envelope(packet_s, EnvelopeParameters(slope_bounds=_BOUNDS[Clock.NONE], max_bin_s=1.0, max_bins=60))
         return Envelope(packet_s, EnvelopeParameters(slope_bounds=_BOUNDS[self.clock]))
 
-    def _measure_rate(self, held: list[tuple[list[int], float]]) -> None:
-        """Take the rate that arrivals show where the nominal one is far off (a sensor set to another rate)."""
-        span = held[-1][1] - held[0][1]
-        steps = held[-1][0][-1] - held[0][0][-1]
-        if span < self._p.opening_s or steps < 8:
-            return
-        rate = steps / span
-        if not 0.75 < rate * self._tick_s < 1.33:
-            self._tick_s = 1.0 / usual_rate_hz(rate)
-
     def _time(self, tick: int) -> float:
         if tick > self._newest:
             return self._map(tick)
@@ -292,9 +306,12 @@ class TimeBase:
         p = self._p
         envelope = self._envelope
         passed = max(x - self._newest_x, 0.0)
-        self._shift += envelope.slope * passed
+        agreed = self._agreed
+        slope = envelope.slope if agreed is None else agreed.slope
+        line = envelope.offset + slope * x if agreed is None else agreed.value_s + slope * (x - agreed.x_s)
+        self._shift += slope * passed
         most = passed * (p.slew if x > p.opening_slew_s else p.opening_slew)
-        step = envelope.offset + envelope.slope * x + self.correction_s - self._shift
+        step = line - self._shift
         self._shift += most if step > most else -most if step < -most else step
         self._newest_x = x
         time_s = x + self._shift
@@ -325,38 +342,5 @@ class TimeBase:
         self._open = False
         self._held = packets
         self._behind_since = nan
+        self._agreed = None
         return []
-
-    def _infer_loss(self, ticks: list[int], arrival_s: float) -> None:
-        """Ticks that only count what arrived: skip some where arrivals fall behind for good, or step back."""
-        x = (ticks[-1] - self._tick0 + self._skipped) * self._tick_s
-        late = arrival_s - x - self._envelope.offset - self._envelope.slope * x
-        silent = arrival_s - self._last_arrival
-        step = self._tick_s
-        skip = 0
-        if silent > self._p.silence_s:
-            skip = max(int(late / step), 0)
-        elif late < -step and self.inferred_lost > 0:
-            skip = max(int(late / step), -self.inferred_lost)
-        elif arrival_s >= self._late_edge:
-            skip = self._lasting_skip()
-            self._late_edge = arrival_s + self._p.lateness_bin_s
-            self._late.append(late)
-        elif late < self._late[-1]:
-            self._late[-1] = late
-        if skip:
-            self._skipped += skip
-            self.inferred_lost += skip
-            self._late.clear()
-            self._late_edge = -1e300
-
-    def _lasting_skip(self) -> int:
-        """Samples lost, seen from the least lateness of two bins in a row: it rose suddenly, and stays."""
-        bins = list(self._late)
-        step = self._tick_s
-        behind = self._p.lateness_samples * step
-        if len(bins) < _LATE_BINS:
-            return 0
-        lasting = min(bins[-2:])
-        sudden = lasting - min(bins[:-2])
-        return int(sudden / step) if sudden > behind else 0

@@ -1,68 +1,55 @@
-"""Two sensors on one time: `python -m tests.benchmarks.clocks [--links 40] [--people 8]`.
+"""Two sensors on one time: `python -m tests.benchmarks.clocks [--links 40] [--people 8] [--angles 4]`.
 
-First what can be known at all: samples of 100 Hz in events every 30 ms leave the phase open until it goes round, and
-crystals decide when that is. Many pairs of crystals are drawn; of all that show the same wraps at the same times the
-best guess is their mean, and what is left is the least error that any method can have. Then arrivals alone, many pairs
-of time bases over simulated links of unlike loss: the offset between the two after 10 s and after 5 min, and the
-standard deviation that they state for it. Then people who stand, flex the knee and walk, two sensors with crystals of
-their own, whose packets go through the whole intake: the same offsets, with the correction by shared motion and without
-it. The offset is read off the rows themselves, against the motion's true course. Each line says in how many of the
-trials the offset was below 8 ms after 10 s, and below 2 ms after 5 min. Seeds from 100 on; parameters were chosen on
-others.
+First what can be known at all from arrivals: samples of 100 Hz in events every 30 ms leave the phase open until it goes
+round, and crystals decide when that is. Many pairs of crystals are drawn; of all that show the same wraps at the same
+times the best guess is their mean, and what is left is the least error that any method can have. Then arrivals alone,
+many pairs of time bases over simulated links of unlike loss: the offset between the two after 10 s and after 5 min, and
+the standard deviation that they state for it. Then people who stand, flex the knee and walk, whose packets go through
+the whole intake (see `clock_people`), with skin that lags by 2.7 ms (standard deviation): the same offsets from
+arrivals alone, with the motion that both sensors share, and as `process` knows them when it looks back. Each line says
+in how many of the trials the offset was below 8 ms after 10 s, and below 2 ms after 5 min. At last what it does to the
+angles. Seeds from 100 on; parameters were chosen on others.
 """
 
 import argparse
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 
-from firmware_interface.drivers.open_format import OpenFormatEncoder
 from firmware_interface.samples import Clock, Floats
-from pipeline.agreement import AgreementParameters
-from pipeline.blocks import GridBlock, join
-from pipeline.intake import Intake, IntakeParameters
-from pipeline.quality import SensorCounts
-from pipeline.records import Notification, Segment, SensorInfo, Side
-from pipeline.shared_motion import SharedMotionParameters
+from pipeline.records import Side
 from pipeline.simulation.person import draw_person
 from pipeline.simulation.script import parse_script
-from pipeline.simulation.simulate import Simulation, Trace, simulate
+from pipeline.simulation.simulate import Simulation, simulate
 from pipeline.timebase import TimeBase
-from tests.benchmarks.people import FIRST_UNSEEN
+from tests.benchmarks.angles.sessions import everyday
+from tests.benchmarks.clock_people import PHONE, PPM, Clocks, Course, angle_errors_deg, course, lateness_ms, taken
+from tests.benchmarks.people import FIRST_UNSEEN, RATE_HZ, leg_of
 from tests.pipeline.links import Link
 
 SHORT_S, LONG_S = 10.0, 300.0
 SHORT_MS, LONG_MS = 8.0, 2.0
-PPM = 1e-6
-PHONE = (0.015, 0.03, 0.045, 0.12)
 WALK = "stand:5.5,flex:6@{side},walk:{walk}"
+BREAKS = "stand:5.5,flex:6@{side},walk:60,stand:60,walk:30,sit:2,stand:60,walk:90"
 STAND = "stand:{stand}"
-_RATE_HZ = 100.0
-_WRAP = 2**32
-
-
-@dataclass(frozen=True)
-class Clocks:
-    """A case. fast: part by which the thigh's device clock runs fast beyond its crystal; before_wrap_s: device clock
-    and counter wrap so long after the beginning; reboot_s: the thigh's clock and counter begin anew, without a word."""
-
-    label: str
-    intervals_s: tuple[float, ...] = (0.03,)
-    fast: float = 0.0
-    before_wrap_s: float | None = None
-    reboot_s: float | None = None
-
+_LAG = 2.7e-3
+ALONE, MOTION, BACK = KINDS = ("arrivals alone", "shared motion", "looked back")
 
 CASES = (
-    Clocks("30 ms interval"),
-    Clocks("phone-like bursts", PHONE),
-    Clocks("thigh's clock 0.3 % fast", fast=0.003),
-    Clocks("clock and counter wrap", before_wrap_s=100.0),
-    Clocks("reboot after 150 s", reboot_s=150.0),
+    Clocks("+-40 ppm, skin that lags", (40 * PPM, -40 * PPM), lag_sd_s=_LAG),
+    Clocks("+-20 ppm, skin that lags", (20 * PPM, -20 * PPM), lag_sd_s=_LAG),
+    Clocks("30 ppm (sd), skin that lags", lag_sd_s=_LAG),
+    Clocks("+-20 ppm", (20 * PPM, -20 * PPM)),
 )
+RARE_CASES = (
+    Clocks("phone-like bursts", intervals_s=PHONE, lag_sd_s=_LAG),
+    Clocks("60 Hz", rate_hz=60.0, lag_sd_s=_LAG),
+    Clocks("thigh's clock 0.3 % fast", fast=0.003, lag_sd_s=_LAG),
+    Clocks("clock and counter wrap", before_wrap_s=100.0, lag_sd_s=_LAG),
+    Clocks("reboot after 150 s", reboot_s=150.0, lag_sd_s=_LAG),
+)
+"""One pair of links for each person is enough."""
 
 
 # -- what can be known -------------------------------------------------------------------------------------------------
@@ -181,87 +168,56 @@ def person(seed: int, script: str) -> tuple[Simulation, Side]:
     return simulate(draw_person(rng), parse_script(script.format(side=side.value)), rng, sides=(side,)), side
 
 
-def packets(trace: Trace, sensor: int, link: Link, case: Clocks, rng: np.random.Generator) -> Iterator[Notification]:
-    """A sensor's notifications, one sample each."""
-    thigh = sensor == 1
-    ticks = trace.ticks_us.astype(np.int64)
-    if thigh and case.fast:
-        ticks = np.rint(trace.ticks_us * (1.0 + case.fast)).astype(np.int64)
-    first_count = 0
-    if case.before_wrap_s is not None:
-        ticks += _WRAP - round(1e6 * case.before_wrap_s)
-        first_count = _WRAP - round(_RATE_HZ * case.before_wrap_s)
-    encoder = OpenFormatEncoder(_RATE_HZ, first_count)
-    reboot = len(ticks)
-    if thigh and case.reboot_s is not None:
-        reboot = int(np.searchsorted(trace.t, case.reboot_s))
-        ticks[reboot:] -= ticks[reboot] - 1_000_000
-    arrivals = link.arrivals(trace.t, float(trace.t[-1]), rng)
-    for k, arrival in enumerate(arrivals.tolist()):
-        if k == reboot:
-            encoder = OpenFormatEncoder(_RATE_HZ)
-        row = slice(k, k + 1)
-        for characteristic, payload in encoder.encode([int(ticks[k])], trace.acc[row], trace.gyr[row], 0.8, 244):
-            yield Notification(0, round(1e9 * arrival), sensor, characteristic, payload)
-
-
-def rows(
-    simulation: Simulation, side: Side, case: Clocks, seed: int, by_motion: bool
-) -> tuple[GridBlock, dict[int, SensorCounts]]:
-    """What the intake makes of a person's packets."""
-    infos = [SensorInfo(k, str(k), "open_format", side, segment) for k, segment in enumerate(Segment, 1)]
-    sent: list[Notification] = []
-    for info, miss in zip(infos, (0.02, 0.25), strict=True):
-        link = Link(intervals_s=case.intervals_s, miss=miss, per_event=20 if case.intervals_s == PHONE else 8)
-        rng = np.random.default_rng([seed, info.id])
-        sent += packets(simulation.sensors[side, info.segment], info.id, link, case, rng)
-    sent.sort(key=lambda record: record.host_time_ns)
-    unseen = AgreementParameters(motion=SharedMotionParameters(known_sd_s=0.0))
-    parameters = IntakeParameters(min_rows=100)
-    intake = Intake(infos, parameters=parameters if by_motion else replace(parameters, agreement=unseen))
-    blocks = [block for record in sent for block in intake.update(record)] + intake.finish()
-    return join(blocks), intake.counts()
-
-
-def offset_ms(block: GridBlock, simulation: Simulation, side: Side, at_s: float) -> float:
-    """How late the thigh's rows are against the shank's, from 2 s of rows against the true course of the signals."""
-    here = block.cut(*(int(np.searchsorted(block.time_s, at_s + d)) for d in (-1.0, 1.0)))
-    late = []
-    for segment, acc, gyr in (
-        (Segment.THIGH, here.thigh_acc, here.thigh_gyr),
-        (Segment.SHANK, here.shank_acc, here.shank_gyr),
-    ):
-        trace = simulation.sensors[side, segment]
-        near = (trace.t > at_s - 3) & (trace.t < at_s + 3)
-        course = CubicSpline(trace.t[near], np.hstack([trace.acc, 5.0 * trace.gyr])[near])
-        found = np.hstack([acc, 5.0 * gyr])
-        lag = 0.0
-        for _ in range(8):
-            slope = course(here.time_s - lag, 1)
-            lag -= float(((found - course(here.time_s - lag)) * slope).sum() / (slope * slope).sum())
-        late.append(lag)
-    return 1e3 * (late[0] - late[1])
-
-
-def people_part(count: int) -> None:
+def people_part(count: int, trials: int) -> None:
     """Shares of walking people whose two sensors agree, and what is said of people who stand."""
     seeds = range(FIRST_UNSEEN, FIRST_UNSEEN + count)
-    walkers = {seed: person(seed, WALK.format(side="{side}", walk=LONG_S - 5)) for seed in seeds}
-    print(f"\nwhole intake, {count} people who stand, flex and walk; crystals of 30 ppm (standard deviation)")
+    walkers = [course(*person(seed, WALK.format(side="{side}", walk=LONG_S - 5))) for seed in seeds]
+    print(f"\nwhole intake, {count} people who stand, flex and walk, {trials} pairs of links each, 2 % and 25 % missed")
     for case in CASES:
-        for by_motion in (False, True):
-            found = []
-            for seed, (simulation, side) in walkers.items():
-                block, _ = rows(simulation, side, case, seed, by_motion)
-                begin = case.reboot_s or 0.0
-                found.append([offset_ms(block, simulation, side, begin + at) for at in (SHORT_S, LONG_S - begin)])
-            show(f"{case.label}, {'shared motion' if by_motion else 'arrivals alone'}", np.array(found))
+        _trials(case, walkers, trials)
+    for case in RARE_CASES:
+        _trials(case, walkers, 1)
+    print("the same, who walk half of the time")
+    _trials(CASES[1], [course(*person(seed, BREAKS)) for seed in seeds], trials)
     said = 0
     for seed in seeds:
-        simulation, side = person(seed, STAND.format(stand=60))
-        _, counts = rows(simulation, side, CASES[0], seed, True)
-        said += any(count.pair_offset_s is not None for count in counts.values())
+        found = taken(course(*person(seed, STAND.format(stand=60))), CASES[0], seed, True)
+        said += any(each.pair_offset_s is not None for each in found.counts.values())
     print(f"standing for a minute: {said} of {count} said to be known (should be 0)")
+
+
+def _trials(case: Clocks, walkers: list[Course], trials: int) -> None:
+    at_s = (SHORT_S, LONG_S)
+    offsets: dict[str, list[list[float]]] = {kind: [] for kind in KINDS}
+    stated: dict[str, list[list[float]]] = {kind: [] for kind in KINDS}
+    for number in range(trials * len(walkers)):
+        walker, seed = walkers[number % len(walkers)], FIRST_UNSEEN + number
+        alone, motion = (taken(walker, case, seed, by_motion, at_s) for by_motion in (False, True))
+        for kind, found in zip(KINDS, (alone, motion, replace(motion, block=motion.back)), strict=True):
+            offsets[kind].append([float(np.subtract(*lateness_ms(found, at))) for at in at_s])
+            stated[kind].append(found.stated_ms)
+    for kind in KINDS:
+        said = None if kind == BACK else np.array(stated[kind])
+        show(f"{case.label}, {kind}", np.array(offsets[kind]), said)
+
+
+def angles_part(count: int) -> None:
+    """What clocks cost the angles: everyday sessions, two-sided, moving."""
+    angles = ("flexion", "abduction", "rotation", "excess")
+    print(f"\nRMSE (deg) of {', '.join(angles)} while moving, {count} everyday sessions, 30 ppm, skin that lags")
+    found: dict[str, list[list[float]]] = {kind: [] for kind in ("one clock", *KINDS)}
+    for seed in range(FIRST_UNSEEN, FIRST_UNSEEN + count):
+        side = Side.RIGHT if seed % 2 else Side.LEFT
+        rng = np.random.default_rng(seed)
+        simulation = simulate(draw_person(rng), everyday(rng, side), rng, sides=(side,), rate_hz=RATE_HZ)
+        leg, signals = leg_of(simulation, seed, side), course(simulation, side)
+        alone, motion = (taken(signals, CASES[2], seed, by_motion) for by_motion in (False, True))
+        one = replace(alone, block=leg.grid, signals=signals.signals)
+        for kind, each in zip(found, (one, alone, motion, replace(motion, block=motion.back)), strict=True):
+            found[kind].append(angle_errors_deg(leg, each, angles))
+    for kind, values in found.items():
+        mean = np.sqrt(np.mean(np.square(values), axis=0))
+        print(f"  {kind:<14} " + "  ".join(f"{value:5.2f}" for value in mean), flush=True)
 
 
 def show(label: str, offsets_ms: Floats, stated_ms: Floats | None = None) -> None:
@@ -275,20 +231,24 @@ def show(label: str, offsets_ms: Floats, stated_ms: Floats | None = None) -> Non
             f"{name}: {100 * np.mean(size < limit):3.0f} % below {limit:.0f} ms, rms {rms:3.1f}{said},"
             f" largest {size.max():4.1f}"
         )
-    print(f"  {label:<52} " + "    ".join(parts), flush=True)
+    print(f"  {label:<54} " + "    ".join(parts), flush=True)
 
 
 def main() -> None:
-    """Both parts."""
+    """All parts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--links", type=int, default=40, help="pairs of time bases for each case")
     parser.add_argument("--people", type=int, default=8, help="people for each case")
+    parser.add_argument("--trials", type=int, default=4, help="pairs of links for each person")
+    parser.add_argument("--angles", type=int, default=4, help="people whose angles are compared")
     arguments = parser.parse_args()
     bound_part()
     if arguments.links:
         arrivals_part(arguments.links)
     if arguments.people:
-        people_part(arguments.people)
+        people_part(arguments.people, arguments.trials)
+    if arguments.angles:
+        angles_part(arguments.angles)
 
 
 if __name__ == "__main__":

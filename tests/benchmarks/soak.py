@@ -201,10 +201,11 @@ def main() -> None:
     print(f"{options.minutes:g} min, {len(course.faded)} losses; refused by full queues {course.refused}; ", end="")
     print(f"{100 * processor / 60 / options.minutes:.0f} % of a core")
     warm = course.memory_mb[_WARM:] or course.memory_mb
-    grown = np.polyfit(np.arange(len(warm)) * _WEIGHED_S / 3600, warm, 1)[0] if len(warm) > _WARM else np.nan
+    later = warm[len(warm) // 2 :]
+    grown = np.polyfit(np.arange(len(later)) * _WEIGHED_S / 3600, later, 1)[0] if len(later) > _WARM else np.nan
     print(
         f"  memory {first_mb:.0f} MB before, {warm[0]:.0f} after two minutes, {max(warm):.0f} at most,"
-        f" {warm[-1]:.0f} at the end (trend {grown:+.1f} MB an hour), {reported_mb:.0f} with the report"
+        f" {warm[-1]:.0f} at the end (second half {grown:+.1f} MB an hour), {reported_mb:.0f} with the report"
     )
     part = max(len(course.memory_mb) // 12, 1)
     print("  in the course of it:", " ".join(f"{mb:.0f}" for mb in course.memory_mb[::part]))

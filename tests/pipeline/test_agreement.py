@@ -15,6 +15,7 @@ from pipeline.blocks import GridBlock, join
 from pipeline.intake import Intake, IntakeParameters, registered_decoder
 from pipeline.records import Event, Notification, Record, Segment, SensorInfo, Side
 from pipeline.shared_motion import SharedMotionParameters
+from tests.pipeline.links import Link
 from tests.pipeline.public_legs import cmu_leg
 from tests.pipeline.two_links import TwoLinks, two_links
 from tests.shared_data import dataset
@@ -66,16 +67,22 @@ def taken(
 
 
 def lateness_ms(block: GridBlock, courses: tuple[CubicSpline, CubicSpline], at_s: float) -> Floats:
-    """How late each sensor's rows are in the second before at_s."""
-    here = block.cut(*(int(np.searchsorted(block.time_s, at_s + d)) for d in (-1.0, 0.0)))
+    """How late each sensor's rows are in the second before at_s. Both are smoothed before they are compared: between
+    samples the fastest of a heel strike is interpolated wrongly, which looks like milliseconds."""
+    here = block.cut(*(int(np.searchsorted(block.time_s, at_s + d)) for d in (-1.2, 0.2)))
+    window = np.hanning(17)[1:-1] / np.hanning(17).sum()
+
+    def smooth(values: Floats) -> Floats:
+        return np.stack([np.convolve(column, window, "valid") for column in values.T], axis=1)
+
     late = []
     for course, acc, gyr in zip(
         courses, (here.thigh_acc, here.shank_acc), (here.thigh_gyr, here.shank_gyr), strict=True
     ):
-        found, lag = np.hstack([acc, gyr]), 0.01
+        found, lag = smooth(np.hstack([acc, gyr])), 0.01
         for _ in range(8):
-            slope = course(here.time_s - lag, 1)
-            lag -= float(((found - course(here.time_s - lag)) * slope).sum() / (slope * slope).sum())
+            slope = smooth(course(here.time_s - lag, 1))
+            lag -= float(((found - smooth(course(here.time_s - lag))) * slope).sum() / (slope * slope).sum())
         late.append(lag)
     return 1e3 * np.array(late)
 
@@ -103,20 +110,41 @@ def test_a_sensor_that_holds_its_samples_back_is_corrected(courses: tuple[CubicS
     assert counts.pair_offset_s is not None and abs(counts.pair_offset_s) < 5e-3
 
 
-@pytest.mark.parametrize("lag_s", [0.007, -0.009])
-def test_what_soft_tissue_may_do_is_left_to_the_arrivals(
+@pytest.mark.parametrize("lag_s", [0.006, -0.006])
+def test_clocks_that_arrivals_know_are_not_moved_by_soft_tissue(
     courses: tuple[CubicSpline, CubicSpline], lag_s: float
 ) -> None:
-    """The thigh's signals lag behind its time stamps as skin and muscle make them: clocks that agree stay."""
+    """The thigh's signals lag behind its time stamps as skin and muscle make them. Every phase of the connection events
+    was seen, so that arrivals know better, and what motion shows is taken for lag."""
     lagging = CubicSpline(courses[0].x + lag_s, courses[0](courses[0].x))
-    records = [*sent(lagging, 1, 0.002, 0.5, SECONDS), *sent(courses[1], 2, 0.002, 0.5, SECONDS)]
+    rng = np.random.default_rng(5)
+    records: list[Record] = []
+    for k, course in enumerate((lagging, courses[1])):
+        true = np.arange(0.5 + 0.003 * k, SECONDS, 1 / RATE_HZ)
+        arrivals = Link(intervals_s=(0.04875,)).arrivals(true, SECONDS, rng)
+        for i, (arrival, row) in enumerate(zip(arrivals.tolist(), course(true), strict=True)):
+            records.append(
+                Notification(0, round(1e9 * arrival), k + 1, "c", (10_000 * i).to_bytes(8, "little") + row.tobytes())
+            )
     blind, _ = taken(records, BLIND)
     seen, intake = taken(records, AgreementParameters())
     pair = (lagging, courses[1])
     moved = [lateness_ms(seen, pair, at) - lateness_ms(blind, pair, at) for at in (15.0, 25.0)]
-    assert np.abs(moved).max() < 1.0
+    assert np.abs(np.diff(moved)).max() < 1.0
+    assert abs(float(np.subtract(*lateness_ms(seen, pair, 25.0)))) < 1.2
     said = intake.counts()[1].pair_offset_s
-    assert said is not None and said == pytest.approx(lag_s, abs=3e-3)
+    assert said is not None and said == pytest.approx(lag_s, abs=2e-3)
+
+
+@pytest.mark.parametrize("late_s", [0.004, -0.005])
+def test_what_arrivals_leave_open_motion_decides(courses: tuple[CubicSpline, CubicSpline], late_s: float) -> None:
+    """Late by less than a packet's spacing: no arrival can tell, and no lag of soft tissue is likely to be so large."""
+    records = both(courses, late_s)
+    blind, _ = taken(records, BLIND)
+    seen, _ = taken(records, AgreementParameters())
+    before, after = (float(np.subtract(*lateness_ms(block, courses, 25.0))) for block in (blind, seen))
+    assert before == pytest.approx(1e3 * late_s, abs=0.3)
+    assert abs(after) < 0.5 * abs(before)
 
 
 def test_good_clocks_stay_as_they_are(courses: tuple[CubicSpline, CubicSpline]) -> None:
@@ -136,7 +164,7 @@ def test_a_clock_that_begins_anew_does_not_inherit_the_correction(courses: tuple
         Event(0, 12_900_000_000, "connected", {"sensor": 1}),
     ]
     seen, _ = taken([*first, *events, *second, *sent(courses[1], 2, 0.002, 0.0, SECONDS)], AgreementParameters())
-    assert abs(float(np.subtract(*lateness_ms(seen, courses, 11.9)))) < 6.0
+    assert abs(float(np.subtract(*lateness_ms(seen, courses, 11.9)))) < 8.0, "still on its way from 40"
     assert abs(float(np.subtract(*lateness_ms(seen, courses, 25.0)))) < 1.8
     assert np.ptp(np.diff(seen.time_s)) < 1e-9
 
@@ -169,15 +197,16 @@ def test_a_table_is_checked_and_not_moved(courses: tuple[CubicSpline, CubicSplin
     assert np.abs(here.shank_gyr - courses[1](here.time_s + 0.02)[:, 3:]).max() < 1e-9
 
 
-@pytest.mark.parametrize("person", ["Sub04", "Sub06"])
-def test_the_clocks_of_real_walkers_are_not_moved_by_their_skin(person: str) -> None:
-    """Sensors on one clock (CMU treadmill): the thigh's signals lag by some 10 ms, and the times stay."""
+@pytest.mark.parametrize("late_s", [0.007, -0.007])
+@pytest.mark.parametrize("person", ["Sub01", "Sub02", "Sub06"])
+def test_real_walkers_tell_what_arrivals_leave_open(person: str, late_s: float) -> None:
+    """Sensors on one clock (CMU treadmill), one made late by less than a packet's spacing: what is left is the lag of
+    skin and muscle, a few milliseconds."""
     raw = cmu_leg(dataset("cmu_capacitive"), person, "CSBaseline", Side.LEFT)
     t = np.arange(len(raw.thigh_acc)) / RATE_HZ
     legs = ((raw.thigh_acc, raw.thigh_gyr), (raw.shank_acc, raw.shank_gyr))
     pair = tuple(CubicSpline(t, np.hstack(each)) for each in legs)
-    records = [*sent(pair[0], 1, 0.002, 1.0, 41.0), *sent(pair[1], 2, 0.002, 1.0, 41.0)]
-    blind, _ = taken(records, BLIND)
+    records = [*sent(pair[0], 1, 0.009 + late_s, 1.0, 31.0), *sent(pair[1], 2, 0.009, 1.0, 31.0)]
     seen, _ = taken(records, AgreementParameters())
-    moved = [lateness_ms(seen, pair, at) - lateness_ms(blind, pair, at) for at in (15.0, 25.0, 39.0)]
-    assert np.abs(moved).max() < 2.0
+    left = [float(np.subtract(*lateness_ms(seen, pair, at))) for at in (20.0, 29.0)]
+    assert np.abs(left).max() < 4.5

@@ -129,6 +129,18 @@ def test_samples_that_arrive_too_late() -> None:
     assert "lost or late" in str(events[0].fields["message"])
 
 
+@pytest.mark.parametrize("per_s", [0.1, 0.04])
+def test_samples_that_come_later_and_later(per_s: float) -> None:
+    """The shank's link carries less than the sensor sends: nothing is lost, and all comes late, up to a second."""
+
+    def queued(time_ns: int) -> int:
+        return time_ns + round(min(max(time_ns - 5_000_000_000, 0) * per_s, 1e9))
+
+    events = told(walk(), stalled=queued)
+    assert kinds(events)[0] == ("weak_signal", "shank", True) and not any(k[1] == "thigh" for k in kinds(events))
+    assert "later and later" in str(events[0].fields["message"])
+
+
 def test_a_signal_that_was_weak_when_it_was_connected() -> None:
     assert [k[0] for k in kinds(told(walk(), extra=configured(100.0, -91)))] == ["weak_signal", "weak_signal"]
     assert told(walk(), extra=configured(100.0, 127)) == [], "127 stands for unknown"

@@ -97,16 +97,17 @@ def test_holes_cost_windows_and_never_bend_one() -> None:
     one, two = linked(5, 0.009)
     ok = np.ones(len(one), bool)
     rng = np.random.default_rng(5)
-    for begin in rng.integers(0, len(one) - 20, 12):
+    for begin in rng.integers(0, len(one) - 20, 4):
         ok[begin : begin + 15] = False
     ok[800:1100] = False
     held = one.copy()
     for k in np.flatnonzero(~ok):
         held[k] = held[k - 1]
     found = windows(rows_of(held, ok), rows_of(two))
-    assert found[2] is None
-    assert sum(seen is not None for seen in found) >= 3
-    assert np.abs([seen.offset_s - 0.009 for seen in found[1:] if seen]).max() < 1e-3
+    seen = [window for window in found if window]
+    assert len(seen) >= 2 and len({window.rows for window in seen}) > 1
+    assert sum(window.rows for window in seen) < ok.sum()
+    assert np.abs([window.offset_s - 0.009 for window in seen]).max() < 1e-3
 
 
 def test_strangers_show_nothing_that_is_believed() -> None:
