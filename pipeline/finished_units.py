@@ -12,7 +12,8 @@ from math import nan
 
 import numpy as np
 
-from pipeline.activity import ActivityParameters, classify_bend, classify_stride, compatible
+from pipeline.activity import classify_bend, classify_stride, compatible
+from pipeline.activity_parameters import ActivityParameters
 from pipeline.blocks import Activity
 from pipeline.features import bend_shape, climb, stride_shape, vertical_drift
 from pipeline.loads import Past, flexion_of
@@ -20,6 +21,9 @@ from pipeline.row_activity import SaidActivity
 from pipeline.rows import StepRow
 from pipeline.sets import EXERCISES
 from pipeline.steps import StepParameters, StepUpFinder, Unit, UnitKind, measure
+
+_SEATED_RAD = np.deg2rad(3.0)
+"""A thigh this near to its highest is on the seat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +57,24 @@ class FinishedUnits:
         done = []
         for unit in units:
             found = self._classify(unit, two_sided)
-            if found is None:
+            if found is None or self._counted(found[1]):
                 continue
-            activity, unit, climbed = found
-            if self._counted(unit):
-                continue
-            block = self._past.span(int(np.ceil(unit.begin)), int(unit.end) + 1)
-            row = measure(self._side, self._count, activity, unit, block, climbed)
-            self._count += 1
-            done.append(FinishedUnit(activity, unit, row))
+            activity, whole, climbed = found
+            brief = activity is Activity.SIT_TO_STAND and whole.kind is UnitKind.BEND
+            for part in self._halves(whole) if brief else (whole,):
+                block = self._past.span(int(np.ceil(part.begin)), int(part.end) + 1)
+                row = measure(self._side, self._count, activity, part, block, climbed)
+                self._count += 1
+                done.append(FinishedUnit(activity, part, row))
         return done
+
+    def _halves(self, unit: Unit) -> tuple[Unit, Unit]:
+        """Sitting down and standing up of somebody who hardly rested on the seat."""
+        block = self._past.span(int(unit.begin), int(unit.end) + 1)
+        seated = np.flatnonzero(block.thigh_incl > np.nanmax(block.thigh_incl) - _SEATED_RAD)
+        first, last = (float(block.start + seated[k]) for k in (0, -1))
+        down = replace(unit, kind=UnitKind.SIT_DOWN, end=max(first, unit.begin + 1.0))
+        return down, replace(unit, kind=UnitKind.STAND_UP, begin=min(last, unit.end - 1.0), deepest=last)
 
     def _counted(self, unit: Unit) -> bool:
         """Whether most of it was counted already: a lunge is seen as a bend, and again when the foot has come back."""
@@ -91,12 +103,16 @@ class FinishedUnits:
                 # A knee flexed in the air is no repetition, whatever is said.
                 found = forced
             whole: Unit | None = unit
+            rises = shape.rises_m
+            if found is None and shape.sinks_m < -p.free_foot_m and self._step_ups.awaits(unit):
+                # The foot left the box before the knee was straight: where it landed cannot be told any more.
+                found, rises = Activity.STEP_UP, -p.box_m
             if found is Activity.STEP_UP:
-                whole = self._step_ups.half(unit, shape.rises_m)
+                whole = self._step_ups.half(unit, rises)
             elif found is Activity.LUNGE and unit.lead_in == unit.lead_in:
-                whole = replace(unit, begin=unit.lead_in)
-            elif found is Activity.LUNGE and shape.shank < p.foot_flat_rad:
-                whole = self._from_the_step_back(unit)
+                whole = self._from_the_lift(unit)
+            elif found is Activity.LUNGE:
+                whole = self._from_the_step(unit, back=shape.shank < p.foot_flat_rad)
             return None if found is None or whole is None else (found, whole, nan)
         climbed = self._climb(unit, two_sided)
         found = classify_stride(stride_shape(block, flexion, unit, climbed), p)
@@ -106,8 +122,7 @@ class FinishedUnits:
             return None
         if found in EXERCISES:
             # A lunge or a step-up begins with the foot that goes forward, not with its contact.
-            begin = unit.lead_in if unit.lead_in == unit.lead_in else unit.begin
-            unit = replace(unit, begin=begin)
+            unit = self._from_the_lift(unit)
         return found, unit, climbed
 
     def _rises(self, unit: Unit) -> float:
@@ -126,12 +141,23 @@ class FinishedUnits:
         block = self._past.span(first, min(end, unit.confirmed) + 1)
         return climb(block, 0, len(block) - 1, p.ankle_m)
 
-    def _from_the_step_back(self, unit: Unit) -> Unit:
-        """The rear leg's lunge begins when its thigh goes back, before the knee bends."""
+    def _from_the_lift(self, unit: Unit) -> Unit:
+        """The unit from the moment at which its foot was lifted."""
+        return self._begins(unit, unit.lead_in) if unit.lead_in < unit.begin else unit
+
+    def _begins(self, unit: Unit, begin: float) -> Unit:
+        """The unit with an earlier begin, as far as that is not part of what was counted before."""
+        before = self._seen[-1][1] if self._seen else begin
+        return replace(unit, begin=min(max(begin, before), unit.begin))
+
+    def _from_the_step(self, unit: Unit, back: bool) -> Unit:
+        """A lunge begins when its thigh leaves the upright, to the back in the rear leg, before the knee bends."""
         p = self._p
         before = self._past.span(int(unit.begin - p.lunge_lead_s * self._rate), int(unit.begin))
-        upright = np.flatnonzero(before.thigh_incl > p.leg_back_rad)
-        return replace(unit, begin=float(before.start + upright[-1])) if len(upright) else unit
+        upright = np.flatnonzero(
+            before.thigh_incl > p.leg_back_rad if back else before.thigh_incl < p.upright_thigh_rad
+        )
+        return self._begins(unit, float(before.start + upright[-1])) if len(upright) else unit
 
     def _climb(self, unit: Unit, two_sided: bool) -> float:
         p = self._p

@@ -12,13 +12,14 @@ from math import inf, nan
 
 import numpy as np
 
-from pipeline.activity import ActivityParameters
+from pipeline.activity_parameters import ActivityParameters
 from pipeline.blocks import Bools, Floats, LegBlock, Status, join
 from pipeline.phases import FootEvent, Phase
 from pipeline.repetitions import Posture
 
 _KEPT_S = 30.0
 """Longer than any unit, its lead-in and an episode's wait together."""
+_BRIDGED_S = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,21 +33,58 @@ class LegRows:
     knee_known: list[bool]
 
 
-def columns(block: LegBlock) -> tuple[LegRows, Bools]:
-    """Plain lists for the loops, and where the foot can be followed: the shank's rate and inclination are known."""
-    flexion = flexion_of(block)
-    there = block.status != Status.GAP
-    foot_known = np.isfinite(block.shank_rate) & np.isfinite(block.shank_incl) & there
-    knee_known = foot_known & np.isfinite(flexion) & (block.status != Status.SINGLE_SENSOR)
-    lean = 0.5 * (block.thigh_tilt - block.shank_tilt)
-    rows = LegRows(
-        flexion.tolist(),
-        block.thigh_incl.tolist(),
-        block.shank_incl.tolist(),
-        lean.tolist(),
-        knee_known.tolist(),
-    )
-    return rows, foot_known
+class Columns:
+    """Turns blocks into plain lists for the loops, and tells where the foot can be followed.
+
+    One row that a sensor missed, or that was refused as a spike, ends no step and no repetition: for a hole's first
+    rows the angles go on from the rates, well enough for that.
+    """
+
+    def __init__(self, rate_hz: float) -> None:
+        bridged = round(_BRIDGED_S * rate_hz)
+        self._foot = _Bridge(bridged)
+        self._knee = _Bridge(bridged)
+
+    def update(self, block: LegBlock) -> tuple[LegRows, Bools]:
+        """The next rows. Where the foot can be followed, the shank's rate and inclination are known."""
+        flexion = flexion_of(block)
+        foot_there = np.isfinite(block.shank_rate) & np.isfinite(block.shank_incl)
+        knee_there = foot_there & np.isfinite(flexion)
+        foot_known = self._foot.update(foot_there & (block.status != Status.GAP), foot_there)
+        one_gone = (block.status == Status.GAP) | (block.status == Status.SINGLE_SENSOR)
+        knee_known = self._knee.update(knee_there & ~one_gone, knee_there)
+        lean = 0.5 * (block.thigh_tilt - block.shank_tilt)
+        rows = LegRows(
+            flexion.tolist(),
+            block.thigh_incl.tolist(),
+            block.shank_incl.tolist(),
+            lean.tolist(),
+            knee_known.tolist(),
+        )
+        return rows, foot_known
+
+
+class _Bridge:
+    """Counts the first rows of a hole as known where they have values. longest: how many."""
+
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self._missed = longest
+
+    def update(self, known: Bools, there: Bools) -> Bools:
+        """known: (n,) of the next rows; there: (n,) whether they have values at all."""
+        if known.all():
+            self._missed = 0
+            return known
+        bridged = known.copy()
+        missed = self._missed
+        for k in np.flatnonzero(~known).tolist():
+            if k == 0 or known[k - 1]:
+                missed = missed if k == 0 else 0
+            missed += 1
+            bridged[k] = there[k] and missed <= self._longest
+        self._missed = 0 if known[-1] else missed
+        return bridged
 
 
 def flexion_of(block: LegBlock) -> Floats:

@@ -11,15 +11,17 @@ from operator import itemgetter
 
 import numpy as np
 
-from pipeline.activity import ActivityChanges, ActivityParameters, Final, Provisional
+from pipeline.activity_now import ActivityChanges, Final, Provisional
+from pipeline.activity_parameters import ActivityParameters
 from pipeline.blocks import Activity, Bytes, LegBlock
 from pipeline.finished_units import FinishedUnit, FinishedUnits
-from pipeline.loads import Loaded, LoadFinder, Past, columns
+from pipeline.loads import Columns, Loaded, LoadFinder, Past
 from pipeline.movement_events import SetEvents, unit_event
 from pipeline.phases import FootEvent, Inclinations, PhaseParameters, Phases, exact_phases
 from pipeline.rates import NO_DELAY, CausalRates, RateParameters, two_sided_rates
 from pipeline.records import Side
-from pipeline.repetitions import BendFinder, BendParameters
+from pipeline.repetition_parameters import BendParameters
+from pipeline.repetitions import BendFinder
 from pipeline.row_activity import SaidActivity, settled
 from pipeline.rows import EpisodeRow, RaisedEvent, StepRow
 from pipeline.sets import SetParameters
@@ -128,13 +130,14 @@ class _Stages:
         self.watch = ValgusWatch(self.side, rate_hz, self.past.span, p.valgus)
         self.loads = LoadFinder(p.activity)
         self.changes = ActivityChanges(self.side, rate_hz, p.settle_s)
+        self.columns = Columns(rate_hz)
         self.next_row = 0
 
     def causal(self, block: LegBlock) -> MovementUpdate:
         if len(block) == 0:
             return MovementUpdate(np.zeros(0, np.uint8))
         self.past.append(block)
-        rows, foot_known = columns(block)
+        rows, foot_known = self.columns.update(block)
         rates = self.rates.update(block.shank_rate, foot_known)
         phases, feet = self.phases.update(block.start, rates, Inclinations(rows.thigh, rows.shank))
         postures, bends = self.bends.update(block.start, rows.bent, rows.thigh, rows.knee_known, feet)
@@ -151,7 +154,7 @@ class _Stages:
     def whole(self, block: LegBlock) -> MovementUpdate:
         p = self.parameters
         self.past.append(block)
-        rows, foot_known = columns(block)
+        rows, foot_known = self.columns.update(block)
         rates = two_sided_rates(block.shank_rate, foot_known, self.rate_hz, p.rates)
         inclined = Inclinations(rows.thigh, rows.shank)
         live, feet = Phases(self.rate_hz, NO_DELAY, p.phases).update(block.start, rates, inclined)

@@ -56,14 +56,15 @@ class PhaseParameters:
     thigh_back_rad: a thigh that went back by more in the thigh_glance_s before a swing is seen makes it no step
     forward; nor does one that, at the swing's end, is less than thigh_advance_rad ahead of its rearmost within
     thigh_window_s before the shank's forward turn, and less than stance_advance_rad ahead of its rearmost within
-    stance_window_s (down stairs the thigh is in front, by front_thigh_rad or more, before the shank comes forward).
+    stance_window_s (down stairs the thigh is in front, by front_thigh_rad or more, before the shank comes forward);
+    but a thigh that rose by swung_rad within the swing and is still in front is one.
     free_lean_rad: a shank leant back further has its foot off the ground or on its toes (ankle dorsiflexion ends near
     35 to 40 deg). behind_rad: a shank leant back further at its contact comes down behind the body: no step forward (in
     walking and on stairs it is between 20 deg forward and 15 back).
     """
 
     swing_floor_rad_s: float = 0.9
-    swing_ceiling_rad_s: float = 2.2
+    swing_ceiling_rad_s: float = 1.8
     swing_share: float = 0.4
     memory_s: float = 6.0
     swing_angle_rad: float = 0.32
@@ -85,6 +86,7 @@ class PhaseParameters:
     thigh_advance_rad: float = 0.07
     stance_window_s: float = 0.9
     stance_advance_rad: float = 0.1
+    swung_rad: float = 0.2
     front_thigh_rad: float = 0.12
     free_lean_rad: float = -0.66
     behind_rad: float = -0.5
@@ -138,6 +140,7 @@ class Phases:
         self._thighs: deque[float] = deque(maxlen=max(2, round(p.thigh_window_s * rate_hz)))
         self._stance_thighs: deque[float] = deque(maxlen=max(2, round(p.stance_window_s * rate_hz)))
         self._thigh_from = 0.0
+        self._thigh_top = 0.0
         self._stance_from = 0.0
         self._leant = 0.0
         self._contact_at = -1.0e9
@@ -182,6 +185,8 @@ class Phases:
                     self._turned += slow
                     if slow > self._peak:
                         self._peak = slow
+                    if thigh > self._thigh_top:
+                        self._thigh_top = thigh
                 else:
                     self._swing_ends(row, fast, thigh, events)
             elif state is _Foot.LANDING:
@@ -220,6 +225,7 @@ class Phases:
             return
         self._forward = forward
         self._peak = slow
+        self._thigh_top = thigh
         self._state = _Foot.SWING
         if forward:
             self._toe_off_at = position - self._delays.swing
@@ -245,7 +251,9 @@ class Phases:
         self._turned = 0.0
         # Comparisons with NaN are false: an unknown thigh is taken to go forward.
         back = thigh - self._thigh_from < p.thigh_advance_rad
-        self._forward = not (back and thigh - self._stance_from < p.stance_advance_rad)
+        # Down stairs the thigh is lowered again before the shank has come forward, but stays in front.
+        swung = thigh > p.front_thigh_rad and self._thigh_top - self._stance_from > p.swung_rad
+        self._forward = not (back and thigh - self._stance_from < p.stance_advance_rad) or swung
         too_soon = row - self._contact_at < p.refractory_s * self._rate_hz
         if angle < p.swing_angle_rad or not p.swing_shortest_s <= duration <= p.swing_longest_s or too_soon:
             self._state = _Foot.GROUND

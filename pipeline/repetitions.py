@@ -12,9 +12,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from math import inf, nan, radians
+from math import inf, isfinite, nan
 
 from pipeline.phases import FootEvent, FootEventKind
+from pipeline.repetition_parameters import BendParameters
 
 
 class Posture(IntEnum):
@@ -32,52 +33,6 @@ class BendKind(IntEnum):
     BEND = 0
     SIT_DOWN = 1
     STAND_UP = 2
-
-
-@dataclass(frozen=True, slots=True)
-class BendParameters:
-    """Angles in rad. Chosen from the exercise table of the biomechanics notes (section 3.5) and simulated exercises.
-
-    leave_rad: flexion above the low that begins a bend; near_rad: what counts as back at the low, or near_share of the
-    depth if that is more. turned_rad, turned_share: a bend that gave back this share and rises again by this is over;
-    pause_s: so is one that gave it back and rests.
-    chair_*: thigh above, flexion above, changes within still_s below still_rad, and the way down no shorter than
-    lowered_s.
-    rests_s, rests_lean_rad: the longer it rests the further forward the shank may lean (a squat is held for a second or
-    two, a low seat for longer); end_rest_s: how long it must have rested at the end of a recording.
-    rise_rad: the thigh must come down from the seat by this much; stood_rad: flexion of standing.
-    swing_margin_s: the deepest point may lie this long after toe-off and still be loaded. rear_shank_rad,
-    rear_thigh_rad: a shank that lies further back under a thigh no further forward kneels, whatever the foot does.
-    contact_window_s, contact_thigh_rad: a contact this long before the bend, with the thigh this far forward (further
-    than in walking), belongs to it if the thigh stays reaching_on_rad forward until then. await_s: wait for the foot
-    to leave again, or the knee to bend again on the way back.
-    longest_s: bends that last longer are no repetitions.
-    """
-
-    leave_rad: float = radians(13.0)
-    near_rad: float = radians(2.5)
-    near_share: float = 0.05
-    turned_rad: float = radians(10.0)
-    turned_share: float = 0.5
-    pause_s: float = 0.25
-    chair_thigh_rad: float = radians(58.0)
-    chair_flexion_rad: float = radians(55.0)
-    still_s: float = 0.25
-    still_rad: float = radians(2.5)
-    lowered_s: float = 0.45
-    end_rest_s: float = 0.5
-    rests_s: tuple[float, ...] = (0.0, 0.29, 2.0, 4.0)
-    rests_lean_rad: tuple[float, ...] = (radians(-6.0), radians(-11.0), radians(-18.0), radians(-36.0))
-    rise_rad: float = radians(22.0)
-    stood_rad: float = radians(22.0)
-    swing_margin_s: float = 0.1
-    rear_shank_rad: float = radians(-62.0)
-    rear_thigh_rad: float = radians(12.0)
-    contact_window_s: float = 0.8
-    contact_thigh_rad: float = radians(28.0)
-    reaching_on_rad: float = radians(15.0)
-    await_s: float = 0.28
-    longest_s: float = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,13 +152,14 @@ class BendFinder:
 
     def _foot(self, event: FootEvent, thigh: float) -> None:
         if event.kind is FootEventKind.TOE_OFF:
-            self._swings.append(_Swing(event.position))
-            # What waits had its foot lifted: the step finder will tell.
-            self._waiting = [b for b in self._waiting if event.position < b.contact]
+            self._swings.append(_Swing(event.position, forward=event.forward))
+            # A step's bend that waits had its foot lifted: the step finder will tell.
+            self._waiting = [b for b in self._waiting if not isfinite(b.contact) or event.position < b.contact]
         elif event.kind is FootEventKind.CONTACT and self._swings:
             self._swings[-1].contact = event.position
             self._swings[-1].forward = event.forward
             self._swings[-1].reaching = event.forward and thigh > self.parameters.contact_thigh_rad
+            self._swings[-1].far = event.forward and thigh > self.parameters.far_thigh_rad
         elif event.kind is FootEventKind.REFUSED and self._swings:
             self._swings.pop()
 
@@ -264,17 +220,22 @@ class BendFinder:
         step = self._step_before(self._begin, self._peak_row, self._peak_upright)
         self._near_row = end
         self._low = low
-        kneels = self._peak_thigh < p.rear_thigh_rad and self._peak_thigh - self._peak < p.rear_shank_rad
+        shank = self._peak_thigh - self._peak
+        kneels = self._peak_thigh < p.rear_thigh_rad and shank < p.rear_shank_rad
+        kneels = kneels or (self._peak_thigh < p.deep_thigh_rad and shank < p.deep_shank_rad)
         swings = not kneels and self._in_swing(self._peak_row)
-        if end - self._begin > p.longest_s * self._rate_hz or swings:
-            return
         longest = p.longest_s * self._rate_hz
         waits = self._waiting[-1] if self._waiting else None
-        if waits and self._begin - waits.end < p.await_s * self._rate_hz and end - waits.begin <= longest:
+        again = waits is not None and self._bends_again(waits, end) and end - waits.begin <= longest
+        if waits and again and not (swings and isfinite(waits.contact)):
             # The way back from a lunge: the free knee bends once more.
             self._waiting[-1] = replace(waits, end=end)
             return
-        if step is None:
+        if end - self._begin > longest or swings:
+            return
+        if kneels and end - self._begin > p.kneels_s * self._rate_hz:
+            self._waiting.append(Bend(BendKind.BEND, self._begin, self._peak_row, end, row))
+        elif step is None:
             bends.append(Bend(BendKind.BEND, self._begin, self._peak_row, end, row))
         elif not any(swing.toe_off > step.contact for swing in self._swings):
             self._waiting.append(Bend(BendKind.BEND, self._begin, self._peak_row, end, row, step.contact, step.toe_off))
@@ -282,10 +243,17 @@ class BendFinder:
     def _release(self, row: int, bends: list[Bend]) -> None:
         await_rows = self.parameters.await_s * self._rate_hz
         for bend in list(self._waiting):
-            bends_again = self._mode is Posture.BENDING and self._begin - bend.end < await_rows
+            bends_again = self._mode is Posture.BENDING and self._bends_again(bend, row)
             if row - bend.end >= await_rows and not bends_again:
                 self._waiting.remove(bend)
                 bends.append(replace(bend, confirmed=row))
+
+    def _bends_again(self, bend: Bend, until: int) -> bool:
+        """Whether the bend of now is the way back from one that waits; a rear leg's is soon over."""
+        p = self.parameters
+        back = max(until - bend.end, 0.5 * (until - bend.deepest))
+        brief = isfinite(bend.contact) or back < p.way_back_s * self._rate_hz
+        return brief and self._begin - bend.end < p.await_s * self._rate_hz
 
     def _rise(self, row: int, bent: float, raised: float, bends: list[Bend]) -> None:
         p = self.parameters
@@ -311,7 +279,8 @@ class BendFinder:
         if abs(bent - then_bent) > p.still_rad or abs(raised - then_raised) > p.still_rad:
             self._still_since = None
             return False
-        if raised < p.chair_thigh_rad or self._step_before(self._near_row, row, self._upright_row) is not None:
+        step = self._step_before(self._near_row, row, self._upright_row)
+        if raised < p.chair_thigh_rad or (step is not None and step.far):
             return False
         if self._still_since is None:
             self._still_since = row - self._still_rows
@@ -346,3 +315,4 @@ class _Swing:
     contact: float = inf
     forward: bool = True
     reaching: bool = False
+    far: bool = False

@@ -123,6 +123,10 @@ class StepUpFinder:
             return None
         return replace(unit, begin=up.begin, deepest=up.deepest)
 
+    def awaits(self, unit: Unit) -> bool:
+        """Whether a foot was put onto a box so recently that this may be the way down."""
+        return self._up is not None and unit.end - self._up.begin <= self._longest
+
     def seat(self, unit: Unit, rises_m: float) -> tuple[Activity, Unit] | None:
         """A sitting down or standing up; or a foot that was put onto a box and rests there, which looks like one."""
         if unit.kind is UnitKind.SIT_DOWN and rises_m > 0.0:

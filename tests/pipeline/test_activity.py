@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.activity import ActivityChanges
+from pipeline.activity_now import ActivityChanges
 from pipeline.blocks import Activity, Floats, LegBlock
 from pipeline.features import climb
 from pipeline.movement import Movement, analyse

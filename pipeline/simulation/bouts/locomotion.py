@@ -1,6 +1,7 @@
 """Walking and stairs, one flow from standing to standing: every foot contact is planned, curves run on its clock.
 
-The flow is a list of footfalls, left and right in turn, each with its own way of going (curves.py), duration and size.
+The flow is a list of footfalls, left and right in turn, each with its own way of going (pipeline/simulation/curves.py),
+duration and size.
 Each leg's phase is a smooth curve through its contact times; the curves are evaluated on it and cross-faded in the
 swing where the way of going changes. An envelope leads from standing into the first step and out of the last.
 """
