@@ -87,7 +87,7 @@ class Alignment:
         """
         facing = self.turned(*azimuths)
         missed = [
-            frame @ (error[:3] / STANDARD_GRAVITY + np.cross(error[3:], frame[1]))
+            frame @ (error[:3] / STANDARD_GRAVITY) + frame @ _cross(error[3:], frame[1])
             for frame, error in ((facing.thigh_from_sensor, errors[:6]), (facing.shank_from_sensor, errors[6:]))
         ]
         half = 0.5 * (missed[1] - missed[0])
@@ -218,4 +218,10 @@ def _leaned_by(frame: Floats, lean: Floats) -> Floats:
     y = y / np.linalg.norm(y)
     z = frame[2] - (frame[2] @ y) * y
     z = z / np.linalg.norm(z)
-    return np.stack([np.cross(y, z), y, z])
+    return np.stack([_cross(y, z), y, z])
+
+
+def _cross(a: Floats, b: Floats) -> Floats:
+    """(3,) cross product; numpy's own takes ten times as long for two vectors."""
+    (x, y, z), (u, v, w) = a.tolist(), b.tolist()
+    return np.array([y * w - z * v, z * u - x * w, x * v - y * u])

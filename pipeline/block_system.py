@@ -82,13 +82,13 @@ class Told:
         """The inclination was told whole: now of its part that errors of the accelerometers do not explain. lean
         (count, 2, 12): that which they do explain (pipeline/leans.py)."""
         own, beside = self.blocks[:, :, :2], self.border[:, :2]
-        back = lean.transpose(0, 2, 1)
-        self.constants_vector[12:] += np.einsum("bij,bj->i", back, self.blocks_vector[:, :2])
+        self.constants_vector[12:] += np.tensordot(self.blocks_vector[:, :2], lean, axes=([0, 1], [0, 1]))
         cross = np.tensordot(lean, beside, axes=([0, 1], [0, 1]))
         self.constants[12:] += cross
         self.constants[:, 12:] += cross.T
-        self.constants[12:, 12:] += np.einsum("bki,bkl,blj->ij", lean, self.blocks[:, :2, :2], lean)
-        self.border[:, :, 12:] += np.matmul(own, lean)
+        through = np.matmul(own, lean)
+        self.constants[12:, 12:] += np.tensordot(lean, through[:, :2], axes=([0, 1], [0, 1]))
+        self.border[:, :, 12:] += through
 
 
 class BlockSystem:

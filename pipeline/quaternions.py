@@ -80,9 +80,17 @@ def rotate(q: Floats, v: Floats) -> Floats:
 
 
 def from_matrix(m: Floats) -> Floats:
-    """(4,) quaternion of one rotation matrix (3, 3), scalar >= 0."""
-    from scipy.spatial.transform import Rotation
-
-    x, y, z, w = Rotation.from_matrix(m).as_quat()
-    q = np.array([w, x, y, z])
-    return q if w >= 0 else -q
+    """(4,) quaternion of one rotation matrix (3, 3), scalar >= 0: from the largest of its four entries, so that none is
+    a difference of numbers alike (Shepperd 1978, J Guidance Control 1:223)."""
+    (a, b, c), (d, e, f), (g, h, i) = m.tolist()
+    squares = (1.0 + a + e + i, 1.0 + a - e - i, 1.0 - a + e - i, 1.0 - a - e + i)
+    largest = max(range(4), key=squares.__getitem__)
+    rows = (
+        (squares[0], h - f, c - g, d - b),
+        (h - f, squares[1], b + d, c + g),
+        (c - g, b + d, squares[2], f + h),
+        (d - b, c + g, f + h, squares[3]),
+    )
+    q = np.array(rows[largest])
+    q /= np.sqrt(q @ q)
+    return q if q[0] >= 0 else -q

@@ -66,7 +66,8 @@ class Smoothed:
         blocks = np.minimum(np.maximum(np.arange(begin, end + 2), 0), last)
         table = np.concatenate([self.mean[blocks], self.cov[blocks]], axis=1).T
         share = (first - self.centre[0] + np.arange(length)) / length
-        rows = table[:, :-1, None] + (table[:, 1:] - table[:, :-1])[:, :, None] * share
+        rows = (table[:, 1:] - table[:, :-1])[:, :, None] * share
+        rows += table[:, :-1, None]
         skipped = start - first - begin * length
         rows = rows.reshape(len(table), -1)[:, skipped : skipped + n]
         for block, row in self.jumps:

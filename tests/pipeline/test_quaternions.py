@@ -20,7 +20,11 @@ def test_matrices_and_rotated_vectors_are_those_of_rotations():
     v = np.random.default_rng(3).normal(size=(500, 3))
     assert np.allclose(np.stack(columns(scalar_first(P)), axis=-1).reshape(-1, 3, 3), P.as_matrix())
     assert np.allclose(rotate(scalar_first(P), v), P.apply(v))
-    assert np.allclose(from_matrix(P[0].as_matrix()), scalar_first(P)[0] * np.sign(scalar_first(P)[0, 0]))
+    halves = Rotation.from_rotvec(np.pi * np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.6, 0.8, 0]]))
+    turns = Rotation.concatenate([P, halves, Rotation.identity(1)])
+    for matrix, true in zip(turns.as_matrix(), scalar_first(turns), strict=True):
+        q = from_matrix(matrix)
+        assert q[0] >= 0.0 and abs(q @ true) > 1.0 - 1e-12
 
 
 def test_turns_about_the_vertical_and_small_ones():
