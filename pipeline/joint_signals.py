@@ -33,7 +33,7 @@ class JointSignalParameters:
     settle_s: float = 0.4
 
 
-WHOLE = JointSignalParameters(kept_hz=7.1)
+WHOLE = JointSignalParameters(kept_hz=6.25)
 """For a whole recording: fewer rows tell as much (simulated seeds 0 to 39), where live each one helps to begin."""
 
 ARM = 6
