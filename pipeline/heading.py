@@ -143,7 +143,9 @@ class Heading:
             self.state.cov[i, i] = fresh.cov[i, i]
         self._coarse = 0.0 + 0.0j
         self._coarse_size = 0.0
+        # How a level frame leans is told in its own directions, which are new ones.
         self._leans = None
+        self._leant = self._leant_before = np.zeros(2)
 
     def advance(self, number: int, signals: JointSignals | None = None) -> None:
         """Begin block `number`: predict, and use the signals of the block before the last one."""

@@ -6,6 +6,7 @@ the horizontal part of b + c x a over gravity. It leans so at rest and in moveme
 relative inclination belongs to the errors' states, and only what changes from second to second to the inclination's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,18 +30,26 @@ class Leans:
         return Leans(*(e[:, :2].mean(axis=0) / STANDARD_GRAVITY for e in (signals.error1, signals.error2)))
 
     @staticmethod
-    def in_blocks(signals: JointSignals, block: Ints, count: int) -> "Leans":
-        """(count, 2, 6) over each block and its neighbours, half as much. block (m,): ascending, of each row."""
-        size = np.pad(np.bincount(block, minlength=count).astype(np.float64), 1)
-        rows = np.maximum(0.5 * (size[:-2] + size[2:]) + size[1:-1], 1.0)
+    def in_blocks(signals: JointSignals, block: Ints, count: int, anew: Sequence[int] = ()) -> "Leans":
+        """(count, 2, 6) over each block and its neighbours, half as much. block (m,): ascending, of each row. anew:
+        blocks with which a level frame begins anew, so that what lies before them is no neighbour."""
+        size = np.bincount(block, minlength=count).astype(np.float64)
         starts = np.minimum(np.searchsorted(block, np.arange(count)), len(block) - 1)
+        follows = np.ones((count - 1, 1))
+        follows[np.array(anew, np.int64) - 1] = 0.0
+
+        def wide(values: Floats) -> Floats:
+            near = values.copy()
+            near[1:] += 0.5 * follows * values[:-1]
+            near[:-1] += 0.5 * follows * values[1:]
+            return near
+
+        rows = STANDARD_GRAVITY * np.maximum(wide(size[:, None]), 1.0)
         parts = []
         for error in (signals.error1, signals.error2):
             sums = np.add.reduceat(error[:, :2].reshape(-1, 12), starts, axis=0)
-            sums[size[1:-1] == 0.0] = 0.0
-            wide = np.pad(sums, ((1, 1), (0, 0)))
-            mean = (0.5 * (wide[:-2] + wide[2:]) + sums) / (STANDARD_GRAVITY * rows)[:, None]
-            parts.append(mean.reshape(-1, 2, 6))
+            sums[size == 0.0] = 0.0
+            parts.append((wide(sums) / rows).reshape(-1, 2, 6))
         return Leans(*parts)
 
     def followed(self, other: "Leans", keep: float) -> "Leans":

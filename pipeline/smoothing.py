@@ -111,15 +111,16 @@ class HeadingSmoother:
         mean[:, DELTA] = guess
         # A block in which it begins anew is what comes after.
         jumps = {b: row for row in sorted(self.lost) if 0 < (b := row // length - first) < count}
-        good = signals.good.copy()
+        good, leaning = signals.good.copy(), block.copy()
         for b, row in jumps.items():
-            good[(block == b) & (signals.index < row)] = False
+            before = (block == b) & (signals.index < row)
+            good[before], leaning[before] = False, b - 1
         signals = replace(signals, good=good)
         system = BlockSystem(p, self._prior_state(p), count, list(jumps), guess)
         neutrals = [(b, n) for row, n in self.neutrals if 0 <= (b := row // length - first) < count]
         residual_sd = p.residual_start
         places, true = _placed(block, count)
-        leans = Leans.in_blocks(signals, block, count)
+        leans = Leans.in_blocks(signals, leaning, count, list(jumps))
         length_of = np.empty(len(signals))
         for k in range(self.rounds):
             # Of a first round that only leads to a better one, half of the rows are enough.

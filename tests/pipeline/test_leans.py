@@ -53,3 +53,8 @@ def test_level_frames_lean_as_the_errors_say(seed):
     block = signals.index // 1000
     in_blocks = Leans.in_blocks(signals, block, 6).tilts(np.full(6, heading)) @ np.concatenate(errors)
     assert np.allclose(in_blocks, leant, atol=np.deg2rad(0.3))
+    # Where a block begins anew, what was before it and what comes after have nothing of each other.
+    apart = Leans.in_blocks(signals, block, 6, [3])
+    for part, rows in ((slice(0, 3), block < 3), (slice(3, 6), block >= 3)):
+        alone = Leans.in_blocks(signals.picked(rows), block[rows] - block[rows][0], 3)
+        assert np.allclose(apart.thigh[part], alone.thigh) and np.allclose(apart.shank[part], alone.shank)
