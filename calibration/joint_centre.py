@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.alignment import Alignment
+
 Floats = NDArray[np.float64]
 
 
@@ -45,6 +47,11 @@ class LeverArms:
         return np.concatenate([self.first, self.first_slide, self.second, self.second_slide])
 
 
+THIGH_LENGTH_PRIOR_M = 0.20
+SHANK_LENGTH_PRIOR_M = 0.15
+"""Usual distances along the segment from a sensor at mid-thigh or below the tibial tuberosity to the knee centre."""
+
+
 @dataclass(frozen=True, slots=True)
 class LeverPrior:
     """What is known before: the mean lever arms and standard deviations, one for all directions: sd_m of the arms (m),
@@ -59,6 +66,13 @@ class LeverPrior:
         """(12,) in the order of `LeverArms.vector`."""
         one, two = self.slide_sd
         return np.repeat([self.sd_m, one, self.sd_m, two], 3)
+
+    @staticmethod
+    def of(alignment: Alignment) -> "LeverPrior":
+        """The knee below the thigh's sensor and above the shank's, along the segment, give or take 10 cm."""
+        thigh = alignment.thigh_from_sensor.T @ np.array([0.0, -THIGH_LENGTH_PRIOR_M, 0.0])
+        shank = alignment.shank_from_sensor.T @ np.array([0.0, SHANK_LENGTH_PRIOR_M, 0.0])
+        return LeverPrior(LeverArms(thigh, shank), 0.1)
 
 
 def lever_matrix(gyr: Floats, gyr_dot: Floats) -> Floats:

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from calibration.alignment import Alignment
-from calibration.joint_centre import LeverArms, LeverPrior
+from calibration.joint_centre import LeverPrior
 from calibration.profile import Profile
 from calibration.unloaded_path import UnloadedPath
 from pipeline.axis_watch import AxisWatch, AxisWatchParameters
@@ -18,6 +18,7 @@ from pipeline.blocks import Activity, Bytes, GridBlock, LegBlock, Status
 from pipeline.calibrating import Calibrating
 from pipeline.calibration_parameters import Calibrated, CalibratingParameters
 from pipeline.calibration_progress import CalibrationProgress
+from pipeline.calibration_told import calibration_event, calibration_quality
 from pipeline.flexions import settled, tied_path
 from pipeline.heading import Heading
 from pipeline.heading_model import NEUTRAL, SHANK, STATES, THIGH, HeadingParameters, Neutral
@@ -33,11 +34,6 @@ from pipeline.rests import at_rest
 from pipeline.rows import RaisedEvent
 from pipeline.slip import Slip, SlipParameters, SlipWatch, rereferenced, widened
 from pipeline.tied_path import TiedPath
-
-THIGH_LENGTH_PRIOR_M = 0.20
-SHANK_LENGTH_PRIOR_M = 0.15
-"""Usual distances along the segment from a sensor at mid-thigh or below the tibial tuberosity to the knee centre."""
-
 
 _TOLD_SLIPS = 20
 """Of a long session with a loose strap, the last ones are told in the end."""
@@ -59,13 +55,6 @@ class LegSettings:
     profile: Profile | None = None
     activity: Activity | None = None
     wrong_axis: float = np.deg2rad(35.0)
-
-
-def lever_prior(alignment: Alignment) -> LeverPrior:
-    """The knee below the thigh's sensor and above the shank's, along the segment, give or take 10 cm."""
-    thigh = alignment.thigh_from_sensor.T @ np.array([0.0, -THIGH_LENGTH_PRIOR_M, 0.0])
-    shank = alignment.shank_from_sensor.T @ np.array([0.0, SHANK_LENGTH_PRIOR_M, 0.0])
-    return LeverPrior(LeverArms(thigh, shank), 0.1)
 
 
 class LegEngine:
@@ -336,7 +325,7 @@ class LegEngine:
         """Frames; with the standing, the heading; with the flexions, the unloaded path."""
         self.alignment = alignment
         self._heading.align(alignment.thigh_axis_sd, alignment.shank_axis_sd)
-        self._heading.set_prior(lever_prior(alignment))
+        self._heading.set_prior(LeverPrior.of(alignment))
         if found is not None and found.standing is not None:
             begin, end = (max(0, row - found.rows.start) for row in found.standing)
             rows = found.rows.cut(begin, end)
@@ -356,43 +345,9 @@ class LegEngine:
         self.alignment, self._path = profile.alignment, TiedPath(profile.path)
         self._quick = QuickCheck(profile)
         self._heading.align(self.alignment.thigh_axis_sd, self.alignment.shank_axis_sd)
-        prior = lever_prior(self.alignment)
+        prior = LeverPrior.of(self.alignment)
         self._heading.set_prior(prior if profile.arms is None else LeverPrior(profile.arms, 0.05))
         self._knee.align(self.alignment, self._path)
         self._calibrating = self._calibrated_by = None
         self.slipped = ""
         self._slips = SlipWatch(self._rate, None, self._settings.slip)
-
-
-def calibration_quality(
-    alignment: Alignment | None, path: UnloadedPath, arms: LeverArms, residual_sd: float
-) -> dict[str, object]:
-    """What the summary says of a leg's calibration: degrees, metres, m/s2."""
-    if alignment is None:
-        return {"method": None}
-    values = alignment.to_json()
-    return {
-        "method": alignment.method,
-        "thigh_axis_sd_deg": values["thigh_axis_sd_deg"],
-        "shank_axis_sd_deg": values["shank_axis_sd_deg"],
-        "upright_sd_deg": values["upright_sd_deg"],
-        "sd_deg": values["sd_deg"],
-        "unloaded_path": path.to_json() if path.known else None,
-        "thigh_to_knee_m": float(np.linalg.norm(arms.first)),
-        "shank_to_knee_m": float(np.linalg.norm(arms.second)),
-        "joint_residual_m_s2": residual_sd,
-    }
-
-
-def calibration_event(found: Calibrated, path: UnloadedPath, time_s: float) -> RaisedEvent:
-    """What the files and the screens say of a calibration."""
-    alignment = found.alignment
-    fields: dict[str, object] = {
-        "method": alignment.method,
-        "flexions": found.flexions,
-        "thigh_axis_sd_deg": round(float(np.rad2deg(alignment.thigh_axis_sd)), 2),
-        "shank_axis_sd_deg": round(float(np.rad2deg(alignment.shank_axis_sd)), 2),
-        "sd_deg": round(float(np.rad2deg(alignment.sd)), 2),
-        "unloaded_path": path.to_json() if path.known else None,
-    }
-    return RaisedEvent(time_s, "calibration", fields)

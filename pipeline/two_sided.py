@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.alignment import Alignment
+from calibration.joint_centre import LeverPrior
 from calibration.profile import Profile
 from calibration.unloaded_path import UnloadedPath, fit_unloaded_path
 from pipeline.blocks import GridBlock, LegBlock, Status, collect
 from pipeline.calibrating import Calibrating
 from pipeline.calibration_parameters import Calibrated
+from pipeline.calibration_told import calibration_event, calibration_quality
 from pipeline.deviations import TWO_SIDED
-from pipeline.engine import LegSettings, calibration_event, calibration_quality, lever_prior
+from pipeline.engine import LegSettings
 from pipeline.flexions import settled
 from pipeline.heading_model import Neutral
 from pipeline.joint_signals import WHOLE, joint_signals
@@ -164,7 +166,7 @@ def smoothed_heading(
 ) -> Smoothed:
     """The relative heading over the recording, with every quiet standing as a neutral."""
     rate = grid.rate_hz
-    smoother = HeadingSmoother(rate, settings.heading, lever_prior(alignment))
+    smoother = HeadingSmoother(rate, settings.heading, LeverPrior.of(alignment))
     smoother.thigh_sd, smoother.shank_sd = alignment.thigh_axis_sd, alignment.shank_axis_sd
     if alignment.standing:
         smoother.neutrals = neutrals(rows, alignment, settings, rate)

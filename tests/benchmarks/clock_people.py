@@ -22,6 +22,7 @@ from pipeline.records import Notification, Segment, SensorInfo, Side
 from pipeline.shared_motion import SharedMotionParameters
 from pipeline.simulation.simulate import Simulation
 from tests.benchmarks.people import SimulatedLeg, errors, offline, rmse, rows_of
+from tests.pipeline.lateness import cut_about, lateness_ms
 from tests.pipeline.links import Link
 
 PPM = 1e-6
@@ -129,32 +130,15 @@ def _sent(
             yield Notification(0, round(1e9 * arrival), sensor, characteristic, payload)
 
 
-def lateness_ms(found: Taken, at_s: float) -> Floats:
-    """(2,) how late thigh's and shank's rows are, from 2 s of rows. Rows and course are smoothed before they are
-    compared: the fastest of a heel strike is interpolated wrongly between samples, which looks like milliseconds."""
-    here = found.block.cut(*(int(np.searchsorted(found.block.time_s, at_s + d)) for d in (-1.0, 1.0)))
-    window = np.hanning(17)[1:-1] / np.hanning(17).sum()
-    scale = np.repeat([1.0, 5.0], 3)
-
-    def smooth(values: Floats) -> Floats:
-        return np.stack([np.convolve(column, window, "valid") for column in (scale * values).T], axis=1)
-
-    late = []
-    for signal, acc, gyr in zip(
-        found.signals, (here.thigh_acc, here.shank_acc), (here.thigh_gyr, here.shank_gyr), strict=True
-    ):
-        rows, lag = smooth(np.hstack([acc, gyr])), 0.0
-        for _ in range(8):
-            slope = smooth(signal(here.time_s - lag, 1))
-            lag -= float(((rows - smooth(signal(here.time_s - lag))) * slope).sum() / (slope * slope).sum())
-        late.append(lag)
-    return 1e3 * np.array(late)
+def late_ms(found: Taken, at_s: float) -> Floats:
+    """(2,) how late thigh's and shank's rows are, from 2 s of rows."""
+    return lateness_ms(cut_about(found.block, at_s - 1.0, at_s + 1.0), found.signals)
 
 
 def angle_errors_deg(leg: SimulatedLeg, found: Taken, angles: tuple[str, ...]) -> list[float]:
     """RMSE (deg) of each angle while the person moves, two-sided, after the lateness that both sensors share is off."""
     times = np.arange(15.0, found.block.time_s[-1] - 5.0, 10.0)
-    late = np.interp(found.block.time_s, times, [lateness_ms(found, t).mean() for t in times])
+    late = np.interp(found.block.time_s, times, [late_ms(found, t).mean() for t in times])
     truth = leg.truth.copy()
     truth["time_s"] += 1e-3 * np.interp(truth["time_s"], found.block.time_s, late)
     moved = SimulatedLeg(leg.seed, leg.side, leg.script, found.block, truth, leg.steps, leg.orientations, leg.segments)

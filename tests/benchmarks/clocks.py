@@ -24,7 +24,7 @@ from pipeline.simulation.script import parse_script
 from pipeline.simulation.simulate import Simulation, simulate
 from pipeline.timebase import TimeBase
 from tests.benchmarks.angles.sessions import everyday
-from tests.benchmarks.clock_people import PHONE, PPM, Clocks, Course, angle_errors_deg, course, lateness_ms, taken
+from tests.benchmarks.clock_people import PHONE, PPM, Clocks, Course, angle_errors_deg, course, late_ms, taken
 from tests.benchmarks.people import FIRST_UNSEEN, RATE_HZ, leg_of
 from tests.pipeline.links import Link
 
@@ -194,7 +194,7 @@ def _trials(case: Clocks, walkers: list[Course], trials: int) -> None:
         walker, seed = walkers[number % len(walkers)], FIRST_UNSEEN + number
         alone, motion = (taken(walker, case, seed, by_motion, at_s) for by_motion in (False, True))
         for kind, found in zip(KINDS, (alone, motion, replace(motion, block=motion.back)), strict=True):
-            offsets[kind].append([float(np.subtract(*lateness_ms(found, at))) for at in at_s])
+            offsets[kind].append([float(np.subtract(*late_ms(found, at))) for at in at_s])
             stated[kind].append(found.stated_ms)
     for kind in KINDS:
         said = None if kind == BACK else np.array(stated[kind])

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import isfinite
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,9 @@ from pipeline.thresholds import ValgusParameters
 BINS = (0.0, 0.6, 0.7, 0.8, 0.9, 0.97, 1.001)
 
 
-def large(row: "pd.core.frame.Row") -> bool:  # type: ignore[name-defined]
-    """A collapse that must be reported: 8 deg of knee abduction, or 10 deg of medial collapse without it."""
+def large(row: Any) -> bool:
+    """A collapse that must be reported: 8 deg of knee abduction, or 10 deg of medial collapse without it. row: as
+    `itertuples` gives it."""
     return bool(row.peak_excess_deg >= 8.0 or (row.kind == "collapse" and row.peak_collapse_deg >= 10.0))
 
 

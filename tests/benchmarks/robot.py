@@ -8,6 +8,7 @@ optical reference jumps (it implies a rate far above the gyroscope's) are left o
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -73,11 +74,11 @@ def ahead(estimate: Floats, gyr1: Floats, gyr2: Floats, rate_hz: float) -> Float
     return multiply(conjugate(one), multiply(estimate, two))
 
 
-def reference(data: object) -> tuple[Floats, Bools]:
+def reference(data: Any) -> tuple[Floats, Bools]:
     """(n, 4) the optical inverse(q1) * q2 and (n,) where it can be trusted."""
-    ref = np.asarray(data.ref, float)  # type: ignore[attr-defined]
-    sensors = np.asarray(data.sensorData, float)  # type: ignore[attr-defined]
-    rate = float(data.rate)  # type: ignore[attr-defined]
+    ref = np.asarray(data.ref, float)
+    sensors = np.asarray(data.sensorData, float)
+    rate = float(data.rate)
     fine = np.ones(len(ref), bool)
     for q, g in ((ref[:, 0:4], sensors[:, 3:6]), (ref[:, 4:8], sensors[:, 9:12])):
         r = Rotation.from_quat(q[:, [1, 2, 3, 0]])

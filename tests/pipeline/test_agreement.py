@@ -15,6 +15,7 @@ from pipeline.blocks import GridBlock, join
 from pipeline.intake import Intake, IntakeParameters, registered_decoder
 from pipeline.records import Event, Notification, Record, Segment, SensorInfo, Side
 from pipeline.shared_motion import SharedMotionParameters
+from tests.pipeline.lateness import cut_about, lateness_ms
 from tests.pipeline.links import Link
 from tests.pipeline.public_legs import cmu_leg
 from tests.pipeline.two_links import TwoLinks, two_links
@@ -66,25 +67,9 @@ def taken(
     return join(blocks), intake
 
 
-def lateness_ms(block: GridBlock, courses: tuple[CubicSpline, CubicSpline], at_s: float) -> Floats:
-    """How late each sensor's rows are in the second before at_s. Both are smoothed before they are compared: between
-    samples the fastest of a heel strike is interpolated wrongly, which looks like milliseconds."""
-    here = block.cut(*(int(np.searchsorted(block.time_s, at_s + d)) for d in (-1.2, 0.2)))
-    window = np.hanning(17)[1:-1] / np.hanning(17).sum()
-
-    def smooth(values: Floats) -> Floats:
-        return np.stack([np.convolve(column, window, "valid") for column in values.T], axis=1)
-
-    late = []
-    for course, acc, gyr in zip(
-        courses, (here.thigh_acc, here.shank_acc), (here.thigh_gyr, here.shank_gyr), strict=True
-    ):
-        found, lag = smooth(np.hstack([acc, gyr])), 0.01
-        for _ in range(8):
-            slope = smooth(course(here.time_s - lag, 1))
-            lag -= float(((found - smooth(course(here.time_s - lag))) * slope).sum() / (slope * slope).sum())
-        late.append(lag)
-    return 1e3 * np.array(late)
+def late_ms(block: GridBlock, courses: tuple[CubicSpline, CubicSpline], at_s: float) -> Floats:
+    """How late each sensor's rows are in the second before at_s."""
+    return lateness_ms(cut_about(block, at_s - 1.2, at_s + 0.2), courses)
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +88,7 @@ def test_a_sensor_that_holds_its_samples_back_is_corrected(courses: tuple[CubicS
     records = both(courses, 0.04)
     blind, _ = taken(records, BLIND)
     seen, intake = taken(records, AgreementParameters())
-    before, after = (float(np.subtract(*lateness_ms(block, courses, 25.0))) for block in (blind, seen))
+    before, after = (float(np.subtract(*late_ms(block, courses, 25.0))) for block in (blind, seen))
     assert before == pytest.approx(40.0, abs=0.5)
     assert abs(after) < 5.0
     counts = intake.counts()[1]
@@ -129,9 +114,9 @@ def test_clocks_that_arrivals_know_are_not_moved_by_soft_tissue(
     blind, _ = taken(records, BLIND)
     seen, intake = taken(records, AgreementParameters())
     pair = (lagging, courses[1])
-    moved = [lateness_ms(seen, pair, at) - lateness_ms(blind, pair, at) for at in (15.0, 25.0)]
+    moved = [late_ms(seen, pair, at) - late_ms(blind, pair, at) for at in (15.0, 25.0)]
     assert np.abs(np.diff(moved)).max() < 1.0
-    assert abs(float(np.subtract(*lateness_ms(seen, pair, 25.0)))) < 1.2
+    assert abs(float(np.subtract(*late_ms(seen, pair, 25.0)))) < 1.2
     said = intake.counts()[1].pair_offset_s
     assert said is not None and said == pytest.approx(lag_s, abs=2e-3)
 
@@ -142,7 +127,7 @@ def test_what_arrivals_leave_open_motion_decides(courses: tuple[CubicSpline, Cub
     records = both(courses, late_s)
     blind, _ = taken(records, BLIND)
     seen, _ = taken(records, AgreementParameters())
-    before, after = (float(np.subtract(*lateness_ms(block, courses, 25.0))) for block in (blind, seen))
+    before, after = (float(np.subtract(*late_ms(block, courses, 25.0))) for block in (blind, seen))
     assert before == pytest.approx(1e3 * late_s, abs=0.3)
     assert abs(after) < 0.5 * abs(before)
 
@@ -151,7 +136,7 @@ def test_good_clocks_stay_as_they_are(courses: tuple[CubicSpline, CubicSpline]) 
     records = both(courses, 0.0)
     blind, _ = taken(records, BLIND)
     seen, _ = taken(records, AgreementParameters())
-    moved = [lateness_ms(seen, courses, at) - lateness_ms(blind, courses, at) for at in (15.0, 25.0)]
+    moved = [late_ms(seen, courses, at) - late_ms(blind, courses, at) for at in (15.0, 25.0)]
     assert np.abs(moved).max() < 0.5
 
 
@@ -164,8 +149,8 @@ def test_a_clock_that_begins_anew_does_not_inherit_the_correction(courses: tuple
         Event(0, 12_900_000_000, "connected", {"sensor": 1}),
     ]
     seen, _ = taken([*first, *events, *second, *sent(courses[1], 2, 0.002, 0.0, SECONDS)], AgreementParameters())
-    assert abs(float(np.subtract(*lateness_ms(seen, courses, 11.9)))) < 8.0, "still on its way from 40"
-    assert abs(float(np.subtract(*lateness_ms(seen, courses, 25.0)))) < 1.8
+    assert abs(float(np.subtract(*late_ms(seen, courses, 11.9)))) < 8.0, "still on its way from 40"
+    assert abs(float(np.subtract(*late_ms(seen, courses, 25.0)))) < 1.8
     assert np.ptp(np.diff(seen.time_s)) < 1e-9
 
 
@@ -176,7 +161,7 @@ def test_strangers_do_not_pull_each_other(courses: tuple[CubicSpline, CubicSplin
     blind, _ = taken(records, BLIND)
     seen, _ = taken(records, AgreementParameters())
     pair = (courses[0], other)
-    assert np.abs(lateness_ms(seen, pair, 25.0) - lateness_ms(blind, pair, 25.0)).max() < 6.0
+    assert np.abs(late_ms(seen, pair, 25.0) - late_ms(blind, pair, 25.0)).max() < 6.0
 
 
 def test_a_table_is_checked_and_not_moved(courses: tuple[CubicSpline, CubicSpline]) -> None:
@@ -208,5 +193,5 @@ def test_real_walkers_tell_what_arrivals_leave_open(person: str, late_s: float) 
     pair = tuple(CubicSpline(t, np.hstack(each)) for each in legs)
     records = [*sent(pair[0], 1, 0.009 + late_s, 1.0, 31.0), *sent(pair[1], 2, 0.009, 1.0, 31.0)]
     seen, _ = taken(records, AgreementParameters())
-    left = [float(np.subtract(*lateness_ms(seen, pair, at))) for at in (20.0, 29.0)]
+    left = [float(np.subtract(*late_ms(seen, pair, at))) for at in (20.0, 29.0)]
     assert np.abs(left).max() < 4.5

@@ -9,7 +9,7 @@ from pipeline.blocks import GridBlock, join
 from pipeline.intake import Intake, IntakeParameters
 from pipeline.records import Event, Notification, Record
 from tests.pipeline.links import Link
-from tests.pipeline.test_agreement import INFOS, RATE_HZ, both, decoder, lateness_ms, sent, signals
+from tests.pipeline.test_agreement import INFOS, RATE_HZ, both, decoder, late_ms, sent, signals
 from tests.pipeline.two_links import two_links
 
 SECONDS = 70.0
@@ -43,7 +43,7 @@ def linked(courses: tuple[CubicSpline, CubicSpline], seed: int, skews: tuple[flo
 
 
 def offsets_ms(block: GridBlock, courses: tuple[CubicSpline, CubicSpline], times: tuple[float, ...]) -> Floats:
-    return np.array([np.subtract(*lateness_ms(block, courses, at)) for at in times])
+    return np.array([np.subtract(*late_ms(block, courses, at)) for at in times])
 
 
 def test_the_first_seconds_are_as_exact_as_the_last(courses: tuple[CubicSpline, CubicSpline]) -> None:
