@@ -15,7 +15,8 @@ from firmware_interface.arrivals import Arrival, ArrivalQueue, Quota
 from firmware_interface.client import Backend, Chosen, Client, LinkEvent, LinkParameters, scan
 from firmware_interface.drivers import open_format
 from firmware_interface.drivers.interface import Advertisement
-from firmware_interface.drivers.registry import driver, recognise
+from firmware_interface.drivers.movella_dot import COMPANY
+from firmware_interface.drivers.registry import driver, drivers, recognise
 from firmware_interface.scanning import MOST_FOUND
 from firmware_interface.virtual.backend import BumbleClient, BumbleScanner
 from firmware_interface.virtual.radio import VirtualRadio
@@ -136,9 +137,10 @@ async def test_the_queue_has_room_for_each_sensor():
 @given(
     name=st.text(max_size=40),
     uuids=st.lists(st.one_of(st.text(max_size=40), st.uuids().map(str)), max_size=5),
-    makers=st.dictionaries(st.integers(0, 65_535), st.binary(max_size=30), max_size=4),
+    makers=st.dictionaries(st.one_of(st.just(COMPANY), st.integers(0, 65_535)), st.binary(max_size=30), max_size=4),
     rssi=st.one_of(st.none(), st.integers(-127, 127)),
 )
 def test_no_advertisement_breaks_the_drivers(name, uuids, makers, rssi):
+    """Whatever it carries, a maker's own number among it: a driver of ours with a claim, or none."""
     found = recognise(Advertisement("C0:00:00:00:00:01", name, tuple(uuids), makers, rssi))
-    assert found is None or found.name
+    assert found is None or (found[0] in drivers() and found[1])
