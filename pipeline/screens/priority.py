@@ -4,9 +4,10 @@ A session must take each packet within some milliseconds of its arrival, while b
 a cue must get through to them, so the server, which needs a fiftieth of a processor, does not wait for their drawing.
 On Windows any program may raise itself a little; elsewhere root may, or whom the limit `nice` of
 /etc/security/limits.conf lets. Linux weighs the programs of a terminal against each other, and terminals as a whole
-("autogroup"), so both are set; and it knows the niceness of threads alone, so each of them is set. What is not allowed
-is left as it is. Python's search for unused objects in cycles, which walks through all that was imported and takes some
-tens of milliseconds, is spared what is there when the session begins.
+("autogroup"), so both are set, the latter where it can be (a container may not let it, and Linux takes a change of it
+only now and then); and it knows the niceness of threads alone, so each of them is set. What is not allowed is left as
+it is, and what already goes before is not put back. Python's search for unused objects in cycles, which walks through
+all that was imported and takes some tens of milliseconds, is spared what is there when the session begins.
 """
 
 import gc
@@ -31,7 +32,7 @@ def ahead() -> Iterator[bool]:
     gc.collect()
     gc.freeze()
     try:
-        yield _set(AHEAD, _ABOVE)
+        yield _set(min(AHEAD, before), _ABOVE)
     finally:
         gc.unfreeze()
         _set(before, _NORMAL)
@@ -39,7 +40,7 @@ def ahead() -> Iterator[bool]:
 
 def following() -> bool:
     """For good: this process goes before others, the acquisition apart. Gives whether the system allowed it."""
-    return _set(NEXT, _NORMAL)
+    return _set(min(NEXT, _niceness()), _NORMAL)
 
 
 def _niceness() -> int:
@@ -57,10 +58,11 @@ def _set(niceness: int, windows_class: int) -> bool:
         for thread in _threads():
             with suppress(ProcessLookupError):  # It has ended meanwhile.
                 os.setpriority(os.PRIO_PROCESS, thread, niceness)
-        if _AUTOGROUP.exists():
-            _AUTOGROUP.write_text(str(niceness), encoding="ascii")
     except OSError:
         return False
+    with suppress(OSError):
+        if _AUTOGROUP.exists():
+            _AUTOGROUP.write_text(str(niceness), encoding="ascii")
     return True
 
 

@@ -5,10 +5,12 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
-from pipeline.screens.priority import ahead
+from pipeline.screens import priority
+from pipeline.screens.priority import AHEAD, NEXT, ahead
 
 
 def test_it_ends_as_it_began() -> None:
@@ -17,7 +19,7 @@ def test_it_ends_as_it_began() -> None:
     with ahead() as allowed:
         assert gc.get_freeze_count() > frozen, "what was imported is not looked through again"
         if before is not None and allowed:
-            assert os.getpriority(os.PRIO_PROCESS, 0) < before
+            assert os.getpriority(os.PRIO_PROCESS, 0) == min(AHEAD, before)
     assert gc.get_freeze_count() == 0
     if before is not None:
         assert os.getpriority(os.PRIO_PROCESS, 0) == before
@@ -33,16 +35,25 @@ def test_what_is_not_allowed_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> N
         assert not allowed
 
 
+@pytest.mark.skipif(not hasattr(os, "setpriority"), reason="the niceness is POSIX's")
+def test_the_terminal_s_group_may_refuse(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As in containers, and on Linux within a tenth of a second of the last change: the niceness itself is set."""
+    monkeypatch.setattr(priority, "_AUTOGROUP", tmp_path)
+    asked: list[int] = []
+    monkeypatch.setattr(os, "setpriority", lambda _which, _who, niceness: asked.append(niceness))
+    with ahead() as allowed:
+        assert allowed
+    assert min(AHEAD, os.getpriority(os.PRIO_PROCESS, 0)) in asked
+
+
 @pytest.mark.skipif(not hasattr(os, "getpriority"), reason="the niceness is POSIX's")
 def test_the_server_goes_before_browsers_but_not_before_the_acquisition() -> None:
-    code = (
-        "import os; from pipeline.screens.priority import following, AHEAD;"
-        " print(following(), os.getpriority(0, 0), AHEAD)"
-    )
+    assert AHEAD < NEXT < 0
+    code = "import os; from pipeline.screens.priority import following; print(following(), os.getpriority(0, 0))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    allowed, niceness, acquisition = found.stdout.split()
+    allowed, niceness = found.stdout.split()
     before = os.getpriority(os.PRIO_PROCESS, 0)
-    assert int(acquisition) < int(niceness) < before if allowed == "True" else int(niceness) == before
+    assert int(niceness) == (min(NEXT, before) if allowed == "True" else before)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux alone has a niceness for each thread")
