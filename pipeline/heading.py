@@ -266,7 +266,7 @@ class Heading:
         self._since_fit = 0
         rows = join_signals(self._kept)
         rows = rows.picked(rows.good)
-        if len(rows) < 50:
+        if len(rows) < 25:
             return
         arms = fit_by_norm(
             rows.force1, rows.lever1[:, :, :3], rows.force2, rows.lever2[:, :, :3], self._prior, rounds=6

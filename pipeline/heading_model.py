@@ -32,10 +32,9 @@ _DEG = np.pi / 180.0
 class HeadingParameters:
     """Tuned on the public robot files and on simulated people (seeds below 100).
 
-    block_s: length of a block; smooth_block_s: of one offline. independent, smooth_independent: rows a second that
-    count as independent, live and offline, where a whole session of steps alike would else count too much. student:
-    degrees of freedom of the robust weights. residual_floor, residual_start: m/s2, standard deviation of the difference
-    of the two views.
+    block_s: length of a block; smooth_block_s: of one offline. independent: rows a second that count as independent,
+    since steps are alike. student: degrees of freedom of the robust weights. residual_floor, residual_start: m/s2,
+    standard deviation of the difference of the two views.
     tilt_sd, tilt_tau_s: size and memory of the relative inclination error that the accelerometers' errors do not
     explain, rad, s; lean_tau_s: live, over how long what they do explain is averaged. drift_sd: initial drift, rad/s;
     drift_walk: its random walk, rad/s per sqrt(s); delta_walk: random walk of the heading, rad per sqrt(s).
@@ -54,18 +53,17 @@ class HeadingParameters:
 
     block_s: float = 0.5
     smooth_block_s: float = 2.0
-    independent: float = 3.0
-    smooth_independent: float = 1.0
+    independent: float = 2.0
     student: float = 4.0
     residual_floor: float = 0.1
-    residual_start: float = 0.6
+    residual_start: float = 0.2
     tilt_sd: float = 0.25 * _DEG
     tilt_tau_s: float = 5.0
     lean_tau_s: float = 5.0
     drift_sd: float = 0.1 * _DEG
     drift_walk: float = 0.01 * _DEG
     delta_walk: float = 0.05 * _DEG
-    tissue_sd: float = 0.8 * _DEG
+    tissue_sd: float = 0.4 * _DEG
     tissue_tau_s: float = 60.0
     arm_walk: float = 0.0002
     acc_offset_sd: float = 0.08
@@ -81,7 +79,7 @@ class HeadingParameters:
     tied_sd: float = 6.0 * _DEG
     refit_blocks: int = 10
     kept_blocks: int = 120
-    moving: float = 2.0
+    moving: float = 0.3
 
     @property
     def error_sd(self) -> Floats:
@@ -295,7 +293,7 @@ def activity(signals: JointSignals) -> Floats:
 def typical(length: Floats, good: Bools, p: HeadingParameters) -> float:
     """Standard deviation (m/s2) of one component of the residual, from the median length."""
     chosen = length[good]
-    if len(chosen) < 10:
+    if len(chosen) < 2:
         return p.residual_start
     return max(p.residual_floor, float(np.median(chosen)) / 1.54)
 

@@ -1,14 +1,18 @@
 """What the relative heading is estimated from: the specific force at the knee centre, as each sensor sees it.
 
-With a the specific force at the sensor, w its rate and r the vector from it to the knee centre, all in the sensor's
-frame, the specific force at the centre is a + (skew(w') + skew(w)^2) r + 2 skew(w) r' + r''. The vector is no constant:
-skin and muscle slide as the knee bends, so that r = r0 + f r1 for the knee's flexion f. A centimetre at a right angle
-is enough to turn the heading by two degrees where it is left out, since it swings at the step's own rhythm. Both r0
-and r1 enter linearly, and so do the errors of a cheap accelerometer: an offset b, and a turn c of its axes against the
-gyroscope's, which add b + c x a. Left out, a misalignment of half a degree bends the abduction of a lunge by a degree.
+With R the turn from a sensor's frame to its level frame, a the specific force that it measures and r the vector from it
+to the knee centre, the specific force at the centre is R a + (R r)''. Averaged over a short stretch with the weights of
+a triangle, the second derivative is a mere difference of three turns: over s on either side of t it is
+(R(t + s) - 2 R(t) + R(t - s)) r / s^2, without any filter and whatever the sensor did in between. Rates and
+accelerations that are low-passed each and multiplied afterwards are not the low-pass of their products: in a swing the
+force so found is wrong by some tenths of m/s2, step for step alike, which turns the heading by degrees. The stretch is
+chosen long enough to average soft tissue's wobble away (8 to 15 Hz), and short enough to keep the movement.
 
-Rates and accelerations are low-passed both ways, above the movement and under soft tissue's wobble, and kept at about
-12 rows a second. Live, that is done for each block once the next one is complete.
+The vector r is no constant: skin and muscle slide as the knee bends, so that r = r0 + f r1 for the knee's flexion f. A
+centimetre at a right angle is enough to turn the heading by two degrees where it is left out, since it swings at the
+step's own rhythm. Both r0 and r1 enter linearly, and so do the errors of a cheap accelerometer: an offset b, and a turn
+c of its axes against the gyroscope's, which add b + c x a. Left out, a misalignment of half a degree bends the
+abduction of a lunge by a degree. Live, all this is done for each block once the next one is complete.
 """
 
 from dataclasses import dataclass
@@ -16,25 +20,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.alignment import Alignment
-from calibration.joint_centre import lever_matrix
 from pipeline.blocks import Bools, Floats, Ints
-from pipeline.kept_rows import KeptRows, LowPass
 from pipeline.leg_rows import LegRows, join_rows, sagittal_difference
-from pipeline.quaternions import columns
+from pipeline.quaternions import columns, rotate
 
 
 @dataclass(frozen=True, slots=True)
 class JointSignalParameters:
-    """cutoff_hz: low-pass, above the movement (under 5 Hz) and under soft tissue's wobble.
-    kept_hz: rows kept a second. settle_s: how far around a hole the filter is not used."""
+    """reach_s: s above; the rows are as far apart. Chosen on simulated people (seeds 0 to 39)."""
 
-    cutoff_hz: float = 8.0
-    kept_hz: float = 12.5
-    settle_s: float = 0.4
+    reach_s: float = 0.18
 
-
-WHOLE = JointSignalParameters(kept_hz=6.25)
-"""For a whole recording: fewer rows tell as much (simulated seeds 0 to 39), where live each one helps to begin."""
 
 ARM = 6
 """Numbers of one sensor's arm: r0 (3,) m and r1 (3,) m/rad."""
@@ -84,27 +80,20 @@ def join_signals(parts: list[JointSignals]) -> JointSignals:
 def joint_signals(
     rows: LegRows, rate_hz: float, alignment: Alignment | None, parameters: JointSignalParameters | None = None
 ) -> JointSignals | None:
-    """Of rows that follow each other; None where they are too few to be filtered. alignment: tells the knee's flexion;
-    without it r1 does not show."""
+    """Of rows that follow each other; None where they are too few. alignment: tells the knee's flexion; without it r1
+    does not show."""
     p = parameters or JointSignalParameters()
-    if len(rows) < 20:
+    reach = max(1, round(p.reach_s * rate_hz))
+    first = reach + (-rows.start - reach) % reach
+    count = (len(rows) - 1 - first) // reach
+    if count < 1:
         return None
-    step = max(1, round(rate_hz / p.kept_hz))
-    first = (-rows.start - 1) % step + 1
-    keep = slice(first, len(rows) - 1, step)
-    low_pass = LowPass.butterworth(min(p.cutoff_hz, 0.4 * rate_hz), rate_hz)
-
-    def kept(signal: Floats) -> KeptRows:
-        return KeptRows(signal, first, step, low_pass, rate_hz)
-
-    flexion = None
-    if alignment is not None:
-        bent = kept(_flexion(rows, alignment)[:, None])
-        flexion = bent.value()[:, 0], bent.slope()[:, 0], bent.bend()[:, 0]
-    force1, lever1, error1 = _seen(kept(rows.thigh_acc), kept(rows.thigh_gyr), rows.thigh_quat[keep], flexion)
-    force2, lever2, error2 = _seen(kept(rows.shank_acc), kept(rows.shank_gyr), rows.shank_quat[keep], flexion)
-    index = np.arange(len(rows))[keep]
-    good = _undisturbed(rows.ok, index, round(p.settle_s * rate_hz))
+    at = first + reach * np.arange(-1, count + 1)
+    flexion = None if alignment is None else _flexion(rows, at, alignment)
+    force1, lever1, error1 = _seen(rows.thigh_acc, rows.thigh_quat, at, flexion, rate_hz)
+    force2, lever2, error2 = _seen(rows.shank_acc, rows.shank_quat, at, flexion, rate_hz)
+    index = at[1:-1]
+    good = _undisturbed(rows.ok, index, reach)
     return JointSignals(rows.start + index, force1, lever1, force2, lever2, error1, error2, good)
 
 
@@ -130,13 +119,11 @@ class JointSignalWindow:
         return signals.picked((signals.index >= first) & (signals.index < rows.start))
 
 
-def _flexion(rows: LegRows, alignment: Alignment) -> Floats:
-    """(n,) the knee's flexion as both inclinations tell it, rad, without jumps."""
-    bent = sagittal_difference(
-        rows.thigh_quat, alignment.thigh_from_sensor, rows.shank_quat, alignment.shank_from_sensor
-    )
-    jumps = np.abs(bent[1:] - bent[:-1]).max() > np.pi
-    return np.unwrap(bent) if jumps else bent
+def _flexion(rows: LegRows, at: Ints, alignment: Alignment) -> Floats:
+    """(m,) the knee's flexion as both inclinations tell it at some rows, rad, without jumps."""
+    thigh, shank = rows.thigh_quat[at], rows.shank_quat[at]
+    bent = sagittal_difference(thigh, alignment.thigh_from_sensor, shank, alignment.shank_from_sensor)
+    return np.unwrap(bent)
 
 
 def _undisturbed(ok: Bools, index: Ints, settle: int) -> Bools:
@@ -148,29 +135,35 @@ def _undisturbed(ok: Bools, index: Ints, settle: int) -> Bools:
     return np.asarray(missing[end] == missing[begin])
 
 
-def _seen(
-    acc: KeptRows, gyr: KeptRows, quat: Floats, flexion: tuple[Floats, Floats, Floats] | None
-) -> tuple[Floats, Floats, Floats]:
-    """Force (m, 3), lever matrix (m, 3, 6) and error matrix (m, 3, 6) of one sensor in its level frame, at the kept
-    rows."""
-    w = gyr.value()
-    lever = lever_matrix(w, gyr.slope()).reshape(-1, 3, 3)
-    turn = np.stack(columns(quat), axis=-1).reshape(-1, 3, 3)
-    level = np.zeros((len(w), 3, ARM))
-    level[:, :, :3] = np.matmul(turn, lever)
+def _seen(acc: Floats, quat: Floats, at: Ints, flexion: Floats | None, rate_hz: float) -> tuple[Floats, Floats, Floats]:
+    """Force (m, 3), lever matrix (m, 3, 6) and error matrix (m, 3, 6) of one sensor in its level frame, about the rows
+    `at` (m + 2,), evenly apart, but for the first and the last one. flexion (m + 2,)."""
+    reach = int(at[1] - at[0])
+    between = slice(at[0] + 1, at[-1])
+    level = rotate(quat[between], acc[between])
+    force = _triangles(np.concatenate([level, level[:1]]), reach)
+    turn = np.stack(columns(quat[at]), axis=-1).reshape(-1, 3, 3)
+    per_s2 = (rate_hz / reach) ** 2
+    lever = np.zeros((len(force), 3, ARM))
+    change = turn[2:] - 2.0 * turn[1:-1] + turn[:-2]
+    lever[:, :, :3] = per_s2 * change
     if flexion is not None:
-        f, rate, bend = flexion
-        slide = lever * f[:, None, None]
-        for k, (column, row) in enumerate(((2, 1), (0, 2), (1, 0))):
-            turning = (2.0 * rate) * w[:, k]
-            slide[:, row, column] -= turning
-            slide[:, column, row] += turning
-            slide[:, k, k] += bend
-        level[:, :, 3:] = np.matmul(turn, slide)
-    force = np.matmul(turn, acc.value()[:, :, None])[:, :, 0]
-    error = np.empty((len(w), 3, ERROR))
-    error[:, :, :3] = turn
+        slid = flexion[:, None, None] * turn
+        lever[:, :, 3:] = per_s2 * (slid[2:] - 2.0 * slid[1:-1] + slid[:-2])
+    mean = turn[1:-1] + change / 12.0
+    error = np.empty((len(force), 3, ERROR))
+    error[:, :, :3] = mean
     x, y, z = (v[:, None] for v in force.T)
     for k, (one, two, a, b) in enumerate(((z, y, 1, 2), (x, z, 2, 0), (y, x, 0, 1))):
-        np.subtract(one * turn[:, a], two * turn[:, b], out=error[:, k, 3:])
-    return force, level, error
+        np.subtract(one * mean[:, a], two * mean[:, b], out=error[:, k, 3:])
+    return force, lever, error
+
+
+def _triangles(values: Floats, reach: int) -> Floats:
+    """(m, 3) means weighted by triangles of this reach on either side: of values ((m + 1) reach, 3), about the last
+    one of each stretch of `reach` rows but the last stretch."""
+    rise = np.arange(1, reach + 1) / reach**2
+    stretches = values.reshape(-1, reach, values.shape[1])
+    parts = np.matmul(np.stack([rise, 1.0 / reach - rise]), stretches)
+    sums: Floats = parts[:-1, 0] + parts[1:, 1]
+    return sums

@@ -35,7 +35,7 @@ from pipeline.heading_model import (
 from pipeline.joint_signals import JointSignals
 from pipeline.leans import Leans
 
-_ENOUGH = 1000
+_ENOUGH = 500
 """Rows to which the arms are first fitted."""
 _AT_ONCE = 60
 """Blocks whose rows are looked at together: what is known of them stays in the processor's cache."""
@@ -95,14 +95,14 @@ class HeadingSmoother:
         """signals: of the whole recording (pipeline/joint_signals.py)."""
         length = round(self.parameters.smooth_block_s * self.rate_hz)
         p = self.parameters
-        p = replace(p, block_s=length / self.rate_hz, independent=p.smooth_independent)
+        p = replace(p, block_s=length / self.rate_hz)
         number = signals.index // length
         first = int(number[0])
         count = int(number[-1]) - first + 1
         block: Ints = number - first
         rate = len(signals) / (count * p.block_s)
         moving = signals.good & (activity(signals) > p.moving)
-        chosen = np.flatnonzero(moving if int(moving.sum()) > 100 else signals.good)
+        chosen = np.flatnonzero(moving if int(moving.sum()) > 50 else signals.good)
         used = signals.picked(chosen[:: 1 + len(chosen) // _ENOUGH])
         arms = fit_by_norm(used.force1, used.lever1[:, :, :3], used.force2, used.lever2[:, :, :3], self.prior, 6)
         mean = np.zeros((count, SIZE))

@@ -22,7 +22,7 @@ from pipeline.deviations import TWO_SIDED
 from pipeline.engine import LegSettings
 from pipeline.flexions import settled
 from pipeline.heading_model import Neutral
-from pipeline.joint_signals import WHOLE, joint_signals
+from pipeline.joint_signals import joint_signals
 from pipeline.knee import Knee, KneeParameters, no_angles
 from pipeline.leg_rows import LegRows
 from pipeline.neutral import neutral_turn, upright_blocks
@@ -171,7 +171,7 @@ def smoothed_heading(
     if alignment.standing:
         smoother.neutrals = neutrals(rows, alignment, settings, rate)
     smoother.lost = (grid.start + np.flatnonzero(one.restarted | two.restarted)).tolist()
-    signals = joint_signals(rows, rate, alignment, WHOLE)
+    signals = joint_signals(rows, rate, alignment)
     assert signals is not None
     return smoother.smooth(signals)
 

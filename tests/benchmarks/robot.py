@@ -25,10 +25,10 @@ from pipeline.quaternions import about_z, conjugate, multiply, small
 from pipeline.simulation.rotations import exponential
 from pipeline.smoothing import HeadingSmoother
 
-SIGNALS = JointSignalParameters(cutoff_hz=12.0, kept_hz=25.0)
-HEADING = HeadingParameters(tissue_sd=0.0, independent=6.0, smooth_independent=6.0, tilt_sd=np.deg2rad(1.5))
-"""The robot has no soft tissue: its signals may pass further up, more of its rows count as independent, and its heading
-is not turned."""
+SIGNALS = JointSignalParameters(reach_s=0.04)
+HEADING = HeadingParameters(tissue_sd=0.0, independent=6.0, tilt_sd=np.deg2rad(1.5))
+"""The robot has no soft tissue: its signals are averaged over less, more of its rows count as independent, and its
+heading is not turned."""
 
 LEAD_SAMPLES = 0.5
 """The optical reference runs 0.7 to 1.0 samples ahead of the gyroscopes (their rates against those it implies, five
