@@ -21,12 +21,15 @@ _DEG = np.pi / 180.0
 
 @dataclass(frozen=True, slots=True)
 class AxisWatchParameters:
-    """least_rad_s: slower rows tell nothing. rows: numbers of moving rows after which the axis is told. gait_sd,
+    """least_rad_s: slower rows tell nothing. settling: complete blocks (of half a second) after a hole that are left
+    aside: an inclination found in the middle of a swing is tens of degrees off at first, and knees seem to bend the
+    wrong way. rows: numbers of moving rows after which the axis is told. gait_sd,
     other_sd: of the axis from steps and from other movement: soft tissue and the thigh's own turning, rad; doubt: see
     `main_axis`. impossible: mean hyperextension above which the axis must point the wrong way, rad, over all blocks;
     impossible_now: over one block."""
 
     least_rad_s: float = 0.5
+    settling: int = 6
     rows: tuple[int, ...] = (400, 4000)
     gait_sd: float = 3.5 * _DEG
     other_sd: float = 6.5 * _DEG
@@ -45,6 +48,7 @@ class AxisWatch:
         self._other = _Scatter()
         self._wrong = np.zeros(2)
         self._blocks = 0
+        self._settling = 0
 
     def realign(self, alignment: Alignment) -> None:
         """The frames were replaced: from now on corrections are to these."""
@@ -58,16 +62,20 @@ class AxisWatch:
         p = self._p
         if self._gait.told >= len(p.rows):
             return None
-        gyr = rows.thigh_gyr[rows.ok]
+        whole = bool(rows.ok.all())
+        self._settling = max(self._settling - 1, 0) if whole else p.settling
+        if self._settling or not whole:
+            return None
+        gyr = rows.thigh_gyr
         moving = gyr[np.linalg.norm(gyr, axis=1) > p.least_rad_s]
         if not len(moving):
             return None
-        stepping = bool(in_gait(rows.shank_gyr[rows.ok] @ self._alignment.shank_from_sensor[2], 1.0).any())
+        stepping = bool(in_gait(rows.shank_gyr @ self._alignment.shank_from_sensor[2], 1.0).any())
         seen, sd = (self._gait, p.gait_sd) if stepping else (self._other, p.other_sd)
         seen.add(moving)
         frame = self._alignment.turned(believed, 0.0)
-        thigh = sagittal(rows.thigh_quat[rows.ok], frame.thigh_from_sensor)
-        shank = sagittal(rows.shank_quat[rows.ok], frame.shank_from_sensor)
+        thigh = sagittal(rows.thigh_quat, frame.thigh_from_sensor)
+        shank = sagittal(rows.shank_quat, frame.shank_from_sensor)
         wrong = np.array([hyperextension(thigh, shank), hyperextension(-thigh, shank)])
         if wrong[0] > p.impossible_now and wrong[1] < 0.1 * wrong[0]:
             return believed + np.pi, sd

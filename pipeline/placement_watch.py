@@ -1,9 +1,11 @@
 """What is wrong with the sensors of a session, as far as the data tell: a leg's watch, and that of both legs together.
 
 The intake's counts tell of each sensor by itself (sensor_watch.py), the rows of the grid of sensors in each other's
-place (swaps.py). Both see the recorded data alone, so a replay warns as the live session did.
+place (swaps.py), the angles of both legs exchanged (mirror_watch.py), which is told only where each leg is known to
+have its own two sensors. All see the recorded data alone, so a replay warns as the live session did.
 """
 
+from collections import deque
 from collections.abc import Sequence
 
 from pipeline.blocks import GridBlock, LegBlock
@@ -58,6 +60,8 @@ class LegsWatch:
         self._warnings = Warnings()
         self._sides = SideWatch()
         self._mirror = MirrorWatch()
+        self._own: deque[tuple[float, bool]] = deque(maxlen=50)
+        """Whether each leg has its own two sensors, each time since that was known anew (s)."""
 
     @property
     def messages(self) -> list[str]:
@@ -69,6 +73,11 @@ class LegsWatch:
         """Whether each leg has its own two sensors."""
         return self._sides.fit
 
+    @property
+    def mirrored(self) -> Fit:
+        """Whether left is left, by how the legs sway."""
+        return self._mirror.fit
+
     def rows(self, leg: LegWatch) -> list[RaisedEvent]:
         """What a leg's newest rows tell anew."""
         found = []
@@ -76,6 +85,7 @@ class LegsWatch:
         for told in self._sides.add(leg.side, leg.segments.windows):
             swapped = told.fit is Fit.SWAPPED
             found += self._warnings.tell(Subject(Warned.CROSSED_LEGS), text if swapped else "", told.time_s)
+            self._own.append((told.time_s, told.fit is Fit.FITS))
         return found
 
     def angles(self, side: Side, block: LegBlock) -> list[RaisedEvent]:
@@ -83,6 +93,8 @@ class LegsWatch:
         found = []
         text = "left and right seem exchanged: each leg's sensors move like the other leg's"
         for told in self._mirror.update(side, block):
-            swapped = told.fit is Fit.SWAPPED
+            # Rows may have come further than angles: what was known then counts.
+            own = [fits for since_s, fits in self._own if since_s <= told.time_s][-1:] == [True]
+            swapped = told.fit is Fit.SWAPPED and own
             found += self._warnings.tell(Subject(Warned.SWAPPED_SIDES), text if swapped else "", told.time_s)
         return found

@@ -155,7 +155,9 @@ class SensorWatch:
         asked = self._asked.get(key)
         rate_hz = sum(rates_hz) / len(rates_hz)
         text = ""
-        if asked is not None and all(_off(rate, asked) > self._limit(subject, self._p.rate_off) for rate in rates_hz):
+        # Too many after too few, or the contrary, is a stall that was made up for.
+        off = [0.0] if asked is None else [rate / asked - 1.0 for rate in rates_hz]
+        if max(min(off), -max(off)) > self._limit(subject, self._p.rate_off):
             text = f"the {subject} sensor sends {rate_hz:.0f} samples a second and was asked for {asked:g}"
         elif max(rates_hz) < self._limit(subject, self._p.least_hz):
             text = f"the {subject} sensor sends only {rate_hz:.0f} samples a second, too few for fast movement"
@@ -180,7 +182,3 @@ def _rate(first: _Look, last: _Look) -> float:
     """Samples a second between two looks, the lost ones included."""
     one, two = first.counts, last.counts
     return (two.samples - one.samples + max(two.lost - one.lost, 0)) / (last.time_s - first.time_s)
-
-
-def _off(rate_hz: float, asked_hz: float) -> float:
-    return abs(rate_hz / asked_hz - 1.0)

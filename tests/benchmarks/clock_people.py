@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import CubicSpline
+from scipy.signal import butter, sosfiltfilt
 
 from firmware_interface.drivers.open_format import OpenFormatEncoder
 from firmware_interface.samples import Floats
@@ -84,8 +85,8 @@ def taken(person: Course, case: Clocks, seed: int, by_motion: bool, at_s: tuple[
     rng = np.random.default_rng([seed, 7])
     skews = rng.normal(0.0, 30 * PPM, 2) if case.skews is None else case.skews
     lag_s = case.lag_sd_s * float(rng.standard_normal())
-    thigh = person.signals[0]
-    signals = (CubicSpline(thigh.x + lag_s, thigh(thigh.x)) if lag_s else thigh, person.signals[1])
+    thigh, shank = (_filtered(signal, case.rate_hz) for signal in person.signals)
+    signals = (CubicSpline(thigh.x + lag_s, thigh(thigh.x)) if lag_s else thigh, shank)
     infos = [SensorInfo(k, str(k), "open_format", person.side, segment) for k, segment in enumerate(Segment, 1)]
     sent: list[Notification] = []
     for k, info in enumerate(infos):
@@ -100,6 +101,16 @@ def taken(person: Course, case: Clocks, seed: int, by_motion: bool, at_s: tuple[
             stated.append(1e3 * intake.pair_sd_s())
     block = join(blocks + intake.finish())
     return Taken(block, intake.counts(), stated, signals, intake.looked_back(block))
+
+
+def _filtered(signal: CubicSpline, rate_hz: float) -> CubicSpline:
+    """As a sensor of this rate shows it, whose own filter ends below half of it: what is faster would be folded down,
+    and rows between such samples look milliseconds early or late."""
+    own_hz = 1.0 / float(np.median(np.diff(signal.x)))
+    if rate_hz >= own_hz:
+        return signal
+    low_pass = butter(4, 0.35 * rate_hz, fs=own_hz, output="sos")
+    return CubicSpline(signal.x, sosfiltfilt(low_pass, signal(signal.x), axis=0))
 
 
 def _sent(

@@ -40,6 +40,7 @@ CASES = (
     Clocks("+-40 ppm, skin that lags", (40 * PPM, -40 * PPM), lag_sd_s=_LAG),
     Clocks("+-20 ppm, skin that lags", (20 * PPM, -20 * PPM), lag_sd_s=_LAG),
     Clocks("30 ppm (sd), skin that lags", lag_sd_s=_LAG),
+    Clocks("+-40 ppm", (40 * PPM, -40 * PPM)),
     Clocks("+-20 ppm", (20 * PPM, -20 * PPM)),
 )
 RARE_CASES = (

@@ -2,7 +2,7 @@
 
 `python -m tests.benchmarks.warnings --people 20`: simulated everyday sessions of both legs (seeds from 100 on, none was
 used to choose parameters), and shorter ones through the whole engine for legs exchanged altogether; with `--walks DIR`
-also public walks of six people (the folder cmu_capacitive).
+also public walks of eight people (the folder of datasets).
 """
 
 import argparse
@@ -13,14 +13,16 @@ import numpy as np
 
 from pipeline.blocks import Floats, GridBlock
 from pipeline.engine import LegEngine, LegSettings
-from pipeline.mirror_watch import MirrorWatch
+from pipeline.placement_watch import LegsWatch, LegWatch
 from pipeline.records import Segment, Side
 from pipeline.simulation.person import draw_person
 from pipeline.simulation.script import everyday_script, parse_script
 from pipeline.simulation.simulate import simulate
 from pipeline.swaps import Fit, SegmentWatch, SideWatch
+from pipeline.warned import Warned
 from tests.benchmarks.people import FIRST_UNSEEN, RATE_HZ
-from tests.pipeline.public_legs import CMU_PEOPLE, cmu_leg
+from tests.pipeline.leg_from_imu import RawLeg, resampled
+from tests.pipeline.public_legs import CMU_PEOPLE, TUGS, cmu_leg, qmt_leg, tug_leg
 
 Signals = dict[tuple[Side, Segment], tuple[Floats, Floats]]
 """Acceleration and rate of each sensor, by the place where it is worn."""
@@ -45,21 +47,24 @@ def simulated(seed: int, script: str = "") -> Signals:
 
 
 def walks(folder: Path) -> Iterator[tuple[str, Signals]]:
-    """Treadmill walks, ordinary and with a stiff knee."""
+    """Treadmill walks, ordinary and with a stiff knee; one fast gait, and one person who gets up, walks and turns."""
     for person in CMU_PEOPLE:
         for condition in ("CSBaseline", "CSStiffKnee"):
-            legs = {side: cmu_leg(folder, person, condition, side) for side in Side}
-            yield (
-                f"{person} {condition}",
-                {
-                    key: value
-                    for side, leg in legs.items()
-                    for key, value in {
-                        (side, Segment.THIGH): (leg.thigh_acc, leg.thigh_gyr),
-                        (side, Segment.SHANK): (leg.shank_acc, leg.shank_gyr),
-                    }.items()
-                },
-            )
+            legs = {side: cmu_leg(folder / "cmu_capacitive", person, condition, side) for side in Side}
+            yield f"{person} {condition}", both(legs)
+    yield "fast gait", both({side: qmt_leg(folder / "qmt_full_body", side) for side in Side})
+    for trial in TUGS:
+        yield trial, both({side: tug_leg(folder / "sensbiotk_inria", trial, side) for side in Side})
+
+
+def both(legs: dict[Side, RawLeg]) -> Signals:
+    """The signals of both legs, on the grid's rate."""
+    found: Signals = {}
+    for side, raw in legs.items():
+        leg = resampled(raw, RATE_HZ)
+        found[side, Segment.THIGH] = leg.thigh_acc, leg.thigh_gyr
+        found[side, Segment.SHANK] = leg.shank_acc, leg.shank_gyr
+    return found
 
 
 def worn(signals: Signals, changed: Callable[[Side, Segment], tuple[Side, Segment]]) -> dict[Side, GridBlock]:
@@ -120,20 +125,26 @@ def report(name: str, sessions: list[tuple[str, Signals]]) -> None:
         print(f"  {what} swapped: {len(found)} of {len(told)} found {delay}; {wrong} told to fit")
 
 
-def exchanged(signals: Signals, rows: int = 100) -> tuple[Fit, Fit]:
+def exchanged(signals: Signals) -> tuple[str, str]:
     """What is told of whole legs as worn, and exchanged, by the angles that the engine finds."""
-    found = []
-    for change in (as_worn, legs_exchanged):
-        grids = worn(signals, change)
-        engines = {side: LegEngine(side, RATE_HZ, LegSettings()) for side in Side}
-        watch = MirrorWatch()
-        told: list[Fit] = []
-        for begin in range(0, len(grids[Side.LEFT]), rows):
-            for side, grid in grids.items():
-                for block in engines[side].update(grid.cut(begin, min(begin + rows, len(grid)))):
-                    told += [each.fit for each in watch.update(side, block)]
-        found.append(Fit.SWAPPED if Fit.SWAPPED in told else watch.fit)
-    return found[0], found[1]
+    worn_right, worn_wrong = (placed(worn(signals, change)) for change in (as_worn, legs_exchanged))
+    return worn_right, worn_wrong
+
+
+def placed(grids: dict[Side, GridBlock], rows: int = 100) -> str:
+    """`swapped` where it was ever warned of exchanged legs, else what is believed in the end."""
+    engines = {side: LegEngine(side, RATE_HZ, LegSettings()) for side in Side}
+    legs = {side: LegWatch(side, [], dict) for side in Side}
+    watch = LegsWatch()
+    for begin in range(0, len(grids[Side.LEFT]), rows):
+        for side, grid in grids.items():
+            piece = grid.cut(begin, min(begin + rows, len(grid)))
+            legs[side].rows(piece)
+            watch.rows(legs[side])
+            events = [event for block in engines[side].update(piece) for event in watch.angles(side, block)]
+            if any(event.fields["warning"] == Warned.SWAPPED_SIDES.value for event in events):
+                return Fit.SWAPPED.value
+    return watch.mirrored.value
 
 
 def legs_exchanged(side: Side, segment: Segment) -> tuple[Side, Segment]:
@@ -144,7 +155,7 @@ def legs_exchanged(side: Side, segment: Segment) -> tuple[Side, Segment]:
 def report_exchanged(name: str, sessions: list[tuple[str, Signals]]) -> None:
     """False warnings, detections, and what is left unknown."""
     told = [exchanged(signals) for _, signals in sessions]
-    clean, swapped = (np.array([pair[k].value for pair in told]) for k in range(2))
+    clean, swapped = (np.array([pair[k] for pair in told]) for k in range(2))
     false = int((clean == "swapped").sum())
     print(f"{name}: whole legs, {len(told)} clean sessions, {false} false warnings, {int((clean == 'fits').sum())} fit")
     counts = {fit.value: int((swapped == fit.value).sum()) for fit in Fit}

@@ -17,7 +17,7 @@ say "system bus: exit code $?"
 /usr/libexec/bluetooth/bluetoothd --nodetach >/results/bluetoothd.txt 2>&1 &
 say "bluetoothd runs"
 cd /results
-python3 -m tests.os_stack.radio >/results/radio.txt 2>&1 &
+python3 -m tests.os_stack.radio "$CUT_S" >/results/radio.txt 2>&1 &
 radio=$!
 python3 -m tests.os_stack.adapter >/results/adapter.txt 2>&1
 code=$?
@@ -30,6 +30,7 @@ python3 -m pipeline.commands.main live --for "$SECONDS_LIVE" --rate "$RATE_HZ" -
 code=$?
 say "live: exit code $code"
 busybox tail -n 20 /results/live.txt
+busybox cat /results/radio.txt
 echo "$code" >/results/exit_code
 busybox kill $radio
 busybox dmesg >/results/kernel.txt

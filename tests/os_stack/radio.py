@@ -1,4 +1,7 @@
-"""Inside the guest: two virtual sensors on a simulated leg, and the controller that the kernel takes for an adapter."""
+"""Inside the guest: two virtual sensors on a simulated leg, and the controller that the kernel takes for an adapter.
+
+`python -m tests.os_stack.radio SECONDS`: so long after the motion began the thigh's link is cut, as by distance.
+"""
 
 import asyncio
 import sys
@@ -24,6 +27,8 @@ ADAPTER = "00:1A:7D:DA:71:01"
 """Public: BlueZ takes an adapter without one for not configured."""
 SPEAKS = {Segment.THIGH: "open_format", Segment.SHANK: "movella_dot"}
 """Two formats, one with commands that have to be written."""
+CUT = Segment.THIGH
+"""Whose link is cut."""
 _SEED = 1
 
 
@@ -61,18 +66,24 @@ class Stage:
             self._begun.set()
         await self._begun.wait()
 
+    async def reached(self, motion_s: float) -> None:
+        """Waits until the motion has gone on for so long."""
+        await self._begun.wait()
+        await asyncio.sleep(motion_s - self.motion_s())
+
     def motion_s(self) -> float:
         """True time of the motion."""
         return asyncio.get_running_loop().time() - self._begun_s if self._begun.is_set() else 0.0
 
 
-async def main() -> None:
+async def main(cut_s: float) -> None:
     """Until killed."""
     person = LivePerson(draw_person(np.random.default_rng(_SEED)), scripted_session((Side.RIGHT,)), _SEED)
     # Made now: while it streams, an emulated processor has better things to do.
     for segment in Segment:
         person.source(Side.RIGHT, segment).read(0.0, 0.1)
     air, stage = Air(), Stage()
+    sensors: dict[Segment, VirtualSensor] = {}
     for number, (segment, speaks) in enumerate(SPEAKS.items(), start=1):
         # The name alone tells the place, and together with a service of 128 bits it fits into 31 octets.
         model = SensorModel(
@@ -85,7 +96,8 @@ async def main() -> None:
             LinkModel(),
             DeviceClock(),
         )
-        await VirtualSensor(model, air, stage, np.random.default_rng(number)).begin()
+        sensors[segment] = VirtualSensor(model, air, stage, np.random.default_rng(number))
+        await sensors[segment].begin()
     async with await open_transport("vhci") as transport:
         adapter = Controller(
             "adapter", host_source=transport.source, host_sink=transport.sink, link=air, public_address=ADAPTER
@@ -94,8 +106,11 @@ async def main() -> None:
         for beyond in (hci.LeFeatureMask.LL_PRIVACY, hci.LeFeatureMask.LE_EXTENDED_ADVERTISING):
             adapter.le_features &= ~beyond
         print("the virtual air is there", flush=True)
+        await stage.reached(cut_s)
+        await sensors[CUT].lose_link()
+        print(f"the {CUT} sensor's link was cut {stage.motion_s():.1f} s into the motion", flush=True)
         await transport.source.terminated
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(asyncio.run(main(float(sys.argv[1]))))

@@ -44,7 +44,7 @@ class _Segment:
 
 def leg_from_imu(raw: RawLeg, side: Side, grid_hz: float = 100.0) -> LegBlock:
     """The sagittal columns of a leg. See the module's text for what is NaN."""
-    raw = _resampled(raw, grid_hz)
+    raw = resampled(raw, grid_hz)
     walking = _walking(raw.shank_gyr, grid_hz)
     shank = _segment(raw.shank_acc, raw.shank_gyr, walking, grid_hz)
     thigh = _segment(raw.thigh_acc, raw.thigh_gyr, walking, grid_hz, after=shank.rate)
@@ -83,7 +83,8 @@ def leg_from_imu(raw: RawLeg, side: Side, grid_hz: float = 100.0) -> LegBlock:
     )
 
 
-def _resampled(raw: RawLeg, grid_hz: float) -> RawLeg:
+def resampled(raw: RawLeg, grid_hz: float) -> RawLeg:
+    """The same leg on another rate."""
     if abs(raw.rate_hz - grid_hz) < 1e-6:
         return raw
     up, down = round(grid_hz), round(raw.rate_hz)

@@ -106,6 +106,17 @@ def test_another_rate_than_asked_for(asked: float, sent: float) -> None:
     assert f"{sent:.0f} samples" in str(events[0].fields["message"])
 
 
+@pytest.mark.parametrize("from_s", [7.0, 7.5, 8.0, 8.5])
+def test_a_stall_that_is_made_up_for_is_no_wrong_rate(from_s: float) -> None:
+    """Too few samples in one half of the time, as many too many in the other."""
+
+    def stalled(time_ns: int) -> int:
+        return max(time_ns, round((from_s + 0.8) * 1e9)) if time_ns > from_s * 1e9 else time_ns
+
+    events = told(walk(), extra=configured(100.0), stalled=stalled)
+    assert "wrong_rate" not in [kind for kind, *_ in kinds(events)]
+
+
 def test_a_rate_that_is_too_low_for_anything() -> None:
     """An import says nothing of what was asked for."""
     assert kinds(told(walk(30.0))) == [("wrong_rate", "thigh", True), ("wrong_rate", "shank", True)]
