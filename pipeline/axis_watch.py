@@ -7,6 +7,7 @@ minute, that axis is handed to the heading filter as an observation; once there 
 seems to bend the wrong way tells that the axis points to the wrong side.
 """
 
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,28 +15,32 @@ import numpy as np
 from calibration.alignment import Alignment, azimuth, main_axis
 from pipeline.axis_signs import hyperextension, in_gait
 from pipeline.heading_model import wrapped
-from pipeline.leg_rows import LegRows, sagittal
+from pipeline.leg_rows import LegRows, join_rows, picked_rows, sagittal
 
 _DEG = np.pi / 180.0
 
 
 @dataclass(frozen=True, slots=True)
 class AxisWatchParameters:
-    """least_rad_s: slower rows tell nothing. settling: complete blocks (of half a second) after a hole that are left
-    aside: an inclination found in the middle of a swing is tens of degrees off at first, and knees seem to bend the
-    wrong way. rows: numbers of moving rows after which the axis is told. gait_sd,
-    other_sd: of the axis from steps and from other movement: soft tissue and the thigh's own turning, rad; doubt: see
-    `main_axis`. impossible: mean hyperextension above which the axis must point the wrong way, rad, over all blocks;
-    impossible_now: over one block."""
+    """least_rad_s: slower rows tell nothing. settling: complete blocks (of half a second) after a hole that are
+    left aside: an inclination found in the middle of a swing is tens of degrees off at first, and knees seem to
+    bend the wrong way. rows: numbers of moving rows after which the axis is told. gait_sd, other_sd: of the axis
+    from steps and from other movement: soft tissue and the thigh's own turning, rad; doubt: see `main_axis`.
+    impossible: mean hyperextension above which an axis must point the wrong way, rad, over the `kept` last blocks
+    of movement; impossible_now: over one block. unclear: how far from what was believed, rad, an axis says nothing
+    of its direction.
+    """
 
     least_rad_s: float = 0.5
     settling: int = 6
-    rows: tuple[int, ...] = (400, 4000)
+    rows: tuple[int, ...] = (120, 400, 4000)
     gait_sd: float = 3.5 * _DEG
     other_sd: float = 6.5 * _DEG
     doubt: float = 0.1
+    kept: int = 120
     impossible: float = 3.0 * _DEG
     impossible_now: float = 8.0 * _DEG
+    unclear: float = 45.0 * _DEG
 
 
 class AxisWatch:
@@ -46,15 +51,12 @@ class AxisWatch:
         self._p = parameters
         self._gait = _Scatter()
         self._other = _Scatter()
-        self._wrong = np.zeros(2)
-        self._blocks = 0
+        self._kept: deque[LegRows] = deque(maxlen=parameters.kept)
         self._settling = 0
 
     def realign(self, alignment: Alignment) -> None:
         """The frames were replaced: from now on corrections are to these."""
         self._alignment = alignment
-        self._wrong = np.zeros(2)
-        self._blocks = 0
 
     def update(self, rows: LegRows, believed: float) -> tuple[float, float] | None:
         """rows: one block, in which both sensors may or may not have delivered. believed: the correction (rad) that
@@ -73,26 +75,40 @@ class AxisWatch:
         stepping = bool(in_gait(rows.shank_gyr @ self._alignment.shank_from_sensor[2], 1.0).any())
         seen, sd = (self._gait, p.gait_sd) if stepping else (self._other, p.other_sd)
         seen.add(moving)
-        frame = self._alignment.turned(believed, 0.0)
-        thigh = sagittal(rows.thigh_quat, frame.thigh_from_sensor)
-        shank = sagittal(rows.shank_quat, frame.shank_from_sensor)
-        wrong = np.array([hyperextension(thigh, shank), hyperextension(-thigh, shank)])
+        wrong = self._hyperextension(rows, believed)
         if wrong[0] > p.impossible_now and wrong[1] < 0.1 * wrong[0]:
             return believed + np.pi, sd
-        self._wrong += wrong
-        self._blocks += 1
+        self._kept.append(picked_rows(rows, slice(None, None, _EVERY)))
         if seen.told >= len(p.rows) or seen.rows < p.rows[seen.told] or (not stepping and self._gait.told > 0):
             return None
         seen.told += 1
         axis = main_axis(seen.sum, self._alignment.thigh_from_sensor[1], sd, p.doubt)
         if axis is None:
             return None
-        as_it_is, reversed_ = self._wrong / self._blocks
-        wrong_side = as_it_is > p.impossible and reversed_ < 0.5 * as_it_is
         turn = believed + wrapped(azimuth(axis, self._alignment.thigh_from_sensor) - believed)
         if abs(turn - believed) > 0.5 * np.pi:
             turn = believed + wrapped(turn + np.pi - believed)
+        # Whichever of its two directions is nearer: knees do not bend the wrong way; and where neither is near, thighs
+        # that move without stepping lean forwards.
+        kept = join_rows(list(self._kept))
+        as_it_is, reversed_ = self._hyperextension(kept, turn)
+        wrong_side = as_it_is > p.impossible and reversed_ < 0.5 * as_it_is
+        if not stepping and abs(turn - believed) > p.unclear and max(as_it_is, reversed_) < p.impossible:
+            thigh = self._alignment.turned(turn, 0.0).thigh_from_sensor
+            wrong_side = float(sagittal(kept.thigh_quat, thigh).mean()) < 0.0
         return turn + (np.pi if wrong_side else 0.0), axis.sd
+
+    def _hyperextension(self, rows: LegRows, turn: float) -> tuple[float, float]:
+        """How far the knee would bend the wrong way with the thigh's frame turned by so much, and by half a turn more,
+        rad."""
+        frame = self._alignment.turned(turn, 0.0)
+        thigh = sagittal(rows.thigh_quat, frame.thigh_from_sensor)
+        shank = sagittal(rows.shank_quat, frame.shank_from_sensor)
+        return hyperextension(thigh, shank), hyperextension(-thigh, shank)
+
+
+_EVERY = 25
+"""Of the rows of a block, one is kept."""
 
 
 class _Scatter:

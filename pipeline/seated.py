@@ -32,7 +32,8 @@ class SeatedParameters:
     bent: movement of the shank from its hanging, rad, that makes a flexion; back: it has returned; thigh_most: what the
     thigh may move meanwhile. shortest_s, longest_s: of a flexion. flexions: how many are wanted.
     thigh_sd, shank_sd: of the axes, rad (soft tissue of the bent thigh; simulated people, seeds below 100).
-    kept_blocks: of moving rows; between_blocks: of movement between two rests that tells which one is lower.
+    kept_blocks: of moving rows; between_blocks: of movement between two rests that tells which one is lower. left: a
+    thigh that went so far and came back without a rest squatted: what was counted before was no sitting, rad.
     inward: how far the tibia is turned inward on the average of these flexions (as for standing ones), rad.
     """
 
@@ -51,6 +52,7 @@ class SeatedParameters:
     upright_sd: float = 0.5 * _DEG
     kept_blocks: int = 60
     between_blocks: int = 16
+    left: float = 30.0 * _DEG
     inward: float = 9.5 * _DEG
 
 
@@ -79,6 +81,7 @@ class Seated:
         self._moving: list[LegRows] = []
         self._bent_at: int | None = None
         self._most = 0.0
+        self._left = False
         self.sitting = False
         self.count = 0
 
@@ -112,6 +115,8 @@ class Seated:
                 if self.count < p.flexions:
                     self._forget()
                 self._standing, self.sitting = rest, False
+        elif self._left:
+            self._forget()
         if not self.count:
             self._here = rest
         if self._standing is None or self.count < p.flexions:
@@ -141,13 +146,14 @@ class Seated:
         return self._p.lying[0] <= thigh <= self._p.lying[1] and shank <= self._p.hanging
 
     def _forget(self) -> None:
-        self._here, self._moving, self._bent_at, self.count = None, [], None, 0
+        self._here, self._moving, self._bent_at, self.count, self._left = None, [], None, 0, False
 
     def _follow(self, rows: LegRows) -> None:
         """Count flexions in a block, should the rest before it have been sitting."""
         assert self._here is not None
         p = self._p
         thigh = inclination_from(self._here.up_thigh, rows.thigh_quat)
+        self._left |= float(thigh.max()) > p.left
         if float(thigh.max()) > p.thigh_most:
             self._bent_at = None
             self.sitting = self.sitting and float(thigh.min()) < 0.7 * p.lying[0]

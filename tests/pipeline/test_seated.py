@@ -7,7 +7,7 @@ from calibration.alignment import STANDING_AND_SEATED
 from pipeline.engine import LegEngine, LegSettings
 from pipeline.two_sided import analyse_leg
 from tests.benchmarks.alignments import WAYS, alignment_of, off, true_frames
-from tests.benchmarks.angles.sessions import written
+from tests.benchmarks.angles.sessions import exercises_only, written
 from tests.benchmarks.people import simulated_leg
 
 
@@ -34,3 +34,12 @@ def test_standing_flexions_stay_standing_flexions_with_a_chair_in_the_session():
     leg = simulated_leg(105, written("stand:5.5,flex:6,walk:8,sit:2,stand:3,walk:4"))
     found = analyse_leg(leg.grid, leg.side, LegSettings())
     assert found.alignment is not None and found.alignment.method == "standing + flexions"
+
+
+def test_who_squats_after_standing_flexions_did_not_sit():
+    """A chair later on does not make the standing one, once the thigh went far and came back in between."""
+    leg = simulated_leg(102, exercises_only)
+    engine = LegEngine(leg.side, 100.0, LegSettings())
+    engine.update(leg.grid)
+    found = [event.fields["method"] for event in engine.take_events() if event.fields.get("flexions")]
+    assert found == ["standing + flexions"]
