@@ -24,16 +24,18 @@ _DEG = np.pi / 180.0
 class AxisWatchParameters:
     """least_rad_s: slower rows tell nothing. settling: complete blocks (of half a second) after a hole that are
     left aside: an inclination found in the middle of a swing is tens of degrees off at first, and knees seem to
-    bend the wrong way. rows: numbers of moving rows after which the axis is told. gait_sd, other_sd: of the axis
-    from steps and from other movement: soft tissue and the thigh's own turning, rad; doubt: see `main_axis`.
-    impossible: mean hyperextension above which an axis must point the wrong way, rad, over the `kept` last blocks
-    of movement; impossible_now: over one block. unclear: how far from what was believed, rad, an axis says nothing
-    of its direction.
+    bend the wrong way. gait_rows, other_rows: numbers of moving rows, of steps and of other movement, after which
+    the axis is told; before any steps a thigh may hardly be known. gait_sd, other_sd: of the axis from steps and
+    from other movement: soft tissue and the thigh's own turning, rad; doubt: see `main_axis`. impossible: mean
+    hyperextension above which an axis must point the wrong way, rad, over the `kept` last blocks of movement;
+    impossible_now: over one block. unclear: how far from what was believed, rad, an axis says nothing of its
+    direction.
     """
 
     least_rad_s: float = 0.5
     settling: int = 6
-    rows: tuple[int, ...] = (120, 400, 4000)
+    gait_rows: tuple[int, ...] = (400, 4000)
+    other_rows: tuple[int, ...] = (120, 400, 4000)
     gait_sd: float = 3.5 * _DEG
     other_sd: float = 6.5 * _DEG
     doubt: float = 0.1
@@ -62,7 +64,7 @@ class AxisWatch:
         """rows: one block, in which both sensors may or may not have delivered. believed: the correction (rad) that
         the heading filter holds now; of the axis's two directions the nearer one is told."""
         p = self._p
-        if self._gait.told >= len(p.rows):
+        if self._gait.told >= len(p.gait_rows):
             return None
         whole = bool(rows.ok.all())
         self._settling = max(self._settling - 1, 0) if whole else p.settling
@@ -73,13 +75,13 @@ class AxisWatch:
         if not len(moving):
             return None
         stepping = bool(in_gait(rows.shank_gyr @ self._alignment.shank_from_sensor[2], 1.0).any())
-        seen, sd = (self._gait, p.gait_sd) if stepping else (self._other, p.other_sd)
+        seen, sd, due = (self._gait, p.gait_sd, p.gait_rows) if stepping else (self._other, p.other_sd, p.other_rows)
         seen.add(moving)
         wrong = self._hyperextension(rows, believed)
         if wrong[0] > p.impossible_now and wrong[1] < 0.1 * wrong[0]:
             return believed + np.pi, sd
         self._kept.append(picked_rows(rows, slice(None, None, _EVERY)))
-        if seen.told >= len(p.rows) or seen.rows < p.rows[seen.told] or (not stepping and self._gait.told > 0):
+        if seen.told >= len(due) or seen.rows < due[seen.told] or (not stepping and self._gait.told > 0):
             return None
         seen.told += 1
         axis = main_axis(seen.sum, self._alignment.thigh_from_sensor[1], sd, p.doubt)

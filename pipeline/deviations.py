@@ -57,16 +57,16 @@ class DeviationParameters:
 
 CAUSAL = DeviationParameters(
     flexion=Spread(0.24 * _DEG, 1.7 * _DEG, 1.78 * _DEG),
-    abduction=Spread(0.22 * _DEG, 1.62 * _DEG, 0.86 * _DEG),
+    abduction=Spread(0.23 * _DEG, 1.68 * _DEG, 0.9 * _DEG),
     rotation=Spread(0.65 * _DEG, 3.4 * _DEG, 0.0),
     excess=Spread(0.2 * _DEG, 1.1 * _DEG, 0.4 * _DEG),
-    collapse=Spread(0.21 * _DEG, 1.77 * _DEG, 0.94 * _DEG),
+    collapse=Spread(0.22 * _DEG, 1.85 * _DEG, 0.98 * _DEG),
 )
 TWO_SIDED = DeviationParameters(
     flexion=Spread(0.13 * _DEG, 0.62 * _DEG, 1.83 * _DEG),
-    abduction=Spread(0.2 * _DEG, 0.84 * _DEG, 1.43 * _DEG),
+    abduction=Spread(0.19 * _DEG, 0.8 * _DEG, 1.36 * _DEG),
     rotation=Spread(0.67 * _DEG, 3.0 * _DEG, 0.0),
-    excess=Spread(0.08 * _DEG, 0.8 * _DEG, 0.0),
+    excess=Spread(0.07 * _DEG, 0.7 * _DEG, 0.0),
     collapse=Spread(0.2 * _DEG, 0.92 * _DEG, 1.62 * _DEG),
 )
 
