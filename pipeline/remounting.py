@@ -144,7 +144,7 @@ def sensors_worn(
         surest = likeliest_slip(sights, p.test)
         verdict = _earliest(surest, sights, p)
         if verdict is None:
-            return Worn(stretches, events, (0 if surest is None else surest.since, doubted(surest, p)))
+            return Worn(stretches, events, (0 if surest is None else surest.since, doubted(surest, p.test.sure)))
         slip = slip_of(verdict, axes, verdict.by, p)
         now, first = rereferenced(now, slip.segment, slip.turn), slip.by
         stretches.append(Stretch(verdict.since, now, True, np.hypot(stretches[-1].doubt, verdict.sd)))

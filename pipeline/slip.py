@@ -134,11 +134,12 @@ def rereferenced(alignment: Alignment, segment: Segment, turn: Floats) -> Alignm
     return replace(alignment, shank_from_sensor=_rotation(turn) @ alignment.shank_from_sensor)
 
 
-def doubted(verdict: Verdict | None, p: SlipParameters) -> Floats:
-    """(3,) rad: what a slip that is not proven yet may have turned the frames by, times how likely it is."""
+def doubted(verdict: Verdict | None, sure: float) -> Floats:
+    """(3,) rad: what a slip that is not proven yet may have turned the frames by, times how likely it is; sure: the
+    evidence that would prove it."""
     if verdict is None:
         return np.zeros(3)
-    odds = float(np.exp(np.clip(verdict.evidence - p.test.sure, -20.0, 20.0)))
+    odds = float(np.exp(np.clip(verdict.evidence - sure, -20.0, 20.0)))
     doubt: Floats = odds / (1.0 + odds) * np.abs(verdict.turn)
     return doubt
 
@@ -256,8 +257,8 @@ class SlipWatch:
         sights = self._sights if now is None else [*self._sights, now]
         verdict = likeliest_slip(sights, self._p.test, self._p.latest)
         self.suspect = verdict is not None and verdict.evidence > self._p.suspicious
-        self.doubt = np.hypot(self._moved, doubted(verdict, self._p))
-        if verdict is None or verdict.evidence < self._p.test.sure:
+        self.doubt = np.hypot(self._moved, doubted(verdict, self._p.test.sure_live))
+        if verdict is None or verdict.evidence < self._p.test.sure_live:
             return None
         if now is not None and self._standings.length < self._p.sure_block:
             return None

@@ -54,10 +54,11 @@ class SlipEvidenceParameters:
     standing, gait, exercise: scatter of the kinds; short_s: cycles that last no longer are gait. alone: factor on the
     scatter of a single standing after the moment, since people do stand with a bent knee, or the toes out. turn_doubt:
     factor on the heading filter's standard deviation. turn_prior: of a slip about each axis, rad. window,
-    window_cycles: sights of a kind, of standing and of movement, compared on either side; gait wanders slowly. sure:
-    logarithm of the Bayes factor that is believed; least: smallest turn that is told, rad; misfit: how many standard
-    deviations too badly the turn may explain the change. vague: moments whose evidence is so much less than the best
-    may be the true one as well. usual, step_most, least_scale: see `_own_scale`.
+    window_cycles: sights of a kind, of standing and of movement, compared on either side; gait wanders slowly. sure,
+    sure_live: logarithm of the Bayes factor that is believed, of a whole recording and of one that goes on; least:
+    smallest turn that is told, rad; misfit: how many standard deviations too badly the turn may explain the change.
+    vague: moments whose evidence is so much less than the best may be the true one as well. usual, step_most,
+    least_scale: see `_own_scale`.
     """
 
     standing: Scatter = Scatter((1.4, 0.9, 1.2), (0.5, 0.3, 0.5), (0.7, 0.85))
@@ -69,7 +70,8 @@ class SlipEvidenceParameters:
     turn_prior: float = 5.0 * _DEG
     window: int = 40
     window_cycles: int = 6
-    sure: float = 5.5
+    sure: float = 4.0
+    sure_live: float = 5.5
     least: float = 3.2 * _DEG
     misfit: float = 4.0
     vague: float = 2.3
