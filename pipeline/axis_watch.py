@@ -23,10 +23,10 @@ _DEG = np.pi / 180.0
 class AxisWatchParameters:
     """least_rad_s: slower rows tell nothing. settling: complete blocks (of half a second) after a hole that are left
     aside: an inclination found in the middle of a swing is tens of degrees off at first, and knees seem to bend the
-    wrong way. rows: numbers of moving rows after which the axis is told. gait_sd,
-    other_sd: of the axis from steps and from other movement: soft tissue and the thigh's own turning, rad; doubt: see
-    `main_axis`. impossible: mean hyperextension above which the axis must point the wrong way, rad, over all blocks;
-    impossible_now: over one block."""
+    wrong way. rows: numbers of moving rows after which the axis is told. gait_sd, other_sd: of the axis from steps and
+    from other movement: soft tissue and the thigh's own turning, rad; doubt: see `main_axis`. impossible: mean
+    hyperextension above which the axis must point the wrong way, rad, over all blocks; impossible_now: over one
+    block."""
 
     least_rad_s: float = 0.5
     settling: int = 6
