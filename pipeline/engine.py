@@ -76,6 +76,8 @@ class LegEngine:
         self._number: int | None = None
         self._parts: list[LegRows] = []
         self._resting = 0
+        self._restarted = 0
+        """The row with which a level frame last began anew: nothing before it tells of the present heading."""
         self._axis: AxisWatch | None = None
         self._slips: SlipWatch | None = None
         self.slipped = ""
@@ -178,6 +180,7 @@ class LegEngine:
             self._begin_block(number)
         if restarted:
             self._heading.lost()
+            self._restarted = grid.start
         ok = grid.thigh_ok & grid.shank_ok
         status = self._status(grid)
         if self.alignment is None:
@@ -337,6 +340,9 @@ class LegEngine:
             self._heading.mark_flexions()
             now, errors = self._heading.now(), self._heading.errors
             self._path = tied_path(found, alignment, self._side, self._rate, now, errors)
+            if found.standing is not None and found.standing[0] < self._restarted:
+                # A sensor was away since: its level frame is another one, and what the standing told is of the old.
+                self._heading.lost()
         self._told_path = self.path
         self._knee.align(alignment, self._path)
 

@@ -1,6 +1,7 @@
 """A sensor that is away between the standing and the flexions: the analysis goes on and gives finite angles."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,3 +40,25 @@ def test_a_long_absence_between_standing_and_flexions_breaks_nothing(seconds: fl
     walking = found.time_s > found.time_s[-1] - 5.0
     assert found.valid[walking].mean() > 0.7
     assert np.isfinite(found.abduction[walking & found.valid]).all()
+
+
+@pytest.mark.parametrize("seed", [101, 105, 109])
+def test_a_link_lost_among_the_flexions_turns_no_frame(seed: int) -> None:
+    """The standing tells the heading of a level frame that is no more: it must not be taken for the present one's, or
+    the thigh's frame is turned until it fits."""
+    leg = simulated_leg(seed, written("stand:5.5,flex:6,walk:25"))
+    found = []
+    for grid in (leg.grid, missing(leg.grid, 9.0, 1.6)):
+        engine = LegEngine(leg.side, 100.0, LegSettings())
+        block = join(engine.update(grid))
+        walking = block.valid & (block.time_s > block.time_s[-1] - 10.0)
+        assert walking.sum() > 300
+        found.append(np.rad2deg([block.abduction[walking].mean(), block.rotation[walking].mean()]))
+    assert np.abs(found[1] - found[0]).max() < 8.0
+
+
+def missing(grid: GridBlock, from_s: float, seconds: float) -> GridBlock:
+    """The same rows, of which the shank sensor's are missing for a while."""
+    gone = (grid.time_s >= from_s) & (grid.time_s < from_s + seconds)
+    held = np.maximum.accumulate(np.where(gone, 0, np.arange(len(grid))))
+    return replace(grid, shank_acc=grid.shank_acc[held], shank_gyr=grid.shank_gyr[held], shank_ok=grid.shank_ok & ~gone)
