@@ -260,6 +260,7 @@ async def _session(
                 given=plan.profiles,
                 recording=meta,
             )
+            outcome.complain()
     console.print(file_list(folder, [recording, *outcome.files]), soft_wrap=True)
     if publisher is not None:
         publisher.ended(folder, outcome.files, again=run.stopped and plan.limit_s is None)

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from pipeline.commands import (
     anonymise,
+    batch,
     calibrate,
     doctor,
     export,
@@ -77,6 +78,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "export": export.export,
     "report": report.report,
     "trends": trends.trends,
+    "batch": batch.batch,
     "anonymise": anonymise.anonymise,
     "forget": forget.forget,
     "doctor": doctor.doctor,

@@ -96,7 +96,8 @@ def analyse(
             recording=recording.meta,
             person=whose,
         )
-    return replace(outcome, complaints=tuple(f"{name}: {line}" for line in found.complaints))
+    complaints = [*found.complaints, *outcome.complaints]
+    return replace(outcome, complaints=tuple(f"{name}: {line}" for line in complaints))
 
 
 def _one(source: Sequence[Path], out: Path, asked: "Asked") -> None:
@@ -108,7 +109,7 @@ def _one(source: Sequence[Path], out: Path, asked: "Asked") -> None:
 
     with bar(source[0].name) as progress:
         outcome = analyse(source, out, asked, progress)
-    _complain(outcome)
+    outcome.complain()
     console = Console()
     console.print(summary_table(outcome.rows))
     console.print(session_notes(outcome.extras))
@@ -149,13 +150,8 @@ def _say(future: "Future[Outcome]", folder: Path) -> bool:
     if error is not None:
         print(f"kneetrack: {one_line(error)}", file=sys.stderr)
         return False
-    _complain(future.result())
+    future.result().complain()
     rows = future.result().rows
     steps, episodes = sum(row.steps for row in rows), sum(row.episodes for row in rows)
     typer.echo(f"{folder}: {steps} steps and repetitions, {episodes} valgus episodes")
     return True
-
-
-def _complain(outcome: "Outcome") -> None:
-    for line in outcome.complaints:
-        print(f"kneetrack: {line}", file=sys.stderr)
