@@ -122,8 +122,7 @@ def test_damaged_notifications_are_survived_counted_and_said(tmp_path: Path, com
             damaged[int(rng.integers(len(damaged)))] ^= 0xFF
             cut = damaged[: int(rng.integers(len(damaged)))] if rng.uniform() < 0.5 else damaged
             recording.execute("UPDATE notification SET payload = ? WHERE seq = ?", (bytes(cut), seq))
-    result = kneetrack(command, knee, "--out", tmp_path / "out")
-    assert result.returncode == 0, result.stderr
+    assert run([command, str(knee), "--out", str(tmp_path / "out")]) == 0
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert sum(_values(summary, "rejected")) >= 55, (
         "nearly all 60 damaged packets are caught by their check sum, and counted"

@@ -78,11 +78,17 @@ def test_paced_replay_is_the_same_bit_for_bit(session: Path, tmp_path: Path) -> 
     _same(session, tmp_path / "again")
 
 
-def test_process_takes_the_recording(session: Path, tmp_path: Path) -> None:
-    assert run(["process", str(session / "recording.knee"), "--orientations", "--out", str(tmp_path / "out")]) == 0
-    names = {file.name for file in (tmp_path / "out").iterdir()}
+@pytest.fixture(scope="module")
+def processed(session: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("processed") / "out"
+    assert run(["process", str(session / "recording.knee"), "--orientations", "--out", str(folder)]) == 0
+    return folder
+
+
+def test_process_takes_the_recording(processed: Path) -> None:
+    names = {file.name for file in processed.iterdir()}
     assert names == FILES | {"orientations.parquet"}
-    quaternions = pd.read_parquet(tmp_path / "out" / "orientations.parquet")
+    quaternions = pd.read_parquet(processed / "orientations.parquet")
     norm = (quaternions[[f"shank_{axis}" for axis in "wxyz"]] ** 2).sum(axis=1).dropna()
     assert len(norm) > 1000 and norm.between(0.999, 1.001).all()
 
@@ -111,13 +117,12 @@ def test_calibrate_and_use_the_profile(session: Path, tmp_path: Path) -> None:
     assert summary["structural_valgus_deg"] == {"right": 3.5}
 
 
-def test_export_can_be_processed_again(session: Path, tmp_path: Path) -> None:
+def test_export_can_be_processed_again(session: Path, processed: Path, tmp_path: Path) -> None:
     """The samples of the recording on one grid, as a table, give nearly the angles of the recording."""
     table = tmp_path / "table.parquet"
     assert run(["export", str(session / "recording.knee"), "--out", str(table)]) == 0
-    assert run(["process", str(session / "recording.knee"), "--out", str(tmp_path / "a")]) == 0
-    assert run(["process", str(table), "--out", str(tmp_path / "b")]) == 0
-    a, b = (_by_hundredth(tmp_path / name) for name in "ab")
+    assert run(["process", str(table), "--out", str(tmp_path / "out")]) == 0
+    a, b = (_by_hundredth(folder) for folder in (processed, tmp_path / "out"))
     both = a.merge(b, on="row", suffixes=("_a", "_b")).query("valid_a and valid_b")
     assert len(both) > 500
     assert (both["flexion_deg_a"] - both["flexion_deg_b"]).abs().median() < 1.0
