@@ -19,8 +19,10 @@ from pipeline.simulation.plan import Injection, Joint, Plan, Trunk
 from pipeline.simulation.rotations import LEVEL, about, conjugate, knee_rotation, multiply, rotate
 from pipeline.simulation.shapes import GRID_HZ, bump, ramp, staircase
 
-_DAMPING_M = 0.06
+_DAMPING_M = 0.10
 """Of the corrections of locked feet: keeps a nearly straight knee from jerking."""
+_NEARLY_STRAIGHT = 0.1
+"""Flexion (rad) below which a knee hardly straightens further."""
 _JOLT_S = 0.008
 _ROUNDS = 5
 
@@ -66,6 +68,12 @@ class LegMotion:
     def but_last(self) -> "LegMotion":
         """Without the row that the next bout begins with."""
         return LegMotion(*(getattr(self, f.name)[:-1] for f in fields(self)))
+
+
+def _bending(step: Floats, flexion: Floats) -> Floats:
+    """(n,) rad: a step that straightens the knee, but never through: a foot out of reach leaves the leg straight."""
+    most = 0.35 * (flexion + np.hypot(flexion, _NEARLY_STRAIGHT))
+    return np.where(step > 0.0, most * np.tanh(step / most), step)
 
 
 class Body:
@@ -136,7 +144,7 @@ class Body:
         gram = jacobian @ jacobian.transpose(0, 2, 1) + _DAMPING_M**2 * np.eye(2)
         step = np.einsum("nji,nj->ni", jacobian, np.linalg.solve(gram, slip[:, :, None])[:, :, 0])
         channels[Joint.INCLINATION] -= step[:, 0]
-        channels[Joint.FLEXION] -= step[:, 1]
+        channels[Joint.FLEXION] -= _bending(step[:, 1], channels[Joint.FLEXION])
 
     def collapse(self) -> list[Episode]:
         """Put the scripted collapses in; measures what came out."""

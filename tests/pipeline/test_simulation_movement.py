@@ -63,6 +63,18 @@ def test_level_walking_is_within_the_norms(seed: int) -> None:
     assert np.ptp(session.pelvis[rows[0] : rows[1], 2]) < 0.09
 
 
+@pytest.mark.parametrize("seed", [10, 12, 17, 21, 59])
+def test_a_lunge_out_of_reach_straightens_the_rear_leg_and_no_more(seed: int) -> None:
+    """Long steps with a foot that stays behind: no knee bends backwards, and none snaps."""
+    rng = np.random.default_rng(seed)
+    script = [Bout("stand", 1.0), Bout("lunge", 3, alternate=True)]
+    legs = simulate(draw_person(rng), script, rng, sides=tuple(Side)).legs
+    for leg in legs.values():
+        flexion = np.rad2deg(leg.flexion)
+        assert flexion.min() > -6.0
+        assert np.abs(np.diff(flexion)).max() * GRID_HZ < 800.0, "a fast runner's swing"
+
+
 @pytest.mark.parametrize("seed", PEOPLE)
 def test_heel_strikes_shake_the_shank_more_than_the_thigh(seed: int) -> None:
     """2 to 5 g or so at the shank within 30 ms of the contact, in the median of the steps."""
