@@ -6,6 +6,9 @@ does no harm and nothing.
 """
 
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 FOLDER_MODE = 0o700
@@ -40,12 +43,29 @@ def claim_private(path: Path) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a text file whole or not at all, readable by its owner only. Raises OSError."""
+    """Write a text file whole or not at all, readable by its owner only. Raises OSError, which names the file."""
     part = path.with_name(f".{path.name}.partial")
     try:
-        part.unlink(missing_ok=True)
-        claim_private(part)
-        part.write_text(text, encoding="utf-8", newline="\n")
-        part.replace(path)
+        with naming(path):
+            part.unlink(missing_ok=True)
+            claim_private(part)
+            part.write_text(text, encoding="utf-8", newline="\n")
+            part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Errors of the disk say which file or folder they are about: a full disk's own do not."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None and error.errno is not None:
+            raise
+        # Arrow tells the number in its text only.
+        told = re.search(r"\[errno (\d+)\]", str(error), re.IGNORECASE)
+        number = error.errno if error.errno is not None else int(told[1]) if told else None
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
