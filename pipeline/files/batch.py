@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Self
@@ -90,7 +91,8 @@ class Ledger:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        with suppress(OSError):  # What could not be written was told then.
+            self._file.close()
 
     def _planned(self, source: Source, asked: Mapping[str, Any], again: bool, taken: set[str]) -> Planned:
         files = tuple(str(file.absolute()) for file in source.files)

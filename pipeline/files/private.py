@@ -63,9 +63,22 @@ def naming(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.filename is not None and error.errno is not None:
             raise
-        # Arrow tells the number in its text only.
-        told = re.search(r"\[errno (\d+)\]", str(error), re.IGNORECASE)
-        number = error.errno if error.errno is not None else int(told[1]) if told else None
+        number = _number(error)
         if number is None:
             raise
         raise OSError(number, os.strerror(number), str(path)) from error
+
+
+def reason(error: Exception) -> str:
+    """What the system says was wrong, in one line without the file."""
+    number = _number(error)
+    text = os.strerror(number) if number is not None else str(error)
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def _number(error: Exception) -> int | None:
+    """The system's number of an error; Arrow tells it in its text only."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    told = re.search(r"\[errno (\d+)\]", str(error), re.IGNORECASE)
+    return int(told[1]) if told else None

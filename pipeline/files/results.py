@@ -26,7 +26,7 @@ from pipeline.errors import BadInputError, KneetrackError
 from pipeline.files.angle_table import ANGLES_SCHEMA, ORIENTATIONS_SCHEMA, GridTable, angle_rows, orientation_rows
 from pipeline.files.claimed import Claim
 from pipeline.files.ours import RESULTS
-from pipeline.files.private import claim_private, make_private_folder
+from pipeline.files.private import claim_private, make_private_folder, reason
 from pipeline.files.row_table import RowTable
 from pipeline.rows import EpisodeRow, RaisedEvent, StepRow, SummaryRow
 from pipeline.update import Update
@@ -74,7 +74,7 @@ class ResultsWriter:
             self._events: TextIO = self._events_path().open("w", encoding="utf-8", newline="\n", buffering=1)
         except (OSError, pyarrow.ArrowException) as error:
             self.abort()
-            raise BadInputError(f"{folder} cannot be written to ({_reason(error)}): choose another folder") from None
+            raise BadInputError(f"{folder} cannot be written to ({reason(error)}): choose another folder") from None
         except BadInputError:
             self._open = False
             raise
@@ -215,7 +215,7 @@ class ResultsWriter:
     def _fail(self, error: Exception) -> None:
         if self._problem is None:
             self._problem = (
-                f"the results in {self.folder} cannot be written ({_reason(error)}): "
+                f"the results in {self.folder} cannot be written ({reason(error)}): "
                 "free space, then run `kneetrack process` on the recording"
             )
 
@@ -235,8 +235,3 @@ def plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return plain(value.tolist())
     return str(value)
-
-
-def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error)
-    return text.splitlines()[0] if text else type(error).__name__

@@ -134,7 +134,9 @@ def test_interrupted_work_is_130(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def test_report_of_a_result_folder(tmp_path: Path) -> None:
-    said = kneetrack("report", write_results(tmp_path))
+    """From a folder that is not the programme's: nothing depends on the current one."""
+    assert ROOT not in tmp_path.parents
+    said = kneetrack("report", write_results(tmp_path), cwd=tmp_path)
     assert (said.code, said.err) == (0, "")
     assert Path(said.out.strip()) == tmp_path / "report.html"
     assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
