@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,21 +22,11 @@ from pipeline.errors import BadInputError, KneetrackError
 
 if TYPE_CHECKING:
     from pipeline.commands.inputs import Asked
+    from pipeline.commands.process import Finished
     from pipeline.files.batch import Ledger, Planned
     from pipeline.files.crew import Died
 
 _NAMED = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """What comes back of one recording. complaints: lines about it. error: one line where it failed."""
-
-    steps: int = 0
-    episodes: int = 0
-    person: str | None = None
-    complaints: tuple[str, ...] = ()
-    error: str | None = None
 
 
 def batch(
@@ -112,19 +102,6 @@ def batch(
         raise KneetrackError(f"{failed} of {len(plans)} recordings could not be processed (see above)")
 
 
-def finish_one(files: tuple[Path, ...], folder: Path, asked: "Asked") -> Finished:
-    """Process one recording into its folder. Never raises: what went wrong is told."""
-    from pipeline.commands.errors import one_line
-    from pipeline.commands.process import analyse
-
-    try:
-        outcome = analyse(files, folder, asked)
-    except Exception as error:  # One recording's failure, foreseen or not, is told and costs none of the others.
-        return Finished(error=one_line(error))
-    steps, episodes = sum(row.steps for row in outcome.rows), sum(row.episodes for row in outcome.rows)
-    return Finished(steps, episodes, outcome.person, outcome.complaints)
-
-
 _Answers = Generator[tuple[int, "Finished | Died"], None, None]
 _Piece = tuple[tuple[Path, ...], Path, "Asked"]
 _Workers = Callable[[Sequence[_Piece]], _Answers]
@@ -132,6 +109,7 @@ _Workers = Callable[[Sequence[_Piece]], _Answers]
 
 def _workers(scheduler: str | None, jobs: int | None, out: Path) -> _Workers:
     """What takes the pieces of work: the cluster, or processes on this computer."""
+    from pipeline.commands.process import finish_one
     from pipeline.files.cluster import work_on_cluster
     from pipeline.files.crew import cores, work_through
 
@@ -147,8 +125,8 @@ def _absolute(piece: _Piece) -> _Piece:
 
 def _through(todo: Sequence["Planned"], out: Path, asked: "Asked", ledger: "Ledger", workers: _Workers) -> int:
     """Process what is to be done; gives how many failed."""
+    from pipeline.commands.process import finished_of
     from pipeline.commands.progress import bar
-    from pipeline.files.crew import Died
 
     if not todo:
         return 0
@@ -157,15 +135,9 @@ def _through(todo: Sequence["Planned"], out: Path, asked: "Asked", ledger: "Ledg
     with bar("processing", len(todo)) as progress, closing(workers(pieces)) as answers:
         for done, (number, answer) in enumerate(answers, start=1):
             plan = todo[number]
-            if isinstance(answer, Died):
-                answer = Finished(error=f"{plan.source.files[0]} was given up: {answer.why}")
-            ledger.add(replace(plan.entry, person=answer.person, error=answer.error))
-            for line in [*answer.complaints, *([answer.error] if answer.error else [])]:
-                print(f"kneetrack: {line}", file=sys.stderr)
-            if answer.error is None:
-                what = f"{answer.steps} steps and repetitions, {answer.episodes} valgus episodes"
-                typer.echo(f"{out / plan.entry.folder}: {what}")
-            failed += answer.error is not None
+            finished = finished_of(answer, plan.source.files[0])
+            ledger.add(replace(plan.entry, person=finished.person, error=finished.error))
+            failed += not finished.say(out / plan.entry.folder)
             progress(done)
     return failed
 

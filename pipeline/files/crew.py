@@ -11,7 +11,8 @@ import signal
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
@@ -98,13 +99,27 @@ def _hire(work: Callable[..., Any]) -> _Hand:
     # One thread of linear algebra in each: the processes themselves are as many as the processors.
     os.environ.update({name: "1" for name, value in kept.items() if value is None})
     try:
-        process.start()
+        with _deaf():
+            process.start()
     finally:
         for name, value in kept.items():
             if value is None:
                 os.environ.pop(name, None)
     theirs.close()
     return _Hand(process, ours)
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """What is started meanwhile does not hear Ctrl-C, not even while it imports; this process hears it afterwards."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _give(hand: _Hand, piece: tuple[int, int], pieces: Sequence[tuple[Any, ...]]) -> None:
