@@ -167,7 +167,7 @@ def state_of(files: Sequence[Path], asked: Mapping[str, Any]) -> str:
                 except OSError:
                     continue
                 seen.append(f"{each.name} {stat.st_size} {stat.st_mtime_ns}")
-    return hashlib.sha256("\n".join(seen).encode()).hexdigest()[:24]
+    return hashlib.sha256("\n".join(seen).encode(errors="backslashreplace")).hexdigest()[:24]
 
 
 def _new_name(names: Sequence[PurePath], taken: set[str]) -> str:
@@ -182,7 +182,7 @@ def _new_name(names: Sequence[PurePath], taken: set[str]) -> str:
 
 
 def _line(entry: Entry) -> str:
-    return json.dumps(asdict(entry), ensure_ascii=False) + "\n"
+    return json.dumps(asdict(entry)) + "\n"  # In ASCII: a file's name may be no text (bytes of another encoding).
 
 
 def _entry(line: str) -> Entry | None:

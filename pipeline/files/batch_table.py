@@ -40,7 +40,8 @@ def write_table(out: Path, recordings: Iterable[tuple[str, str]]) -> int:
             table.writerow([*whose, *(row.get(column, "") for column in _COLUMNS)])
             count += 1
     try:
-        write_private(out / TABLE, text.getvalue())
+        # A file's name may be no text (bytes of another encoding).
+        write_private(out / TABLE, text.getvalue().encode(errors="backslashreplace").decode())
     except OSError as error:
         raise KneetrackError(
             f"{out / TABLE} cannot be written ({error.strerror}): free space, then run it again"

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path, PurePath
 
 import pytest
@@ -101,6 +102,22 @@ def test_the_table_has_the_rows_of_every_summary(tmp_path: Path) -> None:
     whose = ["a,a.knee,p07,2026-11-20T09:12:44+00:00", "b,b.knee,,2026-11-20T09:12:44+00:00"]
     assert table[1:] == [f"{who},{row}" for who in whose for row in own[1:]]
     assert count == len(table) - 1 == 4
+
+
+def test_a_name_that_is_no_text_is_kept(tmp_path: Path) -> None:
+    """As of a file whose name has bytes of another encoding."""
+    strange = Source((tmp_path / "f\udcfc.knee",), (PurePath("f\udcfc"),))
+    with suppress(OSError):  # Where file systems take text only, its name is all there is of it.
+        strange.files[0].touch()
+    plain = source(tmp_path / "in" / "täglich.knee")
+    with Ledger(tmp_path) as ledger:
+        entry = ledger.plan([strange], ASKED)[0].entry
+        ledger.add(entry)
+        finish(tmp_path, ledger, [plain])
+        assert ledger.write_table() == 2
+    with Ledger(tmp_path) as ledger:
+        assert next(plan.entry for plan in ledger.plan([strange, plain], ASKED)) == entry
+    assert "täglich.knee" in (tmp_path / "batch.csv").read_text(encoding="utf-8")
 
 
 def test_who_is_forgotten_is_in_no_line(tmp_path: Path) -> None:
