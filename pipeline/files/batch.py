@@ -171,14 +171,15 @@ def state_of(files: Sequence[Path], asked: Mapping[str, Any]) -> str:
 
 
 def _new_name(names: Sequence[PurePath], taken: set[str]) -> str:
-    """The first that is free; the last with a number where none is."""
-    for name in names:
-        if name.as_posix().casefold() not in taken:
-            return name.as_posix()
+    """The first that is free, as text that every library can write; the last with a number where none is."""
+    wished = [name.as_posix().encode(errors="replace").decode() for name in names]
+    for name in wished:
+        if name.casefold() not in taken:
+            return name
     number = 2
-    while f"{names[-1].as_posix()}-{number}".casefold() in taken:
+    while f"{wished[-1]}-{number}".casefold() in taken:
         number += 1
-    return f"{names[-1].as_posix()}-{number}"
+    return f"{wished[-1]}-{number}"
 
 
 def _line(entry: Entry) -> str:

@@ -112,6 +112,7 @@ def test_a_name_that_is_no_text_is_kept(tmp_path: Path) -> None:
     plain = source(tmp_path / "in" / "täglich.knee")
     with Ledger(tmp_path) as ledger:
         entry = ledger.plan([strange], ASKED)[0].entry
+        assert entry.folder == "f?"
         ledger.add(entry)
         finish(tmp_path, ledger, [plain])
         assert ledger.write_table() == 2
