@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from pipeline.errors import BadInputError
-from pipeline.files import batch
+from pipeline.files import batch, crew
 from pipeline.files.batch import LEDGER, Ledger
 from pipeline.files.claimed import CLAIM, Claim
 from pipeline.files.crew import TRIES, Died, work_through
@@ -158,7 +158,10 @@ def _work(folder: str, number: int, deaths: int) -> int:
     return 2 * number
 
 
-def test_a_piece_whose_process_is_killed_is_tried_again_and_costs_no_other(tmp_path: Path) -> None:
+def test_a_piece_whose_process_is_killed_is_tried_again_and_costs_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "RENEWED", 2)
     deaths = [0, 1, 0, TRIES, 0, TRIES - 1]
     pieces = [(str(tmp_path), number, count) for number, count in enumerate(deaths)]
     found = dict(work_through(_work, pieces, 2))
@@ -166,6 +169,8 @@ def test_a_piece_whose_process_is_killed_is_tried_again_and_costs_no_other(tmp_p
     assert found == {number: 2 * number for number in (0, 1, 2, 4, 5)}
     assert isinstance(died, Died) and (os.name == "nt" or "SIGKILL" in died.why)
     assert len(list(tmp_path.glob("3-*"))) == TRIES
+    served = [path.name.split("-")[1] for path in tmp_path.iterdir()]
+    assert max(map(served.count, served)) <= 2, "after so many pieces a process is replaced"
 
 
 def test_who_leaves_early_leaves_no_process(tmp_path: Path) -> None:
