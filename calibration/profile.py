@@ -99,9 +99,12 @@ def load_profile(path: Path) -> Profile:
 def save_profile(profile: Profile, path: Path) -> None:
     """Written whole or not at all, for its owner alone where the system knows such rights."""
     part = path.with_name(path.name + ".part")
-    part.touch(mode=0o600)
-    part.write_text(json.dumps(profile.to_json(), indent=2) + "\n", encoding="utf-8")
-    part.replace(path)
+    try:
+        part.touch(mode=0o600)
+        part.write_text(json.dumps(profile.to_json(), indent=2) + "\n", encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _vector(values: Any) -> "np.ndarray[Any, np.dtype[np.float64]]":

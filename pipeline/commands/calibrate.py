@@ -180,9 +180,11 @@ def _worn(profile: "Profile", sensors: "Sequence[SensorInfo]", person: str | Non
 
 def _save(profile: "Profile", out: Path) -> None:
     from calibration.profile import save_profile
+    from pipeline.files.private import naming
 
-    out.parent.mkdir(parents=True, exist_ok=True)
-    save_profile(profile, out)
+    with naming(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+        save_profile(profile, out)
     alignment = profile.alignment
     typer.echo(
         f"{out}: {profile.side} leg, from {alignment.method}; flexion axis known to "

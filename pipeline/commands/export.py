@@ -30,7 +30,7 @@ def export(
     from pipeline.blocks import join
     from pipeline.commands.inputs import sensors_of
     from pipeline.files.opening import open_recording
-    from pipeline.files.private import claim_private
+    from pipeline.files.private import claim_private, naming
     from pipeline.intake import Intake, IntakeParameters
 
     recording = open_recording(file, side)
@@ -48,10 +48,11 @@ def export(
     table = _table(join(blocks))
     part = out.with_name(f".{out.name}.partial")
     try:
-        part.unlink(missing_ok=True)
-        claim_private(part)
-        table.to_parquet(part) if out.suffix == ".parquet" else table.to_csv(part, index=False)
-        part.replace(out)
+        with naming(out):
+            part.unlink(missing_ok=True)
+            claim_private(part)
+            table.to_parquet(part) if out.suffix == ".parquet" else table.to_csv(part, index=False)
+            part.replace(out)
     finally:
         part.unlink(missing_ok=True)
     typer.echo(f"{out}: {len(table)} rows")

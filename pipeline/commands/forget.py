@@ -21,6 +21,8 @@ def forget(
     """
     import sys
 
+    from pipeline.files.batch import LEDGER
+    from pipeline.files.batch_table import TABLE
     from pipeline.files.forgetting import delete, find
     from pipeline.person import person_id
 
@@ -31,7 +33,7 @@ def forget(
     found = find(folder, whose)
     for kept in found.kept:
         print(f"left: {kept}", file=sys.stderr)
-    if not found.files:
+    if not (found.files or found.batches):
         raise BadInputError(f"{folder} holds nothing that says it is of person {whose}: nothing was deleted")
     for session, files in found.sessions.items():
         typer.echo(f"session    {session} ({len(files)} files)")
@@ -41,6 +43,8 @@ def forget(
         typer.echo(f"profile    {profile}")
     for page in found.pages:
         typer.echo(f"page       {page}")
+    for batch in found.batches:
+        typer.echo(f"lines of   {batch / TABLE} and {LEDGER}")
     if not yes:
         if not sys.stdin.isatty():
             raise BadInputError("nothing was deleted: nobody is there to be asked, say --yes")

@@ -130,7 +130,11 @@ class _Plan:
 def _folder(out: Path | None, number: int) -> Path:
     """Where the first, second, ... session of a call is written."""
     if out is None:
-        return Path("sessions") / datetime.now().strftime("%Y-%m-%d_%H%M%S")
+        named = folder = Path("sessions") / datetime.now().strftime("%Y-%m-%d_%H%M%S")
+        while folder.exists():  # A second session within a second, or the clock was set back.
+            number += 1
+            folder = named.with_name(f"{named.name}_{number}")
+        return folder
     return out if number == 1 else out.with_name(f"{out.name}_{number}")
 
 
@@ -260,6 +264,7 @@ async def _session(
                 given=plan.profiles,
                 recording=meta,
             )
+            outcome.complain()
     console.print(file_list(folder, [recording, *outcome.files]), soft_wrap=True)
     if publisher is not None:
         publisher.ended(folder, outcome.files, again=run.stopped and plan.limit_s is None)

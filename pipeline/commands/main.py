@@ -5,6 +5,7 @@ done. `live` and `replay` take an interruption as "that is enough": they close t
 """
 
 import inspect
+import io
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from typer.core import TyperGroup
 
 from pipeline.commands import (
     anonymise,
+    batch,
     calibrate,
     doctor,
     export,
@@ -77,6 +79,7 @@ _COMMANDS: dict[str, Callable[..., Any]] = {
     "export": export.export,
     "report": report.report,
     "trends": trends.trends,
+    "batch": batch.batch,
     "anonymise": anonymise.anonymise,
     "forget": forget.forget,
     "doctor": doctor.doctor,
@@ -133,6 +136,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The entry point of the command `kneetrack`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # A name that the output's encoding has no letters for ends nothing.
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 

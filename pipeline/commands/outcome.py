@@ -24,13 +24,20 @@ _VERSIONS = ("kneetrack", "numpy", "scipy", "vqf", "bleak")
 class Outcome:
     """The rows of the summary, what else it says (see `Summary.extras`), and the files of the session.
 
-    complaints: about refused sensors, still to be said.
+    complaints: one line each about slips, calibrations that disagree and refused sensors, still to be said. person:
+    whose session it is, where that is known.
     """
 
     rows: list[SummaryRow]
     extras: dict[str, Any]
     files: list[Path]
     complaints: tuple[str, ...] = ()
+    person: str | None = None
+
+    def complain(self) -> None:
+        """Say the complaints, on the error output."""
+        for line in self.complaints:
+            print(f"kneetrack: {line}", file=sys.stderr)
 
 
 def complete(
@@ -58,9 +65,10 @@ def complete(
     Raises KneetrackError where the disk refused the results.
     """
     rows, extras = summary.rows(), summary.extras()
+    whose = person or known_person(recording.get(KEY))
     told = {
         "mode": mode,
-        KEY: person or known_person(recording.get(KEY)),
+        KEY: whose,
         "calibration": {side: leg.get("calibration", {}) for side, leg in quality.items()},
         "structural_valgus_deg": {
             side: given[Side(side)].static_valgus_deg if side in given else None for side in quality
@@ -81,12 +89,12 @@ def complete(
     }
     files = results.finish(rows, told)
     files.append(write_report(results.folder))
+    complaints: list[str] = []
     for leg in quality.values():
         calibration = leg.get("calibration", {})
         warning = calibration.get("quick_check", {}).get("warning")
-        for line in [*([warning] if warning else []), *calibration.get("slips", [])]:
-            print(f"kneetrack: {line}", file=sys.stderr)
-    return Outcome(rows, extras, files)
+        complaints += [*([warning] if warning else []), *calibration.get("slips", [])]
+    return Outcome(rows, extras, files, tuple(complaints), whose)
 
 
 def _calibrated(settings: Settings, sensor: int) -> str | None:

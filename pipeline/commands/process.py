@@ -1,10 +1,9 @@
 """`kneetrack process`: the most exact analysis of recordings, several at a time."""
 
-import os
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import replace
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +25,7 @@ from pipeline.errors import BadInputError, KneetrackError
 if TYPE_CHECKING:
     from pipeline.commands.inputs import Asked
     from pipeline.commands.outcome import Outcome
+    from pipeline.files.crew import Died
 
 
 def process(
@@ -51,7 +51,7 @@ def process(
     if len(groups) == 1:
         _one(groups[0], out, asked)
     else:
-        _several(groups, out, asked, min(jobs or os.cpu_count() or 1, len(groups)))
+        _several(groups, out, asked, jobs)
 
 
 def analyse(
@@ -96,7 +96,8 @@ def analyse(
             recording=recording.meta,
             person=whose,
         )
-    return replace(outcome, complaints=tuple(f"{name}: {line}" for line in found.complaints))
+    complaints = [*found.complaints, *outcome.complaints]
+    return replace(outcome, complaints=tuple(f"{name}: {line}" for line in complaints))
 
 
 def _one(source: Sequence[Path], out: Path, asked: "Asked") -> None:
@@ -108,54 +109,65 @@ def _one(source: Sequence[Path], out: Path, asked: "Asked") -> None:
 
     with bar(source[0].name) as progress:
         outcome = analyse(source, out, asked, progress)
-    _complain(outcome)
+    outcome.complain()
     console = Console()
     console.print(summary_table(outcome.rows))
     console.print(session_notes(outcome.extras))
     console.print(file_list(out, outcome.files), soft_wrap=True)
 
 
-def _several(groups: Sequence[Sequence[Path]], out: Path, asked: "Asked", jobs: int) -> None:
-    from concurrent.futures import ProcessPoolExecutor, as_completed
-    from multiprocessing import get_context
-
+def _several(groups: Sequence[Sequence[Path]], out: Path, asked: "Asked", jobs: int | None) -> None:
     from pipeline.commands.progress import bar
+    from pipeline.files.crew import cores, work_through
 
     folders = [out / group[0].stem for group in groups]
     twice = {folder.name for folder in folders if sum(folder == other for other in folders) > 1}
     if twice:
         raise BadInputError(f"several files are named {', '.join(sorted(twice))}: their results would share a folder")
     failed = 0
-    # A fresh interpreter for each: a forked one inherits the locks of threads that it does not have.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool, bar("processing", len(groups)) as progress:
-        running: dict[Future[Outcome], Path] = {
-            pool.submit(analyse, group, folder, asked): folder for group, folder in zip(groups, folders, strict=True)
-        }
-        try:
-            for done, future in enumerate(as_completed(running), start=1):
-                progress(done)
-                failed += not _say(future, running[future])
-        except KeyboardInterrupt:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    pieces = [(tuple(group), folder, asked) for group, folder in zip(groups, folders, strict=True)]
+    with (
+        bar("processing", len(groups)) as progress,
+        closing(work_through(finish_one, pieces, jobs or cores())) as answers,
+    ):
+        for done, (number, answer) in enumerate(answers, start=1):
+            failed += not finished_of(answer, groups[number][0]).say(folders[number])
+            progress(done)
     if failed:
         raise KneetrackError(f"{failed} of {len(groups)} recordings could not be processed (see above)")
 
 
-def _say(future: "Future[Outcome]", folder: Path) -> bool:
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What comes back of one recording among several. complaints: lines about it. error: one line where it failed."""
+
+    steps: int = 0
+    episodes: int = 0
+    person: str | None = None
+    complaints: tuple[str, ...] = ()
+    error: str | None = None
+
+    def say(self, folder: Path) -> bool:
+        """Tell what was found, or what was wrong; gives whether it was processed."""
+        for line in [*self.complaints, *([self.error] if self.error else [])]:
+            print(f"kneetrack: {line}", file=sys.stderr)
+        if self.error is None:
+            typer.echo(f"{folder}: {self.steps} steps and repetitions, {self.episodes} valgus episodes")
+        return self.error is None
+
+
+def finish_one(files: Sequence[Path], folder: Path, asked: "Asked") -> Finished:
+    """Process one recording into its folder. Never raises: what went wrong is told."""
     from pipeline.commands.errors import one_line
 
-    error = future.exception()
-    if error is not None:
-        print(f"kneetrack: {one_line(error)}", file=sys.stderr)
-        return False
-    _complain(future.result())
-    rows = future.result().rows
-    steps, episodes = sum(row.steps for row in rows), sum(row.episodes for row in rows)
-    typer.echo(f"{folder}: {steps} steps and repetitions, {episodes} valgus episodes")
-    return True
+    try:
+        outcome = analyse(files, folder, asked)
+    except Exception as error:  # One recording's failure, foreseen or not, is told and costs none of the others.
+        return Finished(error=one_line(error))
+    steps, episodes = sum(row.steps for row in outcome.rows), sum(row.episodes for row in outcome.rows)
+    return Finished(steps, episodes, outcome.person, outcome.complaints)
 
 
-def _complain(outcome: "Outcome") -> None:
-    for line in outcome.complaints:
-        print(f"kneetrack: {line}", file=sys.stderr)
+def finished_of(answer: "Finished | Died", file: Path) -> Finished:
+    """Also where the processes that had the recording died."""
+    return answer if isinstance(answer, Finished) else Finished(error=f"{file} was given up: {answer.why}")

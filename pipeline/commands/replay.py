@@ -194,6 +194,7 @@ def _replay(
             recording=recording.meta,
             person=whose,
         )
+        outcome.complain()
     if publisher is not None:
         publisher.ended(results.folder, outcome.files, again=False, words="The replay is over, its results are saved.")
     console.print(summary_table(outcome.rows))

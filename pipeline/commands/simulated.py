@@ -8,6 +8,7 @@ import numpy as np
 
 from firmware_interface.drivers.registry import driver
 from pipeline.errors import BadInputError
+from pipeline.files.private import naming
 from pipeline.files.recording import RecordingWriter
 from pipeline.records import Side
 from pipeline.simulation.notifications import notifications, sensor_infos
@@ -35,7 +36,8 @@ def write_simulation(
     rng = np.random.default_rng(seed)
     person = draw_person(rng)
     simulation = simulate(person, _script(rng, sides, script, minutes), rng, sides=sides, rate_hz=_RATE_HZ)
-    simulation.write(folder)
+    with naming(folder):
+        simulation.write(folder)
     speaks = driver(_DRIVER)
     encoders = {key: speaks.encoder(_RATE_HZ) for key in simulation.sensors}
     infos = sensor_infos(simulation, _DRIVER)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline.errors import BadInputError, KneetrackError
+from pipeline.files import batch
 from pipeline.files.ours import (
     is_plain_file,
     is_profile,
@@ -30,15 +31,18 @@ _PAGE_HEAD = 3000
 
 @dataclass(slots=True)
 class Found:
-    """What belongs to the person. sessions, recordings, profiles, pages: files by what they belong to.
+    """What belongs to `person`. sessions, recordings, profiles, pages: files by what they belong to.
 
+    batches: folders of a batch that tell of the person; the person's lines are taken out of the table and the ledger.
     kept: one sentence for each thing that was looked at and will be left.
     """
 
+    person: str
     sessions: dict[Path, list[Path]] = field(default_factory=dict)
     recordings: dict[Path, list[Path]] = field(default_factory=dict)
     profiles: list[Path] = field(default_factory=list)
     pages: list[Path] = field(default_factory=list)
+    batches: list[Path] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
 
     @property
@@ -54,7 +58,7 @@ def find(root: Path, person: str) -> Found:
         raise BadInputError(f"{root} is a link: name the folder itself")
     if not root.is_dir():
         raise BadInputError(f"{root} is no folder: name the folder that holds the sessions")
-    found = Found()
+    found = Found(person)
 
     def unreadable(error: OSError) -> None:
         found.kept.append(f"{error.filename} cannot be looked into ({error.strerror})")
@@ -84,6 +88,11 @@ def delete(found: Found, root: Path, progress: Callable[[Path], None] = lambda f
             continue
         gone += 1
         progress(file)
+    for folder in found.batches:
+        try:
+            batch.forget_person(folder, found.person)
+        except OSError as error:
+            failed.append(f"{error.filename} ({error.strerror})")
     for folder in sorted({file.parent for file in found.files}, key=lambda path: -len(path.parts)):
         _remove_empty(folder, root)
     if failed:
@@ -120,6 +129,8 @@ def _look_into(folder: Path, names: list[str], person: str, found: Found) -> Non
     for path, owner in owners.items():
         if owner == person and path.name != "recording.knee":
             found.recordings[path] = recording_files(path)
+    if batch.names_person(folder, person):
+        found.batches.append(folder)
     for name in names:
         _look_at(folder / name, person, found)
 

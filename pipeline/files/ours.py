@@ -14,6 +14,7 @@ from typing import Any
 
 from calibration import profile
 from pipeline.errors import BadInputError
+from pipeline.files.claimed import CLAIM
 from pipeline.files.schema import DAMAGED, check_file, database_uri
 from pipeline.person import KEY, known_person
 
@@ -43,7 +44,7 @@ def is_plain_file(path: Path) -> bool:
 
 def result_files(folder: Path) -> list[Path]:
     """The files of a session's results in a folder, finished or not."""
-    names = [*RESULTS, *(f".{name}.partial" for name in RESULTS)]
+    names = [*RESULTS, *(f".{name}.partial" for name in RESULTS), CLAIM]
     return [path for name in names if is_plain_file(path := folder / name)]
 
 

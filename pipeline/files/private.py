@@ -6,6 +6,9 @@ does no harm and nothing.
 """
 
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 FOLDER_MODE = 0o700
@@ -40,12 +43,42 @@ def claim_private(path: Path) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a text file whole or not at all, readable by its owner only. Raises OSError."""
+    """Write a text file whole or not at all, readable by its owner only. Raises OSError, which names the file."""
     part = path.with_name(f".{path.name}.partial")
     try:
-        part.unlink(missing_ok=True)
-        claim_private(part)
-        part.write_text(text, encoding="utf-8", newline="\n")
-        part.replace(path)
+        with naming(path):
+            part.unlink(missing_ok=True)
+            claim_private(part)
+            part.write_text(text, encoding="utf-8", newline="\n")
+            part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Errors of the disk say which file or folder they are about: a full disk's own do not."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None and error.errno is not None:
+            raise
+        number = _number(error)
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(path)) from error
+
+
+def reason(error: Exception) -> str:
+    """What the system says was wrong, in one line without the file."""
+    number = _number(error)
+    text = os.strerror(number) if number is not None else str(error)
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def _number(error: Exception) -> int | None:
+    """The system's number of an error; Arrow tells it in its text only."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    told = re.search(r"\[errno (\d+)\]", str(error), re.IGNORECASE)
+    return int(told[1]) if told else None

@@ -3,7 +3,8 @@
 Written as the session goes, in constant memory, under hidden names beside the final ones; `finish` completes the files
 and renames them into place. So a folder holds the results of one whole run or of another, never a mixture, a run that
 fails leaves older results as they were, and files that are not ours are not touched. An interruption (Ctrl-C) is no
-failure: what there is by then is completed. Files and the folders made for them are their owner's alone.
+failure: what there is by then is completed. A folder that another run is writing into is refused. Files and the
+folders made for them are their owner's alone.
 """
 
 import asyncio
@@ -23,8 +24,9 @@ import pyarrow
 from pipeline import start_check
 from pipeline.errors import BadInputError, KneetrackError
 from pipeline.files.angle_table import ANGLES_SCHEMA, ORIENTATIONS_SCHEMA, GridTable, angle_rows, orientation_rows
+from pipeline.files.claimed import Claim
 from pipeline.files.ours import RESULTS
-from pipeline.files.private import claim_private, make_private_folder
+from pipeline.files.private import claim_private, make_private_folder, reason
 from pipeline.files.row_table import RowTable
 from pipeline.rows import EpisodeRow, RaisedEvent, StepRow, SummaryRow
 from pipeline.update import Update
@@ -41,7 +43,7 @@ class ResultsWriter:
     orientations : also write `orientations.parquet`.
     start_utc : the wall clock at session time 0; None leaves `host_time` null.
 
-    Raises BadInputError where the folder cannot be written to.
+    Raises BadInputError where the folder cannot be written to, or another run is writing into it.
     """
 
     def __init__(self, folder: Path, *, orientations: bool = False, start_utc: datetime | None = None) -> None:
@@ -53,8 +55,10 @@ class ResultsWriter:
         self._check: dict[str, object] = {}
         self._open = True
         self._tables: list[GridTable | RowTable] = []
+        self._claim: Claim | None = None
         try:
             make_private_folder(self.folder)
+            self._claim = Claim(self.folder)
             self._angles = GridTable(self._temporary("angles.parquet"), ANGLES_SCHEMA, angle_rows)
             self._tables.append(self._angles)
             self._orientations = None
@@ -70,7 +74,10 @@ class ResultsWriter:
             self._events: TextIO = self._events_path().open("w", encoding="utf-8", newline="\n", buffering=1)
         except (OSError, pyarrow.ArrowException) as error:
             self.abort()
-            raise BadInputError(f"{folder} cannot be written to ({_reason(error)}): choose another folder") from None
+            raise BadInputError(f"{folder} cannot be written to ({reason(error)}): choose another folder") from None
+        except BadInputError:
+            self._open = False
+            raise
 
     @property
     def failed(self) -> str | None:
@@ -133,6 +140,7 @@ class ResultsWriter:
     def abort(self) -> None:
         """Discard what was written. After `finish`, and a second time, it does nothing."""
         if not self._open:
+            self._release()
             return
         self._open = False
         for table in self._tables:
@@ -147,6 +155,11 @@ class ResultsWriter:
                 self._fail(error)
         for temporary in self._final:
             temporary.unlink(missing_ok=True)
+        self._release()
+
+    def _release(self) -> None:
+        if self._claim is not None:
+            self._claim.release()
 
     def __enter__(self) -> Self:
         return self
@@ -202,7 +215,7 @@ class ResultsWriter:
     def _fail(self, error: Exception) -> None:
         if self._problem is None:
             self._problem = (
-                f"the results in {self.folder} cannot be written ({_reason(error)}): "
+                f"the results in {self.folder} cannot be written ({reason(error)}): "
                 "free space, then run `kneetrack process` on the recording"
             )
 
@@ -222,8 +235,3 @@ def plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return plain(value.tolist())
     return str(value)
-
-
-def _reason(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error)
-    return text.splitlines()[0] if text else type(error).__name__

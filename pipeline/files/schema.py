@@ -80,6 +80,8 @@ def check_file(path: Path) -> None:
         if path.is_dir():
             raise BadInputError(f"{path} is a folder, not a recording: name the .knee file inside it")
         size = path.stat().st_size
+        with path.open("rb"):
+            pass
     except FileNotFoundError:
         raise BadInputError(f"{path} does not exist: check the name") from None
     except OSError as error:

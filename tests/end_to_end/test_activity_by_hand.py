@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from pipeline.blocks import Activity
+from pipeline.commands.main import run
 from pipeline.commands.options import Doing
 from pipeline.records import Side
 from pipeline.simulation.script import Bout
@@ -27,8 +28,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_squats_are_called_what_the_person_says(table: Path, tmp_path: Path, command: str) -> None:
     for words, activity in (((), "squat"), (("--activity", "step_down"), "step_down")):
         out = tmp_path / activity
-        said = kneetrack(command, table, "--out", out, *words)
-        assert said.code == 0, said.err
+        assert run([command, str(table), "--out", str(out), *words]) == 0
         steps = pd.read_csv(out / "steps.csv")
         assert steps["activity"].tolist() == [activity] * 4
 

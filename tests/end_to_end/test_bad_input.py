@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.commands.main import run
 from tests.pipeline.leg_table import leg_table
 
 SAMPLE = Path(__file__).resolve().parents[2] / "recordings" / "walking_and_stairs_right.knee"
@@ -85,27 +86,27 @@ def make(kind: str, folder: Path) -> Path:
         ("newer recording", "newer kneetrack"),
     ],
 )
-def test_one_line_and_nothing_written_over(tmp_path: Path, kind: str, words: str):
+def test_one_line_and_nothing_written_over(tmp_path: Path, kind: str, words: str, capfd: pytest.CaptureFixture[str]):
     file = make(kind, tmp_path)
     out = tmp_path / "out"
     out.mkdir()
     (out / "steps.csv").write_text("yesterday's")
-    result = kneetrack("process", file, "--out", out)
-    assert result.returncode == 1
-    lines = result.stderr.splitlines()
-    assert len(lines) == 1 and words in lines[0] and file.name in lines[0], result.stderr
+    assert run(["process", str(file), "--out", str(out)]) == 1
+    error = capfd.readouterr().err
+    lines = error.splitlines()
+    assert len(lines) == 1 and words in lines[0] and file.name in lines[0], error
     assert [p.name for p in out.iterdir()] == ["steps.csv"] and (out / "steps.csv").read_text() == "yesterday's"
 
 
-def test_a_wrong_call_is_told_from_failed_work():
+def test_a_wrong_call_is_told_from_failed_work(tmp_path: Path):
+    """Each in a process of its own, as a person runs it."""
     assert kneetrack("process").returncode == 2
     assert kneetrack("fly").returncode == 2
     assert kneetrack("replay", SAMPLE, "--speed", "fast").returncode == 2
-
-
-def test_verbose_shows_the_traceback(tmp_path: Path):
-    result = kneetrack("--verbose", "process", tmp_path / "missing.csv", "--out", tmp_path / "out")
-    assert result.returncode == 1 and "Traceback" in result.stderr
+    failed = kneetrack("--verbose", "process", tmp_path / "missing.csv", "--out", tmp_path / "out")
+    assert failed.returncode == 1 and "Traceback" in failed.stderr
+    plain = kneetrack("process", make("truncated recording", tmp_path), "--out", tmp_path / "out")
+    assert plain.returncode == 1 and len(plain.stderr.splitlines()) == 1 and "cut off" in plain.stderr
 
 
 @pytest.mark.parametrize("command", ["process", "replay"])
@@ -121,8 +122,7 @@ def test_damaged_notifications_are_survived_counted_and_said(tmp_path: Path, com
             damaged[int(rng.integers(len(damaged)))] ^= 0xFF
             cut = damaged[: int(rng.integers(len(damaged)))] if rng.uniform() < 0.5 else damaged
             recording.execute("UPDATE notification SET payload = ? WHERE seq = ?", (bytes(cut), seq))
-    result = kneetrack(command, knee, "--out", tmp_path / "out")
-    assert result.returncode == 0, result.stderr
+    assert run([command, str(knee), "--out", str(tmp_path / "out")]) == 0
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert sum(_values(summary, "rejected")) >= 55, (
         "nearly all 60 damaged packets are caught by their check sum, and counted"

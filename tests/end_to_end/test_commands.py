@@ -2,13 +2,15 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import typer
 
 from pipeline.commands.main import app, run
-from tests.end_to_end.kneetrack import ROOT, kneetrack
+from tests.end_to_end.kneetrack import ROOT, environment, kneetrack
 from tests.pipeline.result_folder import write_results
 
 COMMANDS = [
@@ -134,10 +136,20 @@ def test_interrupted_work_is_130(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 
 def test_report_of_a_result_folder(tmp_path: Path) -> None:
-    said = kneetrack("report", write_results(tmp_path))
+    """From a folder that is not the programme's: nothing depends on the current one."""
+    assert ROOT not in tmp_path.parents
+    said = kneetrack("report", write_results(tmp_path), cwd=tmp_path)
     assert (said.code, said.err) == (0, "")
     assert Path(said.out.strip()) == tmp_path / "report.html"
     assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_a_name_that_the_output_cannot_spell_ends_nothing(tmp_path: Path) -> None:
+    """As on Windows, where what is redirected is written in the country's encoding."""
+    folder = write_results(tmp_path / "Колено ☃")
+    words = [sys.executable, "-m", "pipeline.commands.main", "report", str(folder)]
+    said = subprocess.run(words, env=environment() | {"PYTHONIOENCODING": "cp1252"}, capture_output=True, timeout=300)
+    assert (said.returncode, said.stderr) == (0, b"") and rb"\u2603" in said.stdout
 
 
 def test_live_without_bluetooth_or_sensors_is_one_line(tmp_path: Path) -> None:
@@ -173,11 +185,6 @@ def test_doctor_sees_a_foreign_package(tmp_path: Path) -> None:
         f"sys.modules.pop('calibration', None); sys.path.insert(0, {str(tmp_path)!r}); "
         "print([f for f in checks.check_ours() if f.grade is checks.Grade.MISSING])"
     )
-    import subprocess
-    import sys
-
-    from tests.end_to_end.kneetrack import environment
-
     done = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
     assert "another package named calibration hides ours" in done.stdout
     assert done.stdout.count("Finding(") == 1

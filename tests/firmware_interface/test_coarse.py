@@ -15,7 +15,7 @@ def placed(times_us, tick_us):
 
 
 @given(st.sampled_from([8000.0, 1464.84375, 1000.0]), st.floats(20.0, 104.0), st.floats(0.0, 1e4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_even_samples_stay_even(tick_us, rate_hz, phase_us):
     times = phase_us + np.arange(1500) * 1e6 / rate_hz
     ticks, lost = placed(times, tick_us)

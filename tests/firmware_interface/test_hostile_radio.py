@@ -93,7 +93,7 @@ async def test_a_bystander_is_never_connected_to_paired_with_or_written_to(monke
         bystanders = ("thigh ", "another")
         found = await scan(LIMIT_S, backend=radio.backend, enough=3)
         mine = next(each for each in found if each.advertisement.address == address)
-        parameters = LinkParameters(retry_s=0.05, retry_longest_s=0.3, search_s=0.5)
+        parameters = LinkParameters(retry_s=0.05, retry_longest_s=0.3, search_s=0.5, connect_s=4.0)
         client = Client([Chosen(0, mine, 100.0)], anchor_ns=0, backend=radio.backend, parameters=parameters)
         kinds: list[str] = []
 

@@ -346,3 +346,17 @@ def test_it_opens_on_a_read_only_medium(tmp_path: Path, wal: bool) -> None:
         assert sorted((each.name, each.read_bytes()) for each in medium.iterdir()) == before
     finally:
         medium.chmod(0o755)
+
+
+def test_a_recording_that_may_not_be_read_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RecordingWriter(tmp_path / "a.knee", SENSORS, {}) as writer:
+        writer.append(stream(5))
+
+    def refused(path: Path, *_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(BadInputError, match="check its permissions"):
+        Recording(tmp_path / "a.knee")

@@ -352,6 +352,21 @@ def test_an_interruption_completes_the_files(tmp_path: Path) -> None:
     assert len(pd.read_csv(tmp_path / "steps.csv")) == 1
 
 
+def test_a_folder_that_another_run_writes_into_is_refused(tmp_path: Path) -> None:
+    """Neither disturbs the other; afterwards the folder is free."""
+    with ResultsWriter(tmp_path) as first:
+        first.write(Update(events=[RaisedEvent(1.0, "marker", {})]))
+        during = sorted(path.name for path in tmp_path.iterdir())
+        with pytest.raises(BadInputError, match="another kneetrack"):
+            ResultsWriter(tmp_path)
+        assert sorted(path.name for path in tmp_path.iterdir()) == during
+        first.finish()
+    assert len((tmp_path / "events.jsonl").read_text(encoding="utf-8").splitlines()) == 1
+    with ResultsWriter(tmp_path) as second:
+        second.finish()
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
 def test_leftovers_of_a_killed_run_do_not_disturb_the_next(tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_text('{"seq": 1, "time_s"')
     for name in FILES:

@@ -1,9 +1,11 @@
 """A sensor whose gravity is wrong: mended where the recording can, refused in one line where not, never silent."""
 
 from dataclasses import fields, replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from calibration.inertial import Inertial
@@ -12,6 +14,7 @@ from pipeline.errors import BadInputError
 from pipeline.gravity_check import GravityCheck, checked
 from pipeline.offline import process
 from pipeline.records import Side
+from pipeline.rows import StepRow
 from pipeline.session import Session, Settings
 from tests.calibration.test_six_positions import laid_down, six_sides
 from tests.end_to_end.simulated_legs import records, sensors, simulation
@@ -103,8 +106,13 @@ def test_live_the_decision_does_not_depend_on_how_the_rows_are_cut(turns: int | 
         assert not b[300:].any() and "left thigh" in next(iter(d.values()))
 
 
+@cache
+def good(script: str) -> pd.DataFrame:
+    return simulation(11, Side.RIGHT, script).table(Side.RIGHT)
+
+
 def spoilt(offset: np.ndarray = OFFSET, scale: float = 1.0, script: str = "stand:5.5,flex:5@{side},walk:4") -> list:
-    table = simulation(11, Side.RIGHT, script).table(Side.RIGHT)
+    table = good(script).copy()
     for axis, value in zip("xyz", offset, strict=True):
         table[f"shank_acc_{axis}"] = scale * table[f"shank_acc_{axis}"] + value
     return records(table)
@@ -135,22 +143,27 @@ def test_a_saved_calibration_makes_the_same_sensor_usable():
 MOVING = "stand:5.5,flex:5@{side},walk:6,stand:2,squat:4,stand:2,up:6@{side},stand:3"
 
 
+@cache
+def usual() -> list[StepRow]:
+    return process(spoilt(np.zeros(3), 1.0, MOVING), sensors(Side.RIGHT)).update.steps
+
+
 @pytest.mark.parametrize(("offset", "scale"), [((0.0, 0.0, 0.0), 0.94), ((-0.5, 0.3, 0.2), 1.06)])
 def test_a_sensor_six_percent_off_is_refused_but_its_steps_are_told_both_ways(offset: tuple, scale: float):
     def told(steps: list) -> list[str]:
         return [step.activity for step in steps]
 
-    usual = process(spoilt(np.zeros(3), 1.0, MOVING), sensors(Side.RIGHT)).update
-    whole = process(spoilt(np.array(offset), scale, MOVING), sensors(Side.RIGHT))
+    given = spoilt(np.array(offset), scale, MOVING)
+    whole = process(given, sensors(Side.RIGHT))
     session = Session(sensors(Side.RIGHT), Settings(min_rows=50))
-    parts = [session.feed(spoilt(np.array(offset), scale, MOVING)), session.finish()]
+    parts = [session.feed(given), session.finish()]
     (line,) = whole.complaints
     assert session.complaints() == [line] and "right shank sensor" in line and "only steps are told" in line
     assert not whole.profiles and not session.profiles()
     for updates in ([whole.update], parts):
         steps = [step for update in updates for step in update.steps]
-        assert {"walking", "squat", "stair_ascent"} == set(told(steps)) and told(steps) == told(usual.steps)
-        assert [s.start_s for s in steps] == pytest.approx([s.start_s for s in usual.steps], abs=0.1)
+        assert {"walking", "squat", "stair_ascent"} == set(told(steps)) and told(steps) == told(usual())
+        assert [s.start_s for s in steps] == pytest.approx([s.start_s for s in usual()], abs=0.1)
         block = join([leg.block for update in updates for leg in update.legs])
         refused = block.time_s > 5.0
         assert not block.valid[refused].any() and (block.status[refused] == Status.SINGLE_SENSOR).all()

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterable
 from dataclasses import astuple, fields, replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -32,6 +33,7 @@ SESSION = (
 SEED = 7
 
 
+@cache
 def session() -> LegBlock:
     return simulated(SEED, SESSION).leg_block(Side.RIGHT)
 
@@ -66,6 +68,25 @@ def collected(updates: Iterable[MovementUpdate]) -> tuple[bytes, str]:
     episodes = [astuple(r) for u in parts for r in u.episodes]
     events = [astuple(r) for u in parts for r in u.events]
     return codes, repr((rows, episodes, events))
+
+
+def causal(block: LegBlock) -> MovementUpdate:
+    stage = Movement(Side.RIGHT)
+    update, last = stage.update(block), stage.finish()
+    return MovementUpdate(
+        update.activity, update.steps + last.steps, update.episodes + last.episodes, update.events + last.events
+    )
+
+
+@cache
+def live_session() -> MovementUpdate:
+    """What the session gives live, and both ways in time: many tests look at it, none changes it."""
+    return causal(session())
+
+
+@cache
+def whole_session() -> MovementUpdate:
+    return analyse(Side.RIGHT, session())
 
 
 @settings(max_examples=12, deadline=None)
@@ -125,7 +146,7 @@ def test_the_past_that_is_kept_is_bounded() -> None:
 @pytest.mark.parametrize("way", ["causal", "two-sided"])
 def test_every_injected_collapse_is_an_episode_in_its_step_and_nothing_else_is(way: str) -> None:
     truth = simulated(SEED, SESSION).truth_episodes()
-    update = causal(session()) if way == "causal" else analyse(Side.RIGHT, session())
+    update = live_session() if way == "causal" else whole_session()
     assert len(truth) == 3
     assert len(update.episodes) == 3
     steps = {s.index: s for s in update.steps}
@@ -138,16 +159,8 @@ def test_every_injected_collapse_is_an_episode_in_its_step_and_nothing_else_is(w
         assert step.peak_valgus_excess_deg >= found.peak_excess_deg - 1e-9
 
 
-def causal(block: LegBlock) -> MovementUpdate:
-    stage = Movement(Side.RIGHT)
-    update, last = stage.update(block), stage.finish()
-    return MovementUpdate(
-        update.activity, update.steps + last.steps, update.episodes + last.episodes, update.events + last.events
-    )
-
-
 def test_both_ways_find_the_same_steps() -> None:
-    live, later = causal(session()), analyse(Side.RIGHT, session())
+    live, later = live_session(), whole_session()
     assert [s.activity for s in live.steps] == [s.activity for s in later.steps]
     for a, b in zip(live.steps, later.steps, strict=True):
         assert a.start_s == pytest.approx(b.start_s, abs=0.03)
@@ -155,13 +168,13 @@ def test_both_ways_find_the_same_steps() -> None:
 
 
 def test_the_other_leg_gives_the_same_with_its_own_name() -> None:
-    right, left = analyse(Side.RIGHT, session()), analyse(Side.LEFT, session())
+    right, left = whole_session(), analyse(Side.LEFT, session())
     assert {s.side for s in left.steps} == {"left"} and {e.side for e in left.episodes} == {"left"}
     assert [replace(s, side="right") for s in left.steps].__repr__() == right.steps.__repr__()
 
 
 def test_steps_are_known_within_150_ms_of_their_contact_and_cues_soon_after_the_rule() -> None:
-    events = causal(session()).events
+    events = live_session().events
     assert [e.time_s for e in events] == sorted(e.time_s for e in events)
     steps = [e for e in events if e.kind == "step"]
     assert len(steps) > 8
@@ -173,7 +186,7 @@ def test_steps_are_known_within_150_ms_of_their_contact_and_cues_soon_after_the_
 
 
 def test_events_are_json() -> None:
-    events = causal(session()).events
+    events = live_session().events
     assert {"step", "repetition", "set", "activity", "episode_start", "episode_end"} == {e.kind for e in events}
     json.dumps([e.fields for e in events], allow_nan=False)
 
@@ -184,7 +197,7 @@ def test_angles_that_are_not_valid_leave_steps_but_no_episodes() -> None:
     n = len(block)
     fallback = replace(block, valid=np.zeros(n, dtype=bool), abduction=np.full(n, np.nan), rotation=np.full(n, np.nan))
     for update in (causal(fallback), analyse(Side.RIGHT, fallback)):
-        assert len(update.steps) == len(causal(block).steps)
+        assert len(update.steps) == len(live_session().steps)
         assert update.episodes == []
         assert all(math.isnan(s.peak_abduction_deg) for s in update.steps)
         assert all(math.isfinite(s.peak_flexion_deg) for s in update.steps)
@@ -215,7 +228,7 @@ def test_a_missing_thigh_leaves_the_steps() -> None:
         valid=np.zeros(len(block), dtype=bool),
         status=np.full(len(block), Status.SINGLE_SENSOR, np.uint8),
     )
-    walked = [s for s in causal(block).steps if s.activity == "walking"]
+    walked = [s for s in live_session().steps if s.activity == "walking"]
     steps = [s for s in causal(alone).steps if s.end_s < 20.0]
     assert abs(len(steps) - len(walked)) <= 1
     assert {s.activity for s in steps} <= {"other"}
@@ -229,7 +242,7 @@ def test_inclinations_a_few_degrees_off_change_no_step() -> None:
         shank_incl=block.shank_incl - np.radians(3.0),
         flexion=block.flexion + np.radians(7.0),
     )
-    assert [s.activity for s in causal(tilted).steps] == [s.activity for s in causal(block).steps]
+    assert [s.activity for s in causal(tilted).steps] == [s.activity for s in live_session().steps]
 
 
 def test_an_empty_block_is_taken() -> None:
