@@ -15,7 +15,7 @@ from tests.pipeline.result_folder import write_results
 
 COMMANDS = [
     "live", "scan", "replay", "process", "calibrate", "simulate", "import", "export", "report", "trends", "anonymise",
-    "forget", "doctor",
+    "forget", "batch", "doctor",
 ]  # fmt: skip
 _TREE = typer.main.get_command(app)
 _README = (ROOT / "README.md").read_text(encoding="utf-8")
