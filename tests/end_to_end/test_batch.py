@@ -75,6 +75,8 @@ def test_the_results_of_process_and_a_table_over_all(study: Path, tmp_path: Path
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signal that interrupts another process alone")
 def test_interrupted_it_keeps_what_is_done_and_goes_on(study: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
+    # The last one is long, and still worked at when it is interrupted.
+    leg_table(600.0).to_csv(study / "left" / "walk 3.csv", index=False)
     words = command("batch", study, "--out", out, "--jobs", 1)
     begun = subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     _wait(lambda: sum(not entry["error"] for entry in _ledger(out)) >= 1)
