@@ -78,16 +78,20 @@ def test_interrupted_it_keeps_what_is_done_and_goes_on(study: Path, tmp_path: Pa
     # The last one is long, and still worked at when it is interrupted.
     leg_table(600.0).to_csv(study / "left" / "walk 3.csv", index=False)
     words = command("batch", study, "--out", out, "--jobs", 1)
-    begun = subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # Ignored in the background, and so inherited.
+    try:
+        begun = subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
     _wait(lambda: sum(not entry["error"] for entry in _ledger(out)) >= 1)
     begun.send_signal(signal.SIGINT)
     _, err = begun.communicate(timeout=60)
     assert begun.returncode == 130 and "run the same again" in err and "Traceback" not in err
     done = {str(entry["folder"]) for entry in _ledger(out) if not entry["error"]}
     assert len(done) < 4 and set(pd.read_csv(out / "batch.csv")["folder"]) == done
-    before = {name: (out / name / "angles.parquet").stat().st_mtime_ns for name in done}
+    made = {name: (out / name / "angles.parquet").stat().st_mtime_ns for name in done}
     _complete(out, kneetrack("batch", study, "--out", out, "--jobs", 1))
-    assert before == {name: (out / name / "angles.parquet").stat().st_mtime_ns for name in done}
+    assert made == {name: (out / name / "angles.parquet").stat().st_mtime_ns for name in done}
 
 
 @pytest.fixture
