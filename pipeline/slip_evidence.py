@@ -71,7 +71,7 @@ class SlipEvidenceParameters:
     window: int = 40
     window_cycles: int = 6
     sure: float = 4.0
-    sure_live: float = 5.5
+    sure_live: float = 4.75
     least: float = 3.2 * _DEG
     misfit: float = 4.0
     vague: float = 2.3
