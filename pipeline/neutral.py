@@ -47,7 +47,7 @@ def upright_blocks(rows: LegRows, length: int, alignment: Alignment, p: NeutralP
     upright = np.ones(count, bool)
     total_of = np.tile(np.eye(3), (length, 1))
     for matrix, acc in ((alignment.thigh_from_sensor, rows.thigh_acc), (alignment.shank_from_sensor, rows.shank_acc)):
-        total = acc[: count * length].reshape(count, -1) @ total_of
+        total = acc[: count * length].reshape(count, 3 * length) @ total_of
         upright &= total @ matrix[1] >= np.cos(p.upright) * np.linalg.norm(total, axis=1)
     return upright
 

@@ -62,7 +62,7 @@ def resting(rows: LegRows, length: int, p: RestLimits) -> Bools:
     ):
         # What moves is not looked at any further.
         left = np.flatnonzero(still)
-        blocks = values[: count * length].reshape(count, -1)
+        blocks = values[: count * length].reshape(count, 3 * length)
         blocks = blocks if len(left) == count else blocks[left]
         mean = blocks @ mean_of
         variance = (blocks * blocks) @ mean_of - mean * mean

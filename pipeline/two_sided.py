@@ -67,6 +67,8 @@ class LegAnalysis:
 
 _PIECE = 6000
 """Rows taken through the formulas at a time."""
+_LEAST_S = 0.75
+"""A shorter recording tells nothing of the heading, whatever was saved."""
 
 Smooth = Callable[[GridBlock, LegRows, Oriented, Oriented, Alignment, LegSettings], Smoothed]
 """Gives the relative heading of a recording whose sensors are oriented and aligned."""
@@ -99,7 +101,7 @@ def analyse_oriented(
         calibrated = None if calibrated is None else settled(calibrated, side, rate)
         alignment = None if calibrated is None else calibrated.alignment
     status = row_status(grid, alignment is not None)
-    if alignment is None or int(ok.sum()) < 3:
+    if alignment is None or len(grid) < _LEAST_S * rate or int(ok.sum()) < 3:
         return LegAnalysis(no_angles(grid.start, rate, grid.shank_acc, status), None, path, None, None, [])
     smoothed = smooth(grid, rows, one, two, alignment, settings)
     worn = sensors_worn(rows, rate, side, alignment, calibrated, smoothed, settings.slip)

@@ -57,3 +57,12 @@ def test_the_live_engine_tells_the_same_once_and_uses_the_profile_as_given():
     assert told[-1]["shank_tilt_deg"] == pytest.approx(offline["shank_tilt_deg"], abs=0.2)
     assert engine.alignment is not None
     assert np.array_equal(engine.alignment.shank_from_sensor, profile().alignment.shank_from_sensor)
+
+
+@pytest.mark.parametrize("rows", [1, 30, 60, 80])
+def test_the_shortest_recordings_with_a_saved_calibration_end_no_analysis(rows: int):
+    """Less than the heading needs has no angles; a little more has them for every row."""
+    leg = later()
+    block = analyse_leg(leg.grid.cut(700, 700 + rows), leg.side, LegSettings(profile=profile())).block
+    assert len(block) == rows
+    assert int(np.isfinite(block.flexion).sum()) == (rows if rows > 75 else 0)
