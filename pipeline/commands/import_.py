@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.options import Files, PersonOption, SideOption, expanded
+from pipeline.commands.options import Files, PersonOption, SideOption
 
 
 def import_(
@@ -17,6 +17,7 @@ def import_(
     """Turn a table or a maker's files (of a pair: thigh, then shank) into a .knee recording."""
     from pipeline.commands.progress import bar
     from pipeline.files.importing import import_to_knee
+    from pipeline.files.opening import expanded
 
     with bar("importing") as progress:
         written = import_to_knee(expanded(files), out, side, progress, person)

@@ -1,8 +1,6 @@
 """The options that several commands share, and what is made of their values."""
 
-from collections.abc import Sequence
 from enum import StrEnum
-from glob import glob
 from pathlib import Path
 from typing import Annotated
 
@@ -132,14 +130,3 @@ PersonOption = Annotated[
     typer.Option("--person", callback=_person, help="Whose session it is: a pseudonym, not a name.", metavar="ID"),
 ]
 PdfOption = Annotated[bool, typer.Option("--pdf", help="Also as a PDF (needs the extra `pdf`).")]
-
-
-def expanded(files: Sequence[Path]) -> list[Path]:
-    """The files, patterns resolved: not every shell does that."""
-    found: list[Path] = []
-    for file in files:
-        wild = any(c in file.name for c in "*?[") and not file.exists()
-        found += [Path(name) for name in sorted(glob(str(file)))] if wild else [file]
-    if not found:
-        raise BadInputError(f"no file matches {' '.join(map(str, files))}: name a recording")
-    return found

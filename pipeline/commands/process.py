@@ -18,7 +18,6 @@ from pipeline.commands.options import (
     PersonOption,
     SideOption,
     ThresholdsOption,
-    expanded,
 )
 from pipeline.errors import BadInputError, KneetrackError
 
@@ -44,7 +43,7 @@ def process(
 ) -> None:
     """Analyse recordings both ways in time, the most exact way: angles, steps, episodes, summary and report."""
     from pipeline.commands.inputs import Asked
-    from pipeline.files.opening import grouped
+    from pipeline.files.opening import expanded, grouped
 
     groups = grouped(expanded(files))
     asked = Asked(side, tuple(calibration or []), orientations, filter_, thresholds, person, activity)

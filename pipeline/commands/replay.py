@@ -21,7 +21,6 @@ from pipeline.commands.options import (
     PortOption,
     SideOption,
     ThresholdsOption,
-    expanded,
 )
 from pipeline.commands.stopping import Stopping
 from pipeline.records import Event, Record, Side
@@ -75,7 +74,7 @@ def replay(
 
         from pipeline.commands.boarding import board, opened
         from pipeline.commands.inputs import Asked
-        from pipeline.files.opening import grouped
+        from pipeline.files.opening import expanded, grouped
         from pipeline.screens.dashboard.publisher import Where
 
         where = Where(lan, port) if dashboard or lan else None

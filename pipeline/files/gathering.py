@@ -7,9 +7,8 @@ nobody misses one. Files that belong together (thigh and shank) are one recordin
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from glob import glob
 from pathlib import Path, PurePath
 
 import pyarrow
@@ -17,7 +16,7 @@ import pyarrow.parquet
 
 from pipeline.errors import BadInputError
 from pipeline.files.movella_csv import is_movella
-from pipeline.files.opening import grouped
+from pipeline.files.opening import expanded, grouped
 from pipeline.files.ours import RESULTS, is_plain_file
 from pipeline.files.segments import segment_of
 from pipeline.files.table import column_names
@@ -31,7 +30,6 @@ _LIVE = "recording"
 """What `live` calls each recording: its folder's name tells more."""
 _TABLES = (".csv", ".txt", ".parquet", ".pq")
 _COLUMNS = {name for segment in Segment for kind in ("acc", "gyr") for name in column_names(segment, kind)}
-_WILD = "*?["
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def gather(given: Sequence[Path], results: Path) -> Gathered:
     """
     found = Gathered()
     files: list[Path] = []
-    for path in _expanded(given):
+    for path in expanded(given):
         if path.is_dir() and path.suffix.lower() != ".knee" and not _is_ximu3_folder(path):
             _search(path, results.resolve(), found)
         else:
@@ -67,18 +65,6 @@ def gather(given: Sequence[Path], results: Path) -> Gathered:
     if not found.sources:
         raise BadInputError(f"{' '.join(map(str, given))} holds no recording: name recordings or folders of them")
     return found
-
-
-def _expanded(given: Sequence[Path]) -> Iterator[Path]:
-    """Patterns resolved, since not every shell does that; `**` stands for folders at any depth."""
-    for path in given:
-        if any(c in str(path) for c in _WILD) and not path.exists():
-            matches = sorted(glob(str(path), recursive=True))
-            if not matches:
-                raise BadInputError(f"no file matches {path}: check the pattern")
-            yield from map(Path, matches)
-        else:
-            yield path
 
 
 def _named(group: tuple[Path, ...]) -> Source:

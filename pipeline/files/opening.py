@@ -1,6 +1,7 @@
 """Any input as a session: looks at what a file is, not only at what it is called, and opens it accordingly."""
 
 from collections.abc import Sequence
+from glob import glob
 from pathlib import Path
 
 from pipeline.errors import BadInputError
@@ -15,6 +16,7 @@ from pipeline.files.xsens_text import device_id, is_xsens, read_xsens
 from pipeline.records import Side
 
 _PARQUET = b"PAR1"
+_WILD = "*?["
 
 
 def open_recording(source: Path | Sequence[Path], side: Side | None = None) -> Recorded:
@@ -45,6 +47,21 @@ def open_recording(source: Path | Sequence[Path], side: Side | None = None) -> R
         return read_ximu3(paths, side)
     _alone(paths)
     return read_witmotion(first, leg) if is_witmotion(first) else read_table(first, leg)
+
+
+def expanded(given: Sequence[Path]) -> list[Path]:
+    """The files and folders that are named, patterns resolved, since not every shell does that; `**` stands for folders
+    at any depth. Raises BadInputError where a pattern matches nothing."""
+    found: list[Path] = []
+    for path in given:
+        if path.exists() or not any(c in str(path) for c in _WILD):
+            found.append(path)
+            continue
+        matches = sorted(glob(str(path), recursive=True))
+        if not matches:
+            raise BadInputError(f"no file matches {path}: check the pattern")
+        found += map(Path, matches)
+    return found
 
 
 def grouped(paths: Sequence[Path]) -> list[tuple[Path, ...]]:
