@@ -12,7 +12,7 @@ import contextlib
 import io
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +22,11 @@ from rich.console import Console
 from pipeline.commands.connecting import Wanted, connected
 from pipeline.commands.simulated import write_simulation
 from pipeline.files.opening import open_recording
-from pipeline.files.recording import RecordingWriter
+from pipeline.files.recording import Recorded, RecordingWriter
 from pipeline.files.results import ResultsWriter
 from pipeline.live import LiveRun, Sinks
 from pipeline.offline import process
-from pipeline.records import Record, Side
+from pipeline.records import Record, SensorInfo, Side
 from pipeline.screens.terminal import screen
 from pipeline.session import Session, Settings
 from pipeline.summary import Summary
@@ -38,14 +38,13 @@ RATE_HZ = 100.0
 class TimedSession(Session):
     """A session that notes how long after a notification's arrival its angles were there."""
 
-    anchor_ns = 0
-
-    def __init__(self, *arguments: object) -> None:
-        super().__init__(*arguments)  # type: ignore[arg-type]
+    def __init__(self, sensors: Sequence[SensorInfo], anchor_ns: int) -> None:
+        super().__init__(sensors, Settings())
+        self.anchor_ns = anchor_ns
         self.latency_s: list[float] = []
         self.busy_s = 0.0
 
-    def feed(self, records: list[Record]) -> Update:  # type: ignore[override]
+    def feed(self, records: Sequence[Record]) -> Update:
         """As a session's; the newest record of a piece that gave angles is the one that completed them."""
         begin = time.perf_counter_ns()
         update = super().feed(records)
@@ -80,7 +79,7 @@ def offline_part(minutes: float, folder: Path) -> None:
         print(f"{name:<8} {taken:6.1f} s   {seconds / taken:6.0f} x real time   {taken / alone:5.0f} x VQF alone")
 
 
-def process_all(recording, folder: Path) -> None:  # type: ignore[no-untyped-def]
+def process_all(recording: Recorded, folder: Path) -> None:
     """As `kneetrack process`."""
     done = process((r for batch in recording.records() for r in batch), recording.sensors, Settings())
     with ResultsWriter(folder) as results:
@@ -88,7 +87,7 @@ def process_all(recording, folder: Path) -> None:  # type: ignore[no-untyped-def
         results.finish()
 
 
-def replay_all(recording, folder: Path) -> None:  # type: ignore[no-untyped-def]
+def replay_all(recording: Recorded, folder: Path) -> None:
     """As `kneetrack replay --speed max`."""
     session = Session(recording.sensors, Settings(min_rows=500))
     with ResultsWriter(folder) as results:
@@ -117,8 +116,7 @@ async def live_part(seconds: float, folder: Path, analysed: bool) -> tuple[float
                 while time.perf_counter() < end:
                     await radio.client.receive(0.05)
             return used[1] / used[0], [], 0.0
-        session = TimedSession(radio.sensors, Settings())
-        session.anchor_ns = radio.anchor_ns
+        session = TimedSession(radio.sensors, radio.anchor_ns)
         with (
             RecordingWriter(folder / "live.knee", radio.sensors, {}) as recorder,
             ResultsWriter(folder / "live") as results,

@@ -8,7 +8,7 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -35,9 +35,9 @@ def _ledger(out: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
 
 
-def _wait(until: object, seconds: float = 120.0) -> None:
+def _wait(until: Callable[[], bool], seconds: float = 120.0) -> None:
     end = time.monotonic() + seconds
-    while not until():  # type: ignore[operator]
+    while not until():
         assert time.monotonic() < end, "it never came"
         time.sleep(0.05)
 
