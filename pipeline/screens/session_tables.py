@@ -54,7 +54,7 @@ _EPISODES = [
     "severity",
     "confidence",
 ]
-_WORDS = ("side", "activity", "measure", "driver", "severity")
+_WORDS = ("side", "activity", "status", "measure", "driver", "severity")
 _LARGEST_SUMMARY = 50_000_000
 _LARGEST_DEG = 1000.0
 _LATEST_S = 4e9
@@ -70,12 +70,15 @@ class SessionTables:
     summary: dict[str, Any]
 
 
-def read_session(folder: Path) -> SessionTables:
-    """Raises BadInputError where the folder does not hold the results of a session."""
+def read_session(folder: Path, angles_too: Sequence[str] = (), steps_too: Sequence[str] = ()) -> SessionTables:
+    """The tables of a result folder. angles_too, steps_too: columns that are needed beside those of the page.
+
+    Raises BadInputError where the folder does not hold the results of a session.
+    """
     if not folder.is_dir():
         raise BadInputError(f"{folder} is no folder: name the result folder of live, replay or process")
-    angles = _table(folder / "angles.parquet", _ANGLES)
-    steps = _table(folder / "steps.csv", _STEPS)
+    angles = _table(folder / "angles.parquet", [*_ANGLES, *angles_too])
+    steps = _table(folder / "steps.csv", [*_STEPS, *steps_too])
     episodes = _table(folder / "episodes.csv", _EPISODES)
     return SessionTables(angles, steps, episodes, read_summary(folder / "summary.json"))
 
