@@ -48,6 +48,14 @@ class Receiver(Protocol):
     async def receive(self, timeout_s: float) -> list[Arrival | LinkEvent]: ...
 
 
+class Streams(Protocol):
+    """What is sent to other programs (screens/lab_streams.py). trouble: one line once that has failed."""
+
+    trouble: str
+
+    def send(self, update: Update) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sinks:
     """Where a live session goes."""
@@ -57,6 +65,7 @@ class Sinks:
     summary: Summary
     screen: Screen
     board: Board | None = None
+    streams: Streams | None = None
 
 
 class LiveRun:
@@ -240,6 +249,8 @@ class LiveRun:
             return
         # The cue is first: files can wait.
         self._publish(update)
+        if self._sinks.streams is not None:
+            self._sinks.streams.send(update)
         self._tally.add(update)
         self._sinks.results.write(update)
         self._sinks.summary.add(update)
@@ -276,6 +287,7 @@ class LiveRun:
         begun_s = 0.0 if self._first_ns is None else self._first_ns * 1e-9
         problems = [str(self._failure or ""), self._sinks.recorder.failed, self._sinks.results.failed]
         problems += [self._silent, self._trouble, "" if self._showing is None else self._showing.trouble]
+        problems += [] if self._sinks.streams is None else [self._sinks.streams.trouble]
         problems += self._session.complaints()
         return View(
             elapsed_s=elapsed_s,

@@ -16,11 +16,19 @@ from enum import IntEnum
 from importlib import metadata
 from pathlib import Path
 
+from pipeline.screens.lab_streams import NO_LIBRARY
+
 _LEAST_GB = 0.5
 """An hour of both legs is some 70 MB."""
 OLDEST, NEWEST = (3, 11), (3, 13)
 HOME = Path(__file__).resolve().parents[2]
 OURS = ("firmware_interface", "calibration", "pipeline")
+_EXTRAS = {
+    "cluster": ("distributed", "batch --scheduler"),
+    "lsl": ("pylsl", "--lsl"),
+    "c3d": ("ezc3d", "export to .c3d"),
+}
+"""Extra: its package, and what needs it."""
 _RADIO_HINTS = {
     "Linux": "plug in an adapter, install BlueZ, `systemctl start bluetooth`, and check `bluetoothctl power on`",
     "Darwin": "switch Bluetooth on and allow it for your terminal in System Settings > Privacy & Security > Bluetooth",
@@ -54,6 +62,8 @@ def check_all(radio_s: float) -> Iterator[Finding]:
     yield check_folder(Path.cwd())
     yield check_port()
     yield check_pdf()
+    for extra in _EXTRAS:
+        yield check_extra(extra)
     if radio_s > 0.0:
         yield check_radio(radio_s)
 
@@ -167,6 +177,21 @@ def check_pdf() -> Finding:
         mend = "install Pango (Debian: libpango-1.0-0, libpangoft2-1.0-0), or print report.html in a browser"
         return Finding(Grade.WARNING, "pdf", f"weasyprint cannot start ({' '.join(str(error).split())[:80]})", mend)
     return Finding(Grade.FINE, "pdf", f"weasyprint {found}")
+
+
+def check_extra(extra: str) -> Finding:
+    """The packages of the other extras (cluster, lsl, c3d): whether they are there, and start."""
+    package, needed_by = _EXTRAS[extra]
+    try:
+        found = metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return Finding(Grade.FINE, extra, f"not installed; only {needed_by} needs it: pip install 'kneetrack[{extra}]'")
+    try:
+        importlib.import_module(package)
+    except (ImportError, OSError, RuntimeError) as error:
+        mend = NO_LIBRARY if extra == "lsl" else f"install {package} anew"
+        return Finding(Grade.WARNING, extra, f"{package} cannot start ({' '.join(str(error).split())[:80]})", mend)
+    return Finding(Grade.FINE, extra, f"{package} {found}")
 
 
 def check_radio(seconds: float) -> Finding:

@@ -14,6 +14,7 @@ from pipeline.commands.options import (
     Filter,
     LanOption,
     Legs,
+    LslOption,
     NetworkOption,
     OnlyOption,
     OrientationsOption,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pipeline.commands.connecting import Wanted
     from pipeline.records import Side
     from pipeline.screens.dashboard.publisher import Publisher, Where
+    from pipeline.screens.lab_streams import Lab
     from pipeline.start_check import Check
     from pipeline.thresholds import Thresholds
 
@@ -69,6 +71,7 @@ def live(
     network: NetworkOption = False,
     person: PersonOption = None,
     check: Annotated[bool, typer.Option("--check", help="Ask first for pain, swelling and giving way.")] = False,
+    lsl: LslOption = False,
 ) -> None:
     """Connect the sensors, calibrate, show and record the session. Ctrl-C ends it and keeps everything.
 
@@ -85,6 +88,7 @@ def live(
         from pipeline.commands.inputs import load_profiles
         from pipeline.commands.start_check import ask_check
         from pipeline.screens.dashboard.publisher import Where
+        from pipeline.screens.lab_streams import lab
         from pipeline.thresholds import Thresholds, load_thresholds
 
         if no_dashboard and lan:
@@ -104,6 +108,7 @@ def live(
             thresholds=load_thresholds(thresholds) if thresholds is not None else Thresholds(),
             activity=Activity[activity.name] if activity is not None else None,
             person=person,
+            lab=lab() if lsl else None,
             check=ask_check() if check else None,
         )
         where = None if no_dashboard else Where(lan, port)
@@ -113,7 +118,7 @@ def live(
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """What every session of a call has in common. limit_s: end by itself. check: what the person ticked before the
-    first one, where it was asked."""
+    first one, where it was asked. lab: where LSL streams are wanted."""
 
     wanted: "Wanted"
     out: Path | None
@@ -125,6 +130,7 @@ class _Plan:
     activity: "Activity | None"
     person: str | None
     check: "Check | None"
+    lab: "Lab | None" = None
 
 
 def _folder(out: Path | None, number: int) -> Path:
@@ -198,6 +204,7 @@ async def _session(
     from pipeline.files.results import ResultsWriter
     from pipeline.live import LiveRun, Sinks
     from pipeline.person import KEY as PERSON
+    from pipeline.screens.lab_streams import LabStreams
     from pipeline.screens.priority import ahead
     from pipeline.screens.session_notes import session_notes
     from pipeline.screens.terminal import file_list, screen, summary_table
@@ -235,11 +242,16 @@ async def _session(
             for side, profile in plan.profiles.items():
                 recorder.set_calibration(side, profile.to_json())
             board = await opening
+            streams = None
+            if plan.lab is not None:
+                streams = LabStreams(plan.lab, radio.sensors, "live", radio.anchor_ns * 1e-9)
+                stack.callback(streams.close)
+                print(streams.trouble or streams.told, file=sys.stderr)
             with screen(console) as shown:
                 run = LiveRun(
                     radio.sensors,
                     session,
-                    Sinks(recorder, results, summary, shown, board),
+                    Sinks(recorder, results, summary, shown, board, streams),
                     anchor_ns=radio.anchor_ns,
                     limit_s=plan.limit_s,
                     where=str(folder),
@@ -252,6 +264,8 @@ async def _session(
             console.print(session_notes(summary.extras()))
             for line in session.complaints():
                 print(f"kneetrack: {line}", file=sys.stderr)
+            if streams is not None and streams.trouble:
+                print(f"kneetrack: {streams.trouble}", file=sys.stderr)
             if recorder.failed:
                 print(f"kneetrack: {recorder.failed}", file=sys.stderr)
             outcome = complete(

@@ -111,6 +111,10 @@ LanOption = Annotated[
 PortOption = Annotated[
     int, typer.Option("--port", min=0, max=65535, help="The dashboard's port; the next free one; 0: any.")
 ]
+LslOption = Annotated[
+    bool,
+    typer.Option("--lsl", help="Offer angles and events as LSL streams to this network (extra `lsl`)."),
+]
 OrientationsOption = Annotated[
     bool, typer.Option("--orientations", help="Also write both segments' quaternions (orientations.parquet).")
 ]

@@ -16,6 +16,7 @@ from pipeline.commands.options import (
     Files,
     FilterOption,
     LanOption,
+    LslOption,
     OrientationsOption,
     PersonOption,
     PortOption,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pipeline.commands.inputs import Asked
     from pipeline.files.recording import Recorded
     from pipeline.screens.dashboard.publisher import Publisher
+    from pipeline.screens.lab_streams import Lab
     from pipeline.session import Session
     from pipeline.update import Update
 
@@ -48,7 +50,9 @@ def replay(
     speed: Annotated[
         str | None,
         typer.Option(
-            "--speed", help="Times real time (1: as it was), or max (default; with --dashboard: 1).", metavar="1|max"
+            "--speed",
+            help="Times real time (1: as it was), or max (default; with --dashboard or --lsl: 1).",
+            metavar="1|max",
         ),
     ] = None,
     dashboard: Annotated[
@@ -63,12 +67,15 @@ def replay(
     thresholds: ThresholdsOption = None,
     person: PersonOption = None,
     activity: ActivityOption = None,
+    lsl: LslOption = False,
 ) -> None:
     """Play recordings through the live engine: the same angles, steps and episodes as in the live session.
 
     Without --out the session is only shown. Ctrl-C ends it and keeps what there is.
     """
-    factor = _factor(speed or ("1" if dashboard or lan else "max"))
+    factor = _factor(speed or ("1" if dashboard or lan or lsl else "max"))
+    if lsl and factor != 1.0:
+        raise typer.BadParameter("the clock of LSL streams goes as time does: --speed 1", param_hint="--lsl")
     with Stopping() as stop, ExitStack() as stack:
         from rich.console import Console
 
@@ -76,7 +83,9 @@ def replay(
         from pipeline.commands.inputs import Asked
         from pipeline.files.opening import expanded, grouped
         from pipeline.screens.dashboard.publisher import Where
+        from pipeline.screens.lab_streams import lab
 
+        streaming = lab() if lsl else None
         where = Where(lan, port) if dashboard or lan else None
         publisher = opened(stack.enter_context(board(where)), lan, Console())
 
@@ -84,7 +93,7 @@ def replay(
         groups = grouped(expanded(files))
         for group in groups:
             folder = out if out is None or len(groups) == 1 else out / group[0].stem
-            _replay(group, folder, factor, stop, asked, publisher)
+            _replay(group, folder, factor, stop, asked, publisher, streaming)
             if stop.asked:
                 break
 
@@ -109,6 +118,7 @@ def _replay(
     stop: Stopping,
     asked: "Asked",
     publisher: "Publisher | None",
+    lab: "Lab | None" = None,
 ) -> None:
     from rich.console import Console
 
@@ -119,6 +129,7 @@ def _replay(
     from pipeline.files.results import ResultsWriter
     from pipeline.person import person_of
     from pipeline.screens.dashboard.showing import Showing
+    from pipeline.screens.lab_streams import LabStreams
     from pipeline.screens.session_notes import session_notes
     from pipeline.screens.terminal import file_list, screen, summary_table
     from pipeline.screens.view import Tally, View, sensor_views
@@ -142,6 +153,11 @@ def _replay(
         if folder is not None:
             results = ResultsWriter(folder, orientations=asked.orientations, start_utc=recording.start_utc)
             stack.enter_context(results)
+        streams = None
+        if lab is not None:
+            streams = LabStreams(lab, sensors, "replay")
+            stack.callback(streams.close)
+            print(streams.trouble or streams.told, file=sys.stderr)
 
         def view() -> View:
             return View(
@@ -162,7 +178,14 @@ def _replay(
         with ExitStack() as shown:
             table = shown.enter_context(screen(console)) if paced else None
             progress = None if paced else shown.enter_context(bar(source[0].name))
-            for update in _updates(session, _pieces(recording, factor, stop, progress), given):
+
+            def begin(zero_s: float) -> None:
+                if streams is not None:
+                    streams.zero_s = zero_s
+
+            for update in _updates(session, _pieces(recording, factor, stop, progress, begin), given):
+                if streams is not None:
+                    streams.send(update)
                 summary.add(update)
                 tally.add(update)
                 if results is not None:
@@ -174,6 +197,8 @@ def _replay(
                     stop.asked = stop.asked or showing.stopped
             if showing is not None:
                 showing.show(last=True)
+        if streams is not None and streams.trouble:
+            print(f"kneetrack: {streams.trouble}", file=sys.stderr)
         for line in session.complaints():
             print(f"kneetrack: {line}", file=sys.stderr)
         if results is None:
@@ -213,16 +238,25 @@ def _replaced(record: Record, given: "Mapping[Side, Profile]") -> bool:
 
 
 def _pieces(
-    recording: "Recorded", factor: float, stop: Stopping, progress: Callable[[float], None] | None
+    recording: "Recorded",
+    factor: float,
+    stop: Stopping,
+    progress: Callable[[float], None] | None,
+    begin: Callable[[float], None] = lambda zero_s: None,
 ) -> Iterator[list[Record]]:
-    """The recording in pieces, in its own time where a factor is given, until the end or the wish to stop."""
+    """The recording in pieces, in its own time where a factor is given, until the end or the wish to stop.
+
+    begin: called first, with `time.perf_counter()` at the session's time zero as it would have been at speed 1.
+    """
     first_ns: int | None = None
     begun = time.monotonic()
     for batch in recording.records():
         size = max(1, round(_PIECE * factor)) if math.isfinite(factor) else len(batch)
         at = 0
         while at < len(batch):
-            first_ns = batch[0].host_time_ns if first_ns is None else first_ns
+            if first_ns is None:
+                first_ns = batch[0].host_time_ns
+                begin(time.perf_counter() - (time.monotonic() - begun) - first_ns * 1e-9)
             end = at + size
             if math.isfinite(factor):
                 due_ns = first_ns + (time.monotonic() - begun) * factor * 1e9

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.commands.checks import Grade, check_folder, check_pdf, check_port
+from pipeline.commands.checks import Grade, check_extra, check_folder, check_pdf, check_port
 
 
 def test_a_taken_port_is_no_fault_and_is_said() -> None:
@@ -41,3 +41,28 @@ def test_a_pdf_maker_that_is_missing_is_no_fault_and_one_that_cannot_start_is(mo
 
     monkeypatch.setattr("pipeline.commands.checks.importlib.import_module", broken)
     assert check_pdf().grade is Grade.WARNING and "Pango" in check_pdf().mend
+
+
+@pytest.mark.parametrize("extra", ["cluster", "lsl", "c3d"])
+def test_an_extra_that_is_missing_is_no_fault_and_one_that_cannot_start_is(
+    extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from importlib import metadata
+
+    def missing(_: str) -> str:
+        raise metadata.PackageNotFoundError
+
+    monkeypatch.setattr(metadata, "version", missing)
+    found = check_extra(extra)
+    assert found.grade is Grade.FINE and f"pip install 'kneetrack[{extra}]'" in found.found
+    monkeypatch.setattr(metadata, "version", lambda _: "9.8")
+
+    def broken(_: str) -> None:
+        raise RuntimeError("LSL binary library file was not found.\nPlease")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.commands.checks.importlib.import_module", broken)
+        found = check_extra(extra)
+    assert found.grade is Grade.WARNING and "\n" not in found.found and found.mend
+    monkeypatch.setattr("pipeline.commands.checks.importlib.import_module", lambda _: None)
+    assert check_extra(extra).grade is Grade.FINE and "9.8" in check_extra(extra).found
