@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _TABLES = (".csv", ".parquet")
 _C3D = ".c3d"
+_LATEST_S = 4e9
 
 
 def export(
@@ -26,9 +27,15 @@ def export(
     out: Annotated[Path, typer.Option("--out", help="The file to write: .csv, .parquet or .c3d.", metavar="FILE")],
     side: SideOption = None,
     from_s: Annotated[
-        float | None, typer.Option("--from", help="Session time at which to begin.", metavar="SECONDS")
+        float | None,
+        typer.Option(
+            "--from", min=-_LATEST_S, max=_LATEST_S, help="Session time at which to begin.", metavar="SECONDS"
+        ),
     ] = None,
-    to_s: Annotated[float | None, typer.Option("--to", help="Session time at which to end.", metavar="SECONDS")] = None,
+    to_s: Annotated[
+        float | None,
+        typer.Option("--to", min=-_LATEST_S, max=_LATEST_S, help="Session time at which to end.", metavar="SECONDS"),
+    ] = None,
 ) -> None:
     """Write what the sensors measured as a table, or what the knee did as a C3D file.
 

@@ -166,7 +166,7 @@ def _window(times: Sequence[Floats], rate_hz: float, from_s: float | None, to_s:
     begin = from_s if from_s is not None else 0.0 if 0.0 <= first <= _PADDED_S else first
     end = last if to_s is None else min(to_s, last)
     rows = round(begin * rate_hz), round(end * rate_hz) + 1
-    if rows[1] <= rows[0] or begin > last:
+    if rows[1] <= rows[0] or begin > last or end < first:
         raise BadInputError(
             f"there are no angles between {begin:g} and {end:g} s: they go from {first:g} to {last:g} s"
         )

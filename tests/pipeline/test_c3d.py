@@ -130,7 +130,7 @@ def test_holes_are_frames_without_angles() -> None:
     assert np.isnan(motion.points[0].values[0, 603:703]).all() and np.isfinite(motion.points[0].values[0, 703])
 
 
-@pytest.mark.parametrize("part", [{"from_s": 50.0}, {"to_s": -1.0}, {"from_s": 3.0, "to_s": 2.0}])
+@pytest.mark.parametrize("part", [{"from_s": 50.0}, {"to_s": -1.0}, {"to_s": 0.02}, {"from_s": 3.0, "to_s": 2.0}])
 def test_a_part_without_rows_is_refused(part: dict[str, float]) -> None:
     with pytest.raises(BadInputError, match=r"there are no angles.*they go from 0.03 to 20.02 s"):
         lay_out(angles(), steps(), episodes(), **part)
@@ -223,6 +223,12 @@ def test_a_recording_and_its_result_folder_give_the_same_file(
     capsys.readouterr()
     assert run(["export", results, "--out", str(tmp_path / "c.csv")]) == 1
     assert "export it as .c3d" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", ["nan", "inf", "1e10"])
+def test_a_part_that_is_no_time_is_a_wrong_call(wrong: str, tmp_path: Path) -> None:
+    assert run(["export", str(RECORDINGS), "--out", str(tmp_path / "a.c3d"), "--from", wrong]) == 2
+    assert run(["export", str(RECORDINGS), "--out", str(tmp_path / "a.csv"), "--from", "3", "--to", "2"]) == 2
 
 
 def test_a_missing_package_is_told_in_one_line(
