@@ -141,8 +141,9 @@ class SensorGravity:
     def _remember(self, rest: Rest) -> None:
         """One rest for each inclination, the longest."""
         for i, other in enumerate(self._rests):
-            same = float(rest.acc @ other.acc) / float(np.linalg.norm(rest.acc) * np.linalg.norm(other.acc))
-            if same > np.cos(self._p.apart):
+            # Not divided: a sensor that is dead reads nothing at all.
+            both = float(np.linalg.norm(rest.acc) * np.linalg.norm(other.acc))
+            if float(rest.acc @ other.acc) >= np.cos(self._p.apart) * both:
                 if rest.duration_s >= other.duration_s:
                     self._rests[i] = rest
                 return

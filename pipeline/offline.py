@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from calibration.profile import Profile
-from pipeline.blocks import Activity, GridBlock, join
+from pipeline.blocks import Activity, GridBlock, LegBlock, join
 from pipeline.errors import BadInputError
 from pipeline.gravity_check import checked, distrusted, marked
 from pipeline.intake import Intake, IntakeParameters
 from pipeline.movement import analyse
+from pipeline.placement_watch import looked_through
 from pipeline.records import Event, Record, SensorInfo, Side
 from pipeline.rows import RaisedEvent
 from pipeline.session import TOLD, Settings, legs_of, spoken, status_events
@@ -64,6 +65,8 @@ def process(
     profiles: dict[Side, Profile] = {}
     complaints: list[str] = []
     lost: list[str] = []
+    whole: dict[Side, GridBlock] = {}
+    blocks: dict[Side, LegBlock] = {}
     for number, (side, mine) in enumerate(legs.items()):
         intake = intakes[side]
         grids[side].extend(intake.finish())
@@ -76,6 +79,7 @@ def process(
         leg = analyse_leg(grid, side, settings.leg(side))
         if error:
             leg = replace(leg, block=distrusted(leg.block, error))
+        whole[side], blocks[side] = grid, leg.block
         moved = analyse(side, leg.block, settings.activity, settings.movement(side), said)
         if error:
             leg = replace(leg, block=marked(leg.block))
@@ -99,6 +103,9 @@ def process(
         progress(0.4 + 0.6 * (number + 1) / len(legs))
     if len(lost) == len(legs):
         raise BadInputError(lost[0])
+    placed, misplaced = looked_through(whole, blocks)
+    update.events.extend(placed)
+    complaints += misplaced
     update.events.sort(key=lambda e: e.time_s)
     update.steps.sort(key=lambda s: (s.end_s, s.side))
     update.episodes.sort(key=lambda e: (e.end_s, e.side))

@@ -6,7 +6,8 @@ have its own two sensors. All see the recorded data alone, so a replay warns as 
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from pipeline.blocks import GridBlock, LegBlock
 from pipeline.mirror_watch import MirrorWatch
@@ -15,6 +16,8 @@ from pipeline.rows import RaisedEvent
 from pipeline.sensor_watch import Counts, SensorWatch
 from pipeline.swaps import Fit, SegmentWatch, SideWatch
 from pipeline.warned import Subject, Warned, Warnings
+
+_PIECE_S = 4.0
 
 
 class LegWatch:
@@ -98,3 +101,24 @@ class LegsWatch:
             swapped = told.fit is Fit.SWAPPED and own
             found += self._warnings.tell(Subject(Warned.SWAPPED_SIDES), text if swapped else "", told.time_s)
         return found
+
+
+def looked_through(
+    grids: Mapping[Side, GridBlock], blocks: Mapping[Side, LegBlock]
+) -> tuple[list[RaisedEvent], list[str]]:
+    """The places of the sensors in a whole recording: the events, as they would have come, and what stands at its end.
+
+    grids, blocks: each leg's rows, and the angles of the same rows.
+    """
+    both = LegsWatch()
+    watches = {side: LegWatch(side, (), dict) for side in grids}
+    found: list[RaisedEvent] = []
+    last_s = max((grid.start + len(grid)) / grid.rate_hz for grid in grids.values())
+    # In turns, since both legs' strides are compared as they come.
+    for begin_s, end_s in pairwise(_PIECE_S * k for k in range(int(last_s / _PIECE_S) + 3)):
+        for side, grid in grids.items():
+            begin, end = (min(max(round(s * grid.rate_hz) - grid.start, 0), len(grid)) for s in (begin_s, end_s))
+            if begin < end:
+                found += [*watches[side].rows(grid.cut(begin, end)), *both.rows(watches[side])]
+                found += both.angles(side, blocks[side].cut(begin, end))
+    return found, [*both.messages, *(line for watch in watches.values() for line in watch.messages)]

@@ -76,6 +76,16 @@ def load_profiles(files: Sequence[Path]) -> dict[Side, Profile]:
     return profiles
 
 
+def left_over(profiles: Mapping[Side, Profile], sensors: Sequence[SensorInfo], name: str) -> list[str]:
+    """One line for each saved calibration whose leg wears no sensor; name: of the recording."""
+    worn = {sensor.side for sensor in sensors}
+    return [
+        f"{name} holds no sensor of the {side} leg: its calibration is not used"
+        for side in profiles
+        if side not in worn
+    ]
+
+
 def sensors_of(recording: Recorded, side: Side | None, name: str) -> tuple[SensorInfo, ...]:
     """The sensors of the recording, or those of one leg. Raises BadInputError where that leg wore none."""
     chosen = tuple(sensor for sensor in recording.sensors if side in (None, sensor.side))

@@ -197,7 +197,7 @@ async def _session(
     from pipeline.commands.asking import asker, mover
     from pipeline.commands.connecting import connected
     from pipeline.commands.corrections import META, corrections_text, stored_corrections
-    from pipeline.commands.inputs import ACTIVITY, GIVEN, THRESHOLDS
+    from pipeline.commands.inputs import ACTIVITY, GIVEN, THRESHOLDS, left_over
     from pipeline.commands.outcome import complete
     from pipeline.errors import KneetrackError
     from pipeline.files.recording import RecordingWriter
@@ -218,7 +218,7 @@ async def _session(
         publisher.tell("place", {"text": "Looking for the sensors: switch them on and keep them near."})
     async with connected(plan.wanted, asker(), mover(publisher, lambda: stop.asked)) as radio:
         corrections, warnings = stored_corrections(radio.sensors)
-        for line in warnings:
+        for line in [*warnings, *left_over(plan.profiles, radio.sensors, "this session")]:
             print(f"kneetrack: {line}", file=sys.stderr)
         settings = Settings(
             filter=plan.filter, activity=plan.activity, thresholds=plan.thresholds, corrections=corrections

@@ -60,7 +60,7 @@ def analyse(
     from itertools import chain
 
     from pipeline import offline
-    from pipeline.commands.inputs import load_profiles, recorded_profiles, sensors_of
+    from pipeline.commands.inputs import left_over, load_profiles, recorded_profiles, sensors_of
     from pipeline.commands.outcome import complete
     from pipeline.files.opening import open_recording
     from pipeline.files.results import ResultsWriter
@@ -77,7 +77,7 @@ def analyse(
         try:
             found = offline.process(chain.from_iterable(recording.records()), sensors, settings, progress)
         except BadInputError as error:
-            raise BadInputError(f"{name}: {error}") from error
+            raise BadInputError(str(error) if name in str(error) else f"{name}: {error}") from error
     finally:
         recording.close()
     summary = Summary(prescription=settings.thresholds.prescription)
@@ -95,8 +95,8 @@ def analyse(
             recording=recording.meta,
             person=whose,
         )
-    complaints = [*found.complaints, *outcome.complaints]
-    return replace(outcome, complaints=tuple(f"{name}: {line}" for line in complaints))
+    complaints = [f"{name}: {line}" for line in [*found.complaints, *outcome.complaints]]
+    return replace(outcome, complaints=(*left_over(profiles, sensors, name), *complaints))
 
 
 def _one(source: Sequence[Path], out: Path, asked: "Asked") -> None:

@@ -3,7 +3,7 @@
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -122,7 +122,7 @@ def _replay(
 ) -> None:
     from rich.console import Console
 
-    from pipeline.commands.inputs import load_profiles, recorded_profiles, sensors_of
+    from pipeline.commands.inputs import left_over, load_profiles, recorded_profiles, sensors_of
     from pipeline.commands.outcome import complete
     from pipeline.commands.progress import bar
     from pipeline.files.opening import open_recording
@@ -146,6 +146,7 @@ def _replay(
         paced = math.isfinite(factor)
         rows_at_once = 1 if paced else _BATCH_ROWS
         given = load_profiles(asked.calibration)
+        _say(left_over(given, sensors, name))
         settings = asked.settings(recording, name, given, rows_at_once)
         session, summary = Session(sensors, settings), Summary(prescription=settings.thresholds.prescription)
         tally = Tally([sensor.side for sensor in sensors])
@@ -198,10 +199,11 @@ def _replay(
             if showing is not None:
                 showing.show(last=True)
         if streams is not None and streams.trouble:
-            print(f"kneetrack: {streams.trouble}", file=sys.stderr)
-        for line in session.complaints():
-            print(f"kneetrack: {line}", file=sys.stderr)
+            _say([streams.trouble])
+        _say(session.complaints())
+        standing = session.warnings()
         if results is None:
+            _say(standing)
             console.print(summary_table(summary.rows()))
             console.print(session_notes(summary.extras()))
             if publisher is not None:
@@ -218,12 +220,18 @@ def _replay(
             recording=recording.meta,
             person=whose,
         )
+        _say(line for line in standing if line not in outcome.complaints)
         outcome.complain()
     if publisher is not None:
         publisher.ended(results.folder, outcome.files, again=False, words="The replay is over, its results are saved.")
     console.print(summary_table(outcome.rows))
     console.print(session_notes(outcome.extras))
     console.print(file_list(results.folder, outcome.files), soft_wrap=True)
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(f"kneetrack: {line}", file=sys.stderr)
 
 
 def _updates(session: "Session", pieces: Iterator[list[Record]], given: "Mapping[Side, Profile]") -> Iterator["Update"]:

@@ -54,6 +54,15 @@ def test_offline_a_bad_sensor_that_only_stood_is_refused_in_one_line():
     assert "\n" not in line
 
 
+def test_a_sensor_that_reads_nothing_is_refused_in_one_line():
+    alive = grid(np.zeros(3))
+    rows, _, (line,), _ = checked(
+        replace(alive, thigh_acc=np.zeros_like(alive.thigh_acc)), Side.LEFT, sensors(Side.LEFT)
+    )
+    assert not rows.thigh_ok.any() and rows.shank_ok.all()
+    assert "left thigh sensor" in line and "0.00 m/s2" in line
+
+
 def test_good_sensors_pass_untouched():
     good = grid(np.zeros(3))
     same, events, complaints, _ = checked(good, Side.RIGHT, [])

@@ -8,6 +8,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from pipeline.blocks import Floats, GridBlock
+from pipeline.offline import process
+from pipeline.placement_watch import looked_through
 from pipeline.records import Segment, Side
 from pipeline.session import Session, Settings
 from pipeline.simulation.person import draw_person
@@ -15,6 +17,7 @@ from pipeline.simulation.script import parse_script
 from pipeline.simulation.simulate import simulate
 from pipeline.swaps import Fit, SegmentWatch, SideWatch
 from tests.end_to_end.simulated_legs import records, sensors
+from tests.pipeline.made_legs import leg
 from tests.pipeline.public_legs import cmu_leg
 from tests.shared_data import dataset
 
@@ -123,6 +126,23 @@ def test_a_session_says_so_and_a_replay_says_the_same() -> None:
         ("status", "swapped_segments", "right", True)
     ]
     assert alone.warnings() == [warned[0].fields["message"]]
+    offline = process(stream, sensors(Side.RIGHT))
+    assert [event for event in offline.update.events if "warning" in event.fields] == warned
+    assert offline.complaints == alone.warnings()
+
+
+@pytest.mark.parametrize("crossed", [False, True])
+def test_a_whole_recording_of_crossed_legs_says_so(crossed: bool) -> None:
+    """The legs' rows begin at different times, and the left one's end earlier."""
+    worn = person(101)
+    grids = {}
+    for side, other in ((Side.LEFT, Side.RIGHT), (Side.RIGHT, Side.LEFT)):
+        block = grid(worn[side, Segment.THIGH], worn[other if crossed else side, Segment.SHANK])
+        grids[side] = block.cut(30, len(block) - 100) if side is Side.LEFT else block
+    blocks = {side: leg(len(block), block.start) for side, block in grids.items()}
+    events, standing = looked_through(grids, blocks)
+    assert [event.fields["warning"] for event in events] == ["crossed_legs"] * crossed
+    assert ["one sensor of each leg" in line for line in standing] == [True] * crossed
 
 
 def test_missing_rows_tell_nothing() -> None:
