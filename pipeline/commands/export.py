@@ -51,6 +51,11 @@ def export(
         raise typer.BadParameter("name a .csv, a .parquet or a .c3d file", param_hint="--out")
     if from_s is not None and to_s is not None and not from_s < to_s:
         raise typer.BadParameter("it must be later than --from", param_hint="--to")
+    # Before the work, which can take minutes.
+    if not out.parent.is_dir():
+        raise BadInputError(f"{out.parent} is no folder: make it first, or choose another name")
+    if out.exists() and source.exists() and out.samefile(source):
+        raise BadInputError(f"{out} is what is read, and is not overwritten: choose another name")
     if out.suffix.lower() == _C3D:
         _write_motion(source, out, side, from_s, to_s)
     else:

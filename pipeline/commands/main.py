@@ -127,6 +127,9 @@ def run(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except Exception as error:  # The end of every command: one line instead of a traceback, and exit code 1.
+        if isinstance(error.__cause__, KeyboardInterrupt):  # In the middle of an import, Python 3.11 makes this of it.
+            print("kneetrack: interrupted", file=sys.stderr)
+            return INTERRUPTED
         if verbose:
             traceback.print_exc()
         print(f"kneetrack: {one_line(error)}", file=sys.stderr)

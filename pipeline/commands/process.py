@@ -63,11 +63,16 @@ def analyse(
     from pipeline.commands.inputs import left_over, load_profiles, recorded_profiles, sensors_of
     from pipeline.commands.outcome import complete
     from pipeline.files.opening import open_recording
+    from pipeline.files.private import check_folder, reason
     from pipeline.files.results import ResultsWriter
     from pipeline.person import person_of
     from pipeline.summary import Summary
 
     name = str(source[0])
+    try:
+        check_folder(folder)
+    except OSError as error:
+        raise BadInputError(f"{folder} cannot be written to ({reason(error)}): choose another folder") from None
     recording = open_recording(list(source), asked.side)
     try:
         whose = person_of(recording.meta, asked.person, name)

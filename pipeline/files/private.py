@@ -5,6 +5,7 @@ the owner's to decide on and keeps its mode. Windows has its own rights, inherit
 does no harm and nothing.
 """
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -27,6 +28,18 @@ def make_private_folder(folder: Path) -> None:
     for each in reversed(missing):
         each.mkdir(mode=FOLDER_MODE, exist_ok=True)
     folder.mkdir(exist_ok=True)
+
+
+def check_folder(folder: Path) -> None:
+    """Whether a folder can be written into, or made, as far as that can be told without doing it. Raises OSError.
+
+    For work that takes long: what stands in the way is told before it.
+    """
+    there = next((each for each in (folder, *folder.absolute().parents) if each.exists()), Path("/"))
+    if not there.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
+    if not os.access(there, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
 
 
 def claim_private(path: Path) -> None:

@@ -135,6 +135,19 @@ def test_interrupted_work_is_130(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert run(["report", str(tmp_path)]) == 130
 
 
+def test_an_interruption_in_the_middle_of_an_import_is_one_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python 3.11 raises a RuntimeError from it where it falls into the making of a class."""
+
+    def interrupted(folder: Path) -> None:
+        raise RuntimeError("Error calling __set_name__") from KeyboardInterrupt()
+
+    monkeypatch.setattr("pipeline.screens.report.write_report", interrupted)
+    assert run(["report", str(tmp_path)]) == 130
+    assert _lines(capsys.readouterr().err) == ["kneetrack: interrupted"]
+
+
 def test_report_of_a_result_folder(tmp_path: Path) -> None:
     """From a folder that is not the programme's: nothing depends on the current one."""
     assert ROOT not in tmp_path.parents

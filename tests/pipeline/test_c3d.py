@@ -231,6 +231,21 @@ def test_a_part_that_is_no_time_is_a_wrong_call(wrong: str, tmp_path: Path) -> N
     assert run(["export", str(RECORDINGS), "--out", str(tmp_path / "a.csv"), "--from", "3", "--to", "2"]) == 2
 
 
+def test_what_stands_in_the_way_is_told_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.files.opening.open_recording", lambda *_: pytest.fail("it was opened"))
+    source = tmp_path / "a.csv"
+    source.write_text("time_s\n", encoding="utf-8")
+    assert run(["export", str(source), "--out", str(source)]) == 1
+    assert "is not overwritten" in capsys.readouterr().err and source.read_text(encoding="utf-8") == "time_s\n"
+    assert run(["export", str(source), "--out", str(tmp_path / "missing" / "b.csv")]) == 1
+    assert "missing is no folder" in capsys.readouterr().err
+    assert run(["process", str(source), "--out", str(source / "results")]) == 1
+    assert "cannot be written to (Not a directory)" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
 def test_a_missing_package_is_told_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
