@@ -40,10 +40,10 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class ActivityTrend:
-    """An activity on the page. rows: one per leg."""
+    """An activity on the page. rows: one per leg. picture: None where no session has a figure to draw."""
 
     name: str
-    picture: Picture
+    picture: Picture | None
     rows: list[dict[str, str]]
     limits: str
 
@@ -79,9 +79,10 @@ def _page(sessions: Sequence[Sitting], person: str | None, notes: Sequence[str])
         changes = {(side, column): change(sessions, side, activity, column) for side in sides for column in _COMPARED}
         verdicts += [changes[side, column].verdict for side in sides for column in SIDEWAYS]
         name = activity_name(activity)
-        picture = activity_over_sessions(sessions, activity, name, changes)
+        drawn = any(math.isfinite(v) for side in sides for column in COLUMNS for v in changes[side, column].values)
+        picture = activity_over_sessions(sessions, activity, name, changes) if drawn else None
         rows = [_row(side, {column: changes[side, column] for column in _COMPARED}) for side in sides]
-        trends.append(ActivityTrend(name, picture, rows, _limits(changes)))
+        trends.append(ActivityTrend(name, picture, rows, _limits(changes) if drawn else ""))
     first, last = sessions[0].start, sessions[-1].start
     days = (last - first).days
     return render(

@@ -240,6 +240,18 @@ def test_one_session_shows_its_figures_and_claims_nothing(tmp_path: Path) -> Non
     assert ">1 Sep<" in page and "12:00" not in page
 
 
+def test_an_activity_without_figures_has_no_empty_picture(tmp_path: Path) -> None:
+    folder = session(tmp_path, 0.0)
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    (squat,) = summary["rows"]
+    summary["rows"].append({**dict.fromkeys(squat), "side": "right", "activity": "lunge", "steps": 1, "quality": 0.1})
+    (folder / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    page = write_trends(tmp_path).read_text(encoding="utf-8")
+    assert page.count("<h2>Squat</h2>") == page.count("<h2>Lunge</h2>") == page.count("<figure>") == 1
+    assert "too little data" in page and page.count("Smallest detectable change") <= 1
+    assert_self_contained(page)
+
+
 def test_days_that_lie_close_do_not_hide_each_other(tmp_path: Path) -> None:
     for day in (0, 1, 90):
         session(tmp_path, day)
