@@ -77,6 +77,11 @@ class Alignment:
             shank_from_sensor=_about_y(-shank) @ self.shank_from_sensor,
         )
 
+    def azimuths_of(self, other: "Alignment") -> tuple[float, float]:
+        """How far (rad) thigh's and shank's frame are to be turned about their long axes to be the other's."""
+        thigh = azimuth(Axis(other.thigh_from_sensor[2], 0.0), self.thigh_from_sensor)
+        return thigh, azimuth(Axis(other.shank_from_sensor[2], 0.0), self.shank_from_sensor)
+
     def uprighted(self, errors: Floats, azimuths: tuple[float, float] = (0.0, 0.0)) -> "Alignment":
         """The frames as right accelerometers would have shown them in the standing, as far as they concern the knee.
 

@@ -17,6 +17,7 @@ from pipeline.heading_model import (
     DELTA,
     DRIFT,
     ERRORS,
+    FLEXED,
     NEUTRAL,
     SEEN,
     SHANK,
@@ -160,6 +161,23 @@ class BlockSystem:
         result[:, MOVING] = (solved[:, 0] - solved[:, 1:] @ constants).reshape(self._count, _WIDTH)
         result[:, FIXED] = constants
         return result
+
+    def at_the_end(self, flexed: int) -> Floats:
+        """(32, 32) covariance of the last solution: of the last block's states, `flexed` being the heading of that
+        block."""
+        ends = np.array([*((self._count - 1) * _WIDTH + np.arange(_WIDTH)), flexed * _WIDTH + 2])
+        places = np.array([*MOVING, FLEXED])
+        chosen = np.zeros((self._count * _WIDTH, len(ends)))
+        chosen[ends, np.arange(len(ends))] = 1.0
+        alone = cho_solve_banded((self._factor, True), chosen, check_finite=False)[ends]
+        border = self._border.reshape(-1, len(FIXED))[ends]
+        shared = border @ self._fixed_cov
+        cov = np.zeros((SIZE, SIZE))
+        cov[places[:, None], places] = alone + shared @ border.T
+        cov[places[:, None], FIXED] = -shared
+        cov[FIXED[:, None], places] = -shared.T
+        cov[FIXED[:, None], FIXED] = self._fixed_cov
+        return 0.5 * (cov + cov.T)
 
     def covariances(self) -> Floats:
         """(count, 7) of the last solution, as RelativeRows holds them."""

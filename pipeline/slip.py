@@ -264,9 +264,9 @@ class SlipWatch:
             return None
         return self._slipped(verdict, rows.start + len(rows))
 
-    def realigned(self, thigh: float) -> None:
-        """The caller turned the thigh's frame itself by so much (rad): what is believed begins anew from there."""
-        self._axes = (self._axes[0] - thigh, self._axes[1])
+    def realigned(self, thigh: float, shank: float = 0.0) -> None:
+        """The caller turned the frames themselves by so much (rad): what is believed begins anew from there."""
+        self._axes = (self._axes[0] - thigh, self._axes[1] - shank)
 
     def _frame(self, alignment: Alignment, axes: tuple[float, float]) -> Alignment:
         """The frames in which sagittal and frontal are told apart: as the axes are believed, in steps."""

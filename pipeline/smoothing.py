@@ -16,6 +16,7 @@ from pipeline.heading_model import (
     ARMS,
     DELTA,
     ERRORS,
+    FLEXED,
     SEEN,
     SHANK,
     SIZE,
@@ -24,11 +25,14 @@ from pipeline.heading_model import (
     HeadingParameters,
     Neutral,
     RelativeRows,
+    RelativeState,
     activity,
     joint_force,
+    predict,
     rotation_matrices,
     row_information,
     start_state,
+    transition,
     typical,
     without_errors,
 )
@@ -90,6 +94,7 @@ class HeadingSmoother:
     lost: list[int] = field(default_factory=list)
     thigh_sd: float = 0.0
     shank_sd: float = 0.0
+    _solution: tuple[BlockSystem, int, Floats] | None = None
 
     def smooth(self, signals: JointSignals) -> Smoothed:
         """signals: of the whole recording (pipeline/joint_signals.py)."""
@@ -145,11 +150,24 @@ class HeadingSmoother:
             seen = np.zeros(len(signals), bool)
             seen[looked[there]] = True
             residual_sd = typical(length_of, moving & seen, p)
+        self._solution = system, first, mean.copy()
         mean[:, :2] += leans.tilts(mean[:, DELTA]) @ mean[0, ERRORS]
         centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
         cov = system.covariances()
         arms, errors = LeverArms.of(mean[0, ARMS]), mean[0, ERRORS]
         return Smoothed(centre, mean[:, :STATES], cov, arms, residual_sd, errors, list(jumps.items()))
+
+    def at_the_end(self, flexed: int) -> RelativeState:
+        """All states at the end of the rows that were smoothed, for a filter that goes on from there; flexed: grid row
+        in the middle of the calibration's flexions."""
+        assert self._solution is not None
+        system, first, mean = self._solution
+        length = round(self.parameters.smooth_block_s * self.rate_hz)
+        block = min(max(flexed // length - first, 0), len(mean) - 1)
+        state = RelativeState(mean[-1].copy(), system.at_the_end(block))
+        state.mean[FLEXED] = mean[block, DELTA]
+        # A block's states are those of its middle.
+        return predict(state, *transition(replace(self.parameters, block_s=0.5 * length / self.rate_hz)))
 
     def _prior_state(self, p: HeadingParameters) -> tuple[Floats, Floats]:
         """Mean (32,) and variances (32,) of the first block."""

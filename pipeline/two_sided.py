@@ -19,12 +19,12 @@ from pipeline.calibrating import Calibrating
 from pipeline.calibration_parameters import Calibrated
 from pipeline.calibration_told import calibration_event, calibration_quality
 from pipeline.deviations import TWO_SIDED
-from pipeline.engine import LegSettings
 from pipeline.flexions import settled
 from pipeline.heading_model import Neutral
 from pipeline.joint_signals import joint_signals
 from pipeline.knee import Knee, KneeParameters, no_angles
 from pipeline.leg_rows import LegRows
+from pipeline.leg_settings import LegSettings
 from pipeline.neutral import neutral_turn, upright_blocks
 from pipeline.orientation import Oriented, orient_offline
 from pipeline.quick_check import QuickCheck, checked_quickly, profile_quality
@@ -167,6 +167,13 @@ def smoothed_heading(
     grid: GridBlock, rows: LegRows, one: Oriented, two: Oriented, alignment: Alignment, settings: LegSettings
 ) -> Smoothed:
     """The relative heading over the recording, with every quiet standing as a neutral."""
+    return smoother_of(grid, rows, one, two, alignment, settings)[1]
+
+
+def smoother_of(
+    grid: GridBlock, rows: LegRows, one: Oriented, two: Oriented, alignment: Alignment, settings: LegSettings
+) -> tuple[HeadingSmoother, Smoothed]:
+    """The same, and what found it."""
     rate = grid.rate_hz
     smoother = HeadingSmoother(rate, settings.heading, LeverPrior.of(alignment))
     smoother.thigh_sd, smoother.shank_sd = alignment.thigh_axis_sd, alignment.shank_axis_sd
@@ -175,7 +182,7 @@ def smoothed_heading(
     smoother.lost = (grid.start + np.flatnonzero(one.restarted | two.restarted)).tolist()
     signals = joint_signals(rows, rate, alignment)
     assert signals is not None
-    return smoother.smooth(signals)
+    return smoother, smoother.smooth(signals)
 
 
 def neutrals(rows: LegRows, alignment: Alignment, settings: LegSettings, rate_hz: float) -> list[tuple[int, Neutral]]:

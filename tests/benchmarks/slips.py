@@ -14,7 +14,8 @@ from functools import partial
 
 import numpy as np
 
-from pipeline.engine import LegEngine, LegSettings
+from pipeline.engine import LegEngine
+from pipeline.leg_settings import LegSettings
 from pipeline.records import Segment
 from pipeline.rows import RaisedEvent
 from pipeline.simulation.person import draw_person

@@ -10,8 +10,9 @@ from scipy.spatial.transform import Rotation
 from calibration.alignment import STANDING_AND_FLEXIONS, Alignment
 from pipeline.blocks import LegBlock, Status, join
 from pipeline.cycles import Cycles
-from pipeline.engine import LegEngine, LegSettings
+from pipeline.engine import LegEngine
 from pipeline.leg_rows import LegRows
+from pipeline.leg_settings import LegSettings
 from pipeline.records import Segment, Side
 from pipeline.rows import RaisedEvent
 from pipeline.sights import STANDING, Quiet, Sight, effects, known_standing, standing_sight, turned
