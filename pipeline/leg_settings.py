@@ -20,9 +20,9 @@ class SecondLookParameters:
     is kept while a calibration is awaited; ahead_s: of it, what is kept before the standing. axis_s: movement after
     which nothing else need be told of the thigh's axis."""
 
-    first_s: float = 2.0
+    first_s: float = 0.5
     growth: float = 1.5
-    kept_s: float = 200.0
+    kept_s: float = 150.0
     moving_rad_s: float = 0.5
     before_s: float = 80.0
     ahead_s: float = 10.0
