@@ -56,11 +56,11 @@ class DeviationParameters:
 
 
 CAUSAL = DeviationParameters(
-    flexion=Spread(0.22 * _DEG, 1.6 * _DEG, 1.68 * _DEG),
-    abduction=Spread(0.21 * _DEG, 1.55 * _DEG, 0.83 * _DEG),
+    flexion=Spread(0.25 * _DEG, 1.6 * _DEG, 0.9 * _DEG),
+    abduction=Spread(0.17 * _DEG, 1.48 * _DEG, 1.15 * _DEG),
     rotation=Spread(0.65 * _DEG, 3.4 * _DEG, 0.0),
-    excess=Spread(0.2 * _DEG, 1.1 * _DEG, 0.4 * _DEG),
-    collapse=Spread(0.2 * _DEG, 1.7 * _DEG, 0.9 * _DEG),
+    excess=Spread(0.19 * _DEG, 1.03 * _DEG, 0.35 * _DEG),
+    collapse=Spread(0.16 * _DEG, 1.55 * _DEG, 1.5 * _DEG),
 )
 TWO_SIDED = DeviationParameters(
     flexion=Spread(0.13 * _DEG, 0.62 * _DEG, 1.83 * _DEG),
