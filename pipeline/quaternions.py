@@ -3,11 +3,17 @@
 The causal engine must give the same bits however its input is cut into blocks. Sums over axes and matrix products may
 round differently for other block lengths; plain products and sums of contiguous columns do not. So the stages that run
 live use these few formulas; everything else uses scipy's `Rotation`.
+
+Live, a few rows come at a time, and what a formula costs is the number of numpy's calls: those on contiguous arrays of
+one shape take a quarter of what broadcasting or strides take. So `product` works on components.
 """
 
 import numpy as np
 
 from pipeline.blocks import Floats
+
+Components = Floats | tuple[Floats, Floats, Floats, Floats]
+"""w, x, y and z of many quaternions, as the rows of an array (4, ...) or one by one."""
 
 
 def multiply(p: Floats, q: Floats) -> Floats:
@@ -23,6 +29,31 @@ def multiply(p: Floats, q: Floats) -> Floats:
         ],
         axis=-1,
     )
+
+
+def product(p: Components, q: Components, out: Floats | None = None) -> Floats:
+    """(4, ...) the same of components w, x, y, z of one shape; out (4, ...): where to put it, not p or q themselves."""
+    pw, px, py, pz = p
+    qw, qx, qy, qz = q
+    result = np.empty((4, *qw.shape)) if out is None else out
+    w, x, y, z = result
+    np.multiply(pw, qw, w)
+    w -= px * qx
+    w -= py * qy
+    w -= pz * qz
+    np.multiply(pw, qx, x)
+    x += px * qw
+    x += py * qz
+    x -= pz * qy
+    np.multiply(pw, qy, y)
+    y -= px * qz
+    y += py * qw
+    y += pz * qx
+    np.multiply(pw, qz, z)
+    z += px * qy
+    z -= py * qx
+    z += pz * qw
+    return result
 
 
 def conjugate(q: Floats) -> Floats:
