@@ -179,8 +179,8 @@ def azimuth(axis: Axis, segment_from_sensor: Floats) -> float:
 def frame(up: Floats, axis: Floats) -> Floats:
     """(3, 3) segment from sensor: rows X, Y, Z for the upward direction and the flexion axis, both in sensor frame."""
     z = axis - up * float(axis @ up)
-    z = z / np.linalg.norm(z)
-    return np.stack([np.cross(up, z), up, z])
+    z = z / np.sqrt(z @ z)
+    return np.stack([_cross(up, z), up, z])
 
 
 def signed_by_flexion(axis: Axis, up: Floats, acc: Floats) -> Axis:

@@ -30,7 +30,7 @@ from pipeline.orientation import Oriented, orient_offline
 from pipeline.quick_check import QuickCheck, checked_quickly, profile_quality
 from pipeline.records import Side
 from pipeline.remounting import sensors_worn
-from pipeline.rests import resting
+from pipeline.rests import resting, resting_in_turn
 from pipeline.rows import RaisedEvent
 from pipeline.smoothing import HeadingSmoother, Smoothed
 from pipeline.tied_path import TiedPath
@@ -154,7 +154,7 @@ def find_calibration(rows: LegRows, rate_hz: float, side: Side) -> Calibrated | 
     """The first calibration that the recording shows, block by block; at its end, the best that can be had."""
     calibrating = Calibrating(rate_hz, side.sign, recording=rows)
     length = round(0.5 * rate_hz)
-    for number, rests in enumerate(resting(rows, length, calibrating.parameters).tolist()):
+    for number, rests in enumerate(resting_in_turn(rows, length, calibrating.parameters)):
         found = calibrating.update(rows.cut(number * length, (number + 1) * length), rests)
         if found is not None:
             return found
