@@ -49,7 +49,7 @@ def flexion_angles(
     assert found.flexing is not None
     rows = found.rows.cut(*_span(found, found.flexing))
     n = len(rows)
-    held = RelativeRows(np.repeat(relative.states, n, axis=1), np.repeat(relative.cov, n, axis=1))
+    held = RelativeRows(np.repeat(relative.states, n, axis=1), np.repeat(relative.cov, n, axis=1), True)
     knee = Knee(side, rate_hz)
     if errors is not None:
         knee.upright(errors, relative.states[:, 0])

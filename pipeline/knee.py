@@ -115,7 +115,7 @@ class Knee:
             shank_incl=seen.sagittal[1],
             thigh_rate=rates[0],
             shank_rate=rates[1],
-            shank_acc=self._level(acc, relative.states[SHANK], cosines[1], sines[1], seen.upward),
+            shank_acc=self._level(acc, relative.frames[1], cosines[1], sines[1], seen.upward),
             thigh_yaw=yaws[0],
             shank_yaw=yaws[1],
             thigh_quat=np.ascontiguousarray(q[:, 0].T),
@@ -143,8 +143,8 @@ class Knee:
     def _level(self, acc: Floats, turn: Floats, cosine: Floats, sine: Floats, along_z: Floats) -> Floats:
         """(n, 3) acceleration in the shank's level frame: x forward, y up, z right; gravity removed.
 
-        acc (3, n) m/s2, sensor frame; turn (n,): correction of the shank's frame about its long axis, rad; cosine,
-        sine (n,): of its sagittal inclination; along_z (n,): the vertical along its Z.
+        acc (3, n) m/s2, sensor frame; turn (n,) or (1,): of the shank's frame about its long axis, rad; cosine, sine
+        (n,): of its sagittal inclination; along_z (n,): the vertical along its Z.
         """
         assert self._alignment is not None
         m = self._alignment.shank_from_sensor
@@ -153,7 +153,7 @@ class Knee:
         x, z = c * x - s * z, s * x + c * z
         across = np.sqrt(np.maximum(1.0 - along_z * along_z, 0.0))
         along_leg = sine * x + cosine * y
-        level = np.empty((len(turn), 3))
+        level = np.empty((len(sine), 3))
         level[:, 0] = cosine * x - sine * y
         level[:, 1] = across * along_leg + along_z * z - STANDARD_GRAVITY
         level[:, 2] = across * z - along_z * along_leg

@@ -32,10 +32,11 @@ def multiply(p: Floats, q: Floats) -> Floats:
 
 
 def product(p: Components, q: Components, out: Floats | None = None) -> Floats:
-    """(4, ...) the same of components w, x, y, z of one shape; out (4, ...): where to put it, not p or q themselves."""
+    """(4, ...) the same of components w, x, y, z, those of q of the shape of p or stretched to it; out (4, ...): where
+    to put it, not p or q themselves."""
     pw, px, py, pz = p
     qw, qx, qy, qz = q
-    result = np.empty((4, *qw.shape)) if out is None else out
+    result = np.empty((4, *pw.shape)) if out is None else out
     w, x, y, z = result
     np.multiply(pw, qw, w)
     w -= px * qx

@@ -12,7 +12,7 @@ import numpy as np
 
 from calibration.alignment import Alignment
 from pipeline.blocks import Floats
-from pipeline.heading_model import DELTA, SHANK, THIGH, TILT_X, TILT_Y, RelativeRows
+from pipeline.heading_model import DELTA, TILT_X, TILT_Y, RelativeRows
 from pipeline.orientation import Oriented
 from pipeline.quaternions import conjugate, cosine_and_sine, from_matrix, product
 
@@ -33,10 +33,10 @@ class Segments:
         """(4, 3, n) scalar first: thigh to world (z up), shank to world, shank to thigh."""
         states = relative.states
         n = states.shape[1]
-        half = np.empty((2, 2, n))
-        half[0, 0], half[0, 1] = -0.5 * north, 0.5 * (states[DELTA] - north)
-        half[1] = 0.5 * states[THIGH : SHANK + 1]
-        (heading_c, frame_c), (heading_s, frame_s) = cosine_and_sine(half)
+        heading = np.empty((2, n))
+        heading[0], heading[1] = -0.5 * north, 0.5 * (states[DELTA] - north)
+        heading_c, heading_s = cosine_and_sine(heading)
+        frame_c, frame_s = cosine_and_sine(0.5 * relative.frames)
         sensors = np.empty((4, 2, n))
         sensors[:, 0], sensors[:, 1] = one.quat.T, two.quat.T
         behind = self._mount * frame_c + self._mount_half_turned * frame_s
