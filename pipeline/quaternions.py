@@ -106,7 +106,12 @@ def cosine_and_sine(angle: Floats) -> tuple[Floats, Floats]:
 
 def rotate(q: Floats, v: Floats) -> Floats:
     """(n, 3) vectors v (n, 3) taken through the rotations q (n, 4)."""
-    rotated = np.empty(v.shape)
+    return np.ascontiguousarray(rotated_columns(q, v).T)
+
+
+def rotated_columns(q: Floats, v: Floats) -> Floats:
+    """(3, n) the same, column by column."""
+    rotated = np.empty((3, len(v)))
     for begin in range(0, len(v), _AT_ONCE):
         rows = slice(begin, begin + _AT_ONCE)
         w, x, y, z = np.ascontiguousarray(q[rows].T)
@@ -116,10 +121,9 @@ def rotate(q: Floats, v: Floats) -> Floats:
         tx += tx
         ty += ty
         tz += tz
-        a += w * tx + (y * tz - z * ty)
-        b += w * ty + (z * tx - x * tz)
-        c += w * tz + (x * ty - y * tx)
-        rotated[rows, 0], rotated[rows, 1], rotated[rows, 2] = a, b, c
+        np.add(a + w * tx, y * tz - z * ty, rotated[0, rows])
+        np.add(b + w * ty, z * tx - x * tz, rotated[1, rows])
+        np.add(c + w * tz, x * ty - y * tx, rotated[2, rows])
     return rotated
 
 
