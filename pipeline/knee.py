@@ -125,6 +125,11 @@ class Knee:
             status=status,
         )
 
+    def bends(self, one: Oriented, two: Oriented, relative: RelativeRows) -> tuple[Floats, Floats]:
+        """(n,) each: flexion and abduction alone, of any rows."""
+        seen = ThreeAngles.of(self._segments.quaternions(one, two, relative, 0.0), self._s)
+        return seen.sagittal[2], seen.frontal[2]
+
     def _facing(self, one: Oriented, two: Oriented, relative: RelativeRows) -> float:
         """The direction (rad) of the thigh's anterior axis in the first of these rows."""
         first = [Oriented(o.quat[:1], o.gyr[:1], o.restarted[:1]) for o in (one, two)]
