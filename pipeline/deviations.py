@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.blocks import Floats
+from pipeline.quaternions import TWO, ZERO
 
 _DEG = np.pi / 180.0
 
@@ -75,10 +76,10 @@ class Deviations:
     path, rad, 0 where there is none."""
 
     def __init__(self, p: DeviationParameters, upright_sd: float, path_reaches: float) -> None:
-        self._usual = p.usual_sd**2
+        self._usual = np.array(p.usual_sd**2)
         self._path_known = path_reaches > 0.0
-        self._reaches = path_reaches
-        self._beyond = p.beyond_path if self._path_known else p.unknown_path
+        self._reaches = np.array(path_reaches)
+        self._beyond = np.array(p.beyond_path if self._path_known else p.unknown_path)
         spreads = [getattr(p, name) for name in NAMES]
         self._linear = np.array([[s.linear**2] for s in spreads])
         self._root = np.array([[s.root**2] for s in spreads])
@@ -91,7 +92,7 @@ class Deviations:
         """(5, n) rad. flexion (n,) rad; cosines, sines (3, n): of the sagittal inclinations of thigh and shank, and of
         flexion; cov (7, n): as RelativeRows has it."""
         tilt, delta, thigh, shank = cov[:4]
-        delta_thigh, delta_shank, thigh_shank = 2.0 * cov[4:]
+        delta_thigh, delta_shank, thigh_shank = TWO * cov[4:]
         _, cl, cf = cosines
         st, sl, sf = sines
         sl2 = sl * sl
@@ -107,11 +108,12 @@ class Deviations:
         # Of rotation the inclination tells nothing.
         carried[:ROTATION] += tilt
         carried[EXCESS:] += tilt
-        carried = np.maximum(carried, 0.0)
+        carried = np.maximum(carried, ZERO)
         variances = carried * carried
         variances /= carried + self._usual
         bent = np.abs(flexion)
         variances += (self._linear * bent + self._root) * bent + self._floor
-        unseen = np.maximum(bent - self._reaches, 0.0) * self._beyond
+        unseen = np.maximum(bent - self._reaches, ZERO) * self._beyond
         variances[EXCESS] += unseen * unseen
-        return np.sqrt(variances)
+        sd: Floats = np.sqrt(variances)
+        return sd

@@ -22,7 +22,7 @@ from pipeline.deviations import (
 )
 from pipeline.heading_model import SHANK, THIGH, RelativeRows
 from pipeline.orientation import Oriented
-from pipeline.quaternions import cosine_and_sine
+from pipeline.quaternions import ONE, ZERO, cosine_and_sine
 from pipeline.records import Side
 from pipeline.segments import Segments
 from pipeline.three_angles import ThreeAngles
@@ -30,6 +30,7 @@ from pipeline.tied_path import TiedPath
 
 _DEG = np.pi / 180.0
 _OK, _NO_ANGLE = int(Status.OK), int(Status.SINGLE_SENSOR)
+_GRAVITY = np.array(STANDARD_GRAVITY)
 _SD_NAMES = [f"{name}_sd" for name in NAMES]
 
 
@@ -61,18 +62,18 @@ class Knee:
         """Frames and unloaded path from now on."""
         self._alignment = alignment
         self._path = path or TiedPath()
-        self._segments = Segments(alignment.uprighted(self._errors, self._azimuths))
+        self._mount()
         self._deviations = Deviations(self._p.deviations, alignment.upright_sd, self._path.path.largest)
         axes = alignment.thigh_from_sensor[2], alignment.shank_from_sensor[2]
         self._mediolateral_axes = np.stack(axes, axis=-1)[:, :, None]
+        self._shank_axes = alignment.shank_from_sensor.T[:, :, None]
 
     def upright(self, errors: Floats, states: Floats) -> None:
         """The accelerometers' errors (12,), as believed from now on: the standing that is zero looked a little
         different through them. states (8,): of the heading, which tell where the frames face."""
         self._errors = errors
         self._azimuths = float(states[THIGH]), float(states[SHANK])
-        if self._alignment is not None:
-            self._segments = Segments(self._alignment.uprighted(errors, self._azimuths))
+        self._mount()
 
     def update(
         self, start: int, one: Oriented, two: Oriented, shank_acc: Floats, relative: RelativeRows, status: Bytes
@@ -82,8 +83,8 @@ class Knee:
         assert self._alignment is not None
         p = self._p
         if self._north is None and len(status):
-            self._north = self._facing(one, two, relative)
-        q = self._segments.quaternions(one, two, relative, self._north or 0.0)
+            self._face(one, two, relative)
+        q = self._segments.quaternions(one, two, relative)
         seen = ThreeAngles.of(q, self._s)
         flexion, abduction, rotation = seen.sagittal[2], seen.frontal[2], seen.axial[2]
         yaws = self._turns.unwrap(seen.axial[:2])
@@ -127,19 +128,24 @@ class Knee:
 
     def bends(self, one: Oriented, two: Oriented, relative: RelativeRows) -> tuple[Floats, Floats]:
         """(n,) each: flexion and abduction alone, of any rows."""
-        seen = ThreeAngles.of(self._segments.quaternions(one, two, relative, 0.0), self._s)
+        seen = ThreeAngles.of(self._segments.quaternions(one, two, relative), self._s)
         return seen.sagittal[2], seen.frontal[2]
 
-    def _facing(self, one: Oriented, two: Oriented, relative: RelativeRows) -> float:
-        """The direction (rad) of the thigh's anterior axis in the first of these rows."""
-        first = [Oriented(o.quat[:1], o.gyr[:1], o.restarted[:1]) for o in (one, two)]
+    def _face(self, one: Oriented, two: Oriented, relative: RelativeRows) -> None:
+        """The world's x is where the thigh's anterior axis points in the first of these rows."""
+        first, second = (Oriented(o.quat[:1], o.gyr[:1], o.restarted[:1]) for o in (one, two))
         row = RelativeRows(relative.states[:, :1], relative.cov[:, :1])
-        q = self._segments.quaternions(first[0], first[1], row, 0.0)
-        return float(ThreeAngles.of(q, 1.0).axial[0, 0])
+        self._north = float(ThreeAngles.of(self._segments.quaternions(first, second, row), 1.0).axial[0, 0])
+        self._mount()
+
+    def _mount(self) -> None:
+        """How the sensors sit, and where the world's x points, as it is known now."""
+        if self._alignment is not None:
+            uprighted = self._alignment.uprighted(self._errors, self._azimuths)
+            self._segments = Segments(uprighted, self._north or 0.0)
 
     def _mediolateral(self, thigh_gyr: Floats, shank_gyr: Floats) -> Floats:
         """(2, n) rates of thigh and shank about their mediolateral axes; gyr (n, 3), sensor frames."""
-        assert self._alignment is not None
         gyr = np.empty((3, 2, len(thigh_gyr)))
         gyr[:, 0], gyr[:, 1] = thigh_gyr.T, shank_gyr.T
         x, y, z = self._mediolateral_axes * gyr
@@ -151,16 +157,15 @@ class Knee:
         acc (3, n) m/s2, sensor frame; turn (n,) or (1,): of the shank's frame about its long axis, rad; cosine, sine
         (n,): of its sagittal inclination; along_z (n,): the vertical along its Z.
         """
-        assert self._alignment is not None
-        m = self._alignment.shank_from_sensor
-        x, y, z = m[:, :1] * acc[0] + m[:, 1:2] * acc[1] + m[:, 2:] * acc[2]
+        a, b, c = self._shank_axes * acc[:, None]
+        x, y, z = a + b + c
         c, s = cosine_and_sine(turn)
         x, z = c * x - s * z, s * x + c * z
-        across = np.sqrt(np.maximum(1.0 - along_z * along_z, 0.0))
+        across = np.sqrt(np.maximum(ONE - along_z * along_z, ZERO))
         along_leg = sine * x + cosine * y
         level = np.empty((len(sine), 3))
         level[:, 0] = cosine * x - sine * y
-        level[:, 1] = across * along_leg + along_z * z - STANDARD_GRAVITY
+        level[:, 1] = across * along_leg + along_z * z - _GRAVITY
         level[:, 2] = across * z - along_z * along_leg
         return level
 

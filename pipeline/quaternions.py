@@ -12,6 +12,9 @@ import numpy as np
 
 from pipeline.blocks import Floats
 
+ZERO, HALF, ONE, TWO = (np.array(number) for number in (0.0, 0.5, 1.0, 2.0))
+"""As arrays: to make one of a Python number takes numpy as long as to multiply some rows by it."""
+
 Components = Floats | tuple[Floats, Floats, Floats, Floats]
 """w, x, y and z of many quaternions, as the rows of an array (4, ...) or one by one."""
 
@@ -99,9 +102,9 @@ def upward(q: Floats) -> tuple[Floats, Floats, Floats]:
 
 def cosine_and_sine(angle: Floats) -> tuple[Floats, Floats]:
     """Of angles (...) rad, by the tangent of the half angle, which numpy calculates many at a time."""
-    t = np.tan(0.5 * angle)
-    double = 2.0 / (1.0 + t * t)
-    return double - 1.0, double * t
+    t = np.tan(HALF * angle)
+    double = TWO / (ONE + t * t)
+    return double - ONE, double * t
 
 
 def rotate(q: Floats, v: Floats) -> Floats:

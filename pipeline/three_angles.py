@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.blocks import Floats
+from pipeline.quaternions import HALF, ONE, TWO
 from pipeline.segments import SHANK_IN_THIGH
 
 
@@ -35,15 +36,15 @@ class ThreeAngles:
         # Halves of the third row and column of the rotation matrices.
         along_x, along_y = xz - wy, yz + wx
         east, south = xz + wy, wx - yz
-        along_z = 1.0 - 2.0 * (xx + y * y)
+        along_z = ONE - TWO * (xx + y * y)
         upward = along_z[1]
         # The knee's angles stand in other entries.
         k = SHANK_IN_THIGH
-        east[k], south[k] = -along_x[k], 0.5 * along_z[k]
-        along_z[k] = 2.0 * along_y[k]
-        along_x[k], along_y[k] = x[k] * y[k] - w[k] * z[k], 0.5 - (xx[k] + z[k] * z[k])
+        east[k], south[k] = -along_x[k], HALF * along_z[k]
+        along_z[k] = TWO * along_y[k]
+        along_x[k], along_y[k] = x[k] * y[k] - w[k] * z[k], HALF - (xx[k] + z[k] * z[k])
         # Rounding may have made more than one of a sine.
-        tilts = np.arcsin(np.minimum(np.maximum(along_z, -1.0), 1.0))
+        tilts = np.arcsin(np.minimum(np.maximum(along_z, -ONE), ONE))
         return ThreeAngles(
             np.arctan2(along_x, along_y), (side_sign * _INWARD) * tilts, side_sign * np.arctan2(east, south), upward
         )
