@@ -70,14 +70,14 @@ class Told:
         own = np.ascontiguousarray(design[:, :, :3].transpose(0, 2, 1))
         product = np.matmul(own, design)
         blocks, border = product[:, :, :3], product[:, :, 3:]
-        whole = rows.design.reshape(-1, size)
+        whole = rows.design.reshape(-1, size)[:, 3:]
         moving, fixed = at[:, :3], at[0, 3:]
         said = np.matmul(own, rows.residual.reshape(count, -1, 1)) + np.matmul(blocks, moving[:, :, None])
         self.blocks[these], self.border[these] = blocks, border
         self.blocks_vector[these] = said[:, :, 0] + border @ fixed
-        constants = (whole.T @ whole)[3:, 3:]
+        constants = whole.T @ whole
         self.constants += constants
-        self.constants_vector += (rows.residual.reshape(-1) @ whole)[3:] + constants @ fixed
+        self.constants_vector += rows.residual.reshape(-1) @ whole + constants @ fixed
         self.constants_vector += np.tensordot(moving, border, axes=2)
 
     def lean(self, lean: Floats) -> None:

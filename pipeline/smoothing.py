@@ -37,7 +37,7 @@ from pipeline.leans import Leans
 
 _ENOUGH = 500
 """Rows to which the arms are first fitted."""
-_AT_ONCE = 60
+_AT_ONCE = 200
 """Blocks whose rows are looked at together: what is known of them stays in the processor's cache."""
 
 
