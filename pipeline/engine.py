@@ -197,7 +197,7 @@ class LegEngine:
     def _status(self, grid: GridBlock, ok: Bools) -> Bytes:
         """ok (n,): both sensors delivered."""
         status = np.full(len(grid), int(Status.OK if self.alignment is not None else Status.CALIBRATING), np.uint8)
-        if not (self.slipped or grid.clipped.any()) and ok.all():
+        if not (self.slipped or np.count_nonzero(grid.clipped)) and np.count_nonzero(ok) == len(ok):
             return status
         status[grid.clipped & (status == Status.OK)] = Status.CLIPPED
         if self.slipped:

@@ -104,7 +104,7 @@ class Knee:
             **dict(zip(_SD_NAMES, sd, strict=True)),
         }
         no_angle = status >= _NO_ANGLE
-        if no_angle.any():
+        if np.count_nonzero(no_angle):
             angles = {name: np.where(no_angle, np.nan, value) for name, value in angles.items()}
         rates = self._mediolateral(one.gyr, two.gyr)
         acc = np.ascontiguousarray(shank_acc.T)

@@ -96,7 +96,7 @@ class Orientation:
         quat = np.empty((n, 4))
         rate = np.array(gyr)
         restarted = np.zeros(n, bool)
-        whole = bool(ok.all())
+        whole = np.count_nonzero(ok) == n
         ok = self._bridged(ok, whole)
         for begin, end in self._pieces(ok, whole or bool(ok.all())):
             self._in_block += end - begin
