@@ -215,9 +215,9 @@ def _about_y(angle: float) -> Floats:
 def _leaned_by(frame: Floats, lean: Floats) -> Floats:
     """A frame (3, 3) whose Y goes over by `lean` (3,), rad, in the frame itself."""
     y = frame[1] + lean @ frame
-    y = y / np.linalg.norm(y)
+    y = y / np.sqrt(y @ y)
     z = frame[2] - (frame[2] @ y) * y
-    z = z / np.linalg.norm(z)
+    z = z / np.sqrt(z @ z)
     return np.stack([_cross(y, z), y, z])
 
 
