@@ -184,8 +184,8 @@ def azimuth(axis: Axis, segment_from_sensor: Floats) -> float:
 def frame(up: Floats, axis: Floats) -> Floats:
     """(3, 3) segment from sensor: rows X, Y, Z for the upward direction and the flexion axis, both in sensor frame."""
     z = axis - up * float(axis @ up)
-    z = z / np.linalg.norm(z)
-    return np.stack([np.cross(up, z), up, z])
+    z = z / np.sqrt(z @ z)
+    return np.stack([_cross(up, z), up, z])
 
 
 def signed_by_flexion(axis: Axis, up: Floats, acc: Floats) -> Axis:
@@ -220,9 +220,9 @@ def _about_y(angle: float) -> Floats:
 def _leaned_by(frame: Floats, lean: Floats) -> Floats:
     """A frame (3, 3) whose Y goes over by `lean` (3,), rad, in the frame itself."""
     y = frame[1] + lean @ frame
-    y = y / np.linalg.norm(y)
+    y = y / np.sqrt(y @ y)
     z = frame[2] - (frame[2] @ y) * y
-    z = z / np.linalg.norm(z)
+    z = z / np.sqrt(z @ z)
     return np.stack([_cross(y, z), y, z])
 
 

@@ -9,6 +9,8 @@ axes come from the motion itself; where there was no standing either, so does th
 
 from collections import deque
 
+import numpy as np
+
 from calibration.alignment import MOTION, STANDING_AND_MOTION
 from pipeline.calibration_parameters import Calibrated, CalibratingParameters
 from pipeline.calibration_progress import CalibrationProgress
@@ -107,7 +109,7 @@ class Calibrating:
         if resting:
             return self._rest(rows)
         self._resting = []
-        if bool(rows.ok.mean() > 0.5):
+        if 2 * int(np.count_nonzero(rows.ok)) > len(rows):
             self._moving += 1
         if self._flexions is not None:
             other = False if self._walking and self._whole else self._flexions.update(rows)

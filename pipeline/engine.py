@@ -14,7 +14,7 @@ from calibration.joint_centre import LeverPrior
 from calibration.profile import Profile
 from calibration.unloaded_path import UnloadedPath
 from pipeline.axis_watch import AxisWatch
-from pipeline.blocks import Bytes, GridBlock, LegBlock, Status
+from pipeline.blocks import Bools, Bytes, GridBlock, LegBlock, Status
 from pipeline.calibrating import Calibrating
 from pipeline.calibration_parameters import Calibrated, CalibratingParameters
 from pipeline.calibration_progress import CalibrationProgress
@@ -170,7 +170,7 @@ class LegEngine:
             self._heading.lost()
             self._restarted = grid.start
         ok = grid.thigh_ok & grid.shank_ok
-        status = self._status(grid)
+        status = self._status(grid, ok)
         if self.alignment is None:
             leg = no_angles(grid.start, self._rate, grid.shank_acc, status)
         else:
@@ -183,9 +183,10 @@ class LegEngine:
         )
         return leg
 
-    def _status(self, grid: GridBlock) -> Bytes:
+    def _status(self, grid: GridBlock, ok: Bools) -> Bytes:
+        """ok (n,): both sensors delivered."""
         status = np.full(len(grid), int(Status.OK if self.alignment is not None else Status.CALIBRATING), np.uint8)
-        if not (self.slipped or grid.clipped.any()) and grid.thigh_ok.all() and grid.shank_ok.all():
+        if not (self.slipped or np.count_nonzero(grid.clipped)) and np.count_nonzero(ok) == len(ok):
             return status
         status[grid.clipped & (status == Status.OK)] = Status.CLIPPED
         if self.slipped:

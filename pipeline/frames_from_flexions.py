@@ -52,7 +52,7 @@ def _thigh_axis(
     step = 1 + len(after) // p.moving_enough
     after = picked_rows(after, slice(None, None, step))
     stepping = in_gait(after.shank_gyr @ shank_frame[2], rate_hz / step)
-    fast = np.linalg.norm(after.thigh_gyr, axis=1) > 0.5
+    fast = np.einsum("ni,ni->n", after.thigh_gyr, after.thigh_gyr) > 0.5**2
     for used, sd in ((fast & stepping, p.thigh_gait_sd), (fast, p.thigh_motion_sd)):
         if int(used.sum()) * step < p.moving_rows:
             continue

@@ -41,7 +41,7 @@ from pipeline.leans import Leans
 
 _ENOUGH = 500
 """Rows to which the arms are first fitted."""
-_AT_ONCE = 60
+_AT_ONCE = 200
 """Blocks whose rows are looked at together: what is known of them stays in the processor's cache."""
 
 
@@ -63,22 +63,29 @@ class Smoothed:
         """What is known at grid rows start to start + n, linear between the blocks."""
         size = self.mean.shape[1]
         if len(self.centre) == 1:
-            return RelativeRows(np.repeat(self.mean.T, n, axis=1), np.repeat(self.cov.T, n, axis=1))
+            return RelativeRows(np.repeat(self.mean.T, n, axis=1), np.repeat(self.cov.T, n, axis=1), True)
         first, length = int(np.ceil(self.centre[0])), round(self.centre[1] - self.centre[0])
         begin, end = (start - first) // length, (start + n - 1 - first) // length
         last = len(self.centre) - 1
         blocks = np.minimum(np.maximum(np.arange(begin, end + 2), 0), last)
         table = np.concatenate([self.mean[blocks], self.cov[blocks]], axis=1).T
+        steps = table[:, 1:] - table[:, :-1]
         share = (first - self.centre[0] + np.arange(length)) / length
-        rows = (table[:, 1:] - table[:, :-1])[:, :, None] * share
-        rows += table[:, :-1, None]
+        rows = np.empty((*steps.shape, length))
+        changing = steps.any(axis=1)
+        for k, changes in enumerate(changing.tolist()):
+            if changes:
+                np.multiply(steps[k, :, None], share, rows[k])
+                rows[k] += table[k, :-1, None]
+            else:
+                rows[k] = table[k, 0]
         skipped = start - first - begin * length
         rows = rows.reshape(len(table), -1)[:, skipped : skipped + n]
         for block, row in self.jumps:
             for side, a, b in ((block - 1, self.centre[block - 1], row), (block, row, self.centre[block])):
                 known = np.concatenate([self.mean[side], self.cov[side]])
                 rows[:, max(ceil(a) - start, 0) : max(ceil(b) - start, 0)] = known[:, None]
-        return RelativeRows(rows[:size], rows[size:])
+        return RelativeRows(rows[:size], rows[size:], not changing[THIGH : SHANK + 1].any())
 
 
 @dataclass(slots=True)
