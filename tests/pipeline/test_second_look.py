@@ -76,15 +76,15 @@ def live(leg: SimulatedLeg, settings: LegSettings) -> LegBlock:
 
 def test_live_angles_come_near_to_those_that_know_the_whole_recording() -> None:
     apart: dict[bool, list[float]] = {True: [], False: []}
-    for seed in range(100, 106):
+    for seed in range(100, 112):
         leg = simulated_leg(seed, written("stand:5.5,flex:6,walk:40"))
         whole = analyse_leg(leg.grid, leg.side, LegSettings()).block
         last = slice(len(leg.grid) - 1500, None)
         for looks, settings in ((True, LegSettings()), (False, NEVER)):
             away = live(leg, settings).excess[last] - whole.excess[last]
             apart[looks].append(float(np.rad2deg(np.sqrt(np.mean(away**2)))))
-    assert np.mean(apart[True]) < 0.6 * np.mean(apart[False])
-    assert max(apart[True]) < 0.8
+    assert np.mean(apart[True]) < 0.7 * np.mean(apart[False])
+    assert max(apart[True]) < 0.75 * max(apart[False])
 
 
 @pytest.mark.parametrize("kept_s", [20.0, 200.0])
