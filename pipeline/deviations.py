@@ -102,7 +102,8 @@ class Deviations:
         carried[ROTATION] = cl * (cl * delta + delta_shank - cf * delta_thigh) + cf * (cf * thigh - thigh_shank) + shank
         carried[COLLAPSE] = st * st * thigh + sl2 * shank
         if self._path_known:
-            carried[EXCESS] = sl2 * (delta + shank + thigh + delta_shank - delta_thigh - thigh_shank)
+            # The path knows what a bent knee looks like through a thigh that is turned, not what a leaning thigh does.
+            carried[EXCESS] = sl2 * (delta + shank + thigh + delta_shank - delta_thigh - thigh_shank) + st * st * thigh
         else:
             carried[EXCESS] = carried[ABDUCTION]
         # Of rotation the inclination tells nothing.

@@ -233,7 +233,7 @@ class LegEngine:
             self._slip(slip, time_s)
         if self.alignment.standing and not self._slips.suspect:
             self._look_for_neutral(rows)
-        looked = None if self._slips.suspect else self._look.look(number * self._block)
+        looked = None if self._slips.suspect else self._look.look()
         if looked is not None:
             self._look_again(looked)
         self._follow_path(time_s)

@@ -93,10 +93,9 @@ class SecondLook:
         self._calibrated, self._waiting = None, awaited
         self._blocks = self._blocks if awaited else []
 
-    def look(self, row: int) -> LookedAgain | None:
-        """What the rows up to grid row `row` show, where enough movement is new among them."""
-        length = round(self._settings.heading.smooth_block_s * self._rate)
-        if self._calibrated is None or self._moving < self._due or row % length:
+    def look(self) -> LookedAgain | None:
+        """What the rows kept show, where enough movement is new among them."""
+        if self._calibrated is None or self._moving < self._due:
             return None
         self._due = self._p.growth * self._moving
         return self._seen(self._calibrated)
@@ -117,7 +116,7 @@ class SecondLook:
         found = settled(found, self._side, rate)
         smoother, smoothed = smoother_of(grid, rows, one, two, found.alignment, settings)
         begin, end = found.flexing or (rows.start, rows.start)
-        state = smoother.at_the_end((begin + end) // 2)
+        state = smoother.at_the_end((begin + end) // 2, grid.start + len(grid))
         self._as_live(state, one, two, last)
         kept = join_rows([rows.cut(0, end - rows.start + 1)])
         return LookedAgain(

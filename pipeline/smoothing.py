@@ -164,9 +164,9 @@ class HeadingSmoother:
         arms, errors = LeverArms.of(mean[0, ARMS]), mean[0, ERRORS]
         return Smoothed(centre, mean[:, :STATES], cov, arms, residual_sd, errors, list(jumps.items()))
 
-    def at_the_end(self, flexed: int) -> RelativeState:
-        """All states at the end of the rows that were smoothed, for a filter that goes on from there; flexed: grid row
-        in the middle of the calibration's flexions."""
+    def at_the_end(self, flexed: int, end: int) -> RelativeState:
+        """All states at grid row `end`, where the rows that were smoothed end, for a filter that goes on from there;
+        flexed: grid row in the middle of the calibration's flexions."""
         assert self._solution is not None
         system, first, mean = self._solution
         length = round(self.parameters.smooth_block_s * self.rate_hz)
@@ -174,7 +174,8 @@ class HeadingSmoother:
         state = RelativeState(mean[-1].copy(), system.at_the_end(block))
         state.mean[FLEXED] = mean[block, DELTA]
         # A block's states are those of its middle.
-        return predict(state, *transition(replace(self.parameters, block_s=0.5 * length / self.rate_hz)))
+        since_s = 0.5 * (end - (first + len(mean) - 1) * length) / self.rate_hz
+        return predict(state, *transition(replace(self.parameters, block_s=since_s)))
 
     def _prior_state(self, p: HeadingParameters) -> tuple[Floats, Floats]:
         """Mean (32,) and variances (32,) of the first block."""
