@@ -20,7 +20,7 @@ class SecondLookParameters:
     is kept while a calibration is awaited; ahead_s: of it, what is kept before the standing. axis_s: movement after
     which nothing else need be told of the thigh's axis."""
 
-    first_s: float = 0.5
+    first_s: float = 0.25
     growth: float = 1.5
     kept_s: float = 150.0
     moving_rad_s: float = 0.5
