@@ -33,7 +33,8 @@ class DeviationParameters:
     two-sided analysis.
 
     usual_sd: standard deviation (rad) of what the filter carries, below which it is already in the spreads: of a
-    variance v, v^2 / (v + usual_sd^2) counts. usual_upright: the same for the long axes. unknown_path, beyond_path:
+    variance v, v^2 / (v + usual_sd^2) counts. usual_upright: the same for the long axes; usual_axis_sd: up to it, a
+    thigh's axis is as well known as it was in those sessions. unknown_path, beyond_path:
     what an unloaded path that was not seen, or not seen so far, may rise by, rad per rad of flexion. unknown_floor: how
     far abduction may stand off (rad) where no path was seen (healthy treadmill walks of a public recording).
     """
@@ -45,16 +46,17 @@ class DeviationParameters:
     collapse: Spread
     usual_sd: float = 4.0 * _DEG
     usual_upright: float = 0.5 * _DEG
+    usual_axis_sd: float = 6.0 * _DEG
     unknown_path: float = 0.08
     unknown_floor: float = 3.0 * _DEG
     beyond_path: float = 0.12
 
 
 CAUSAL = DeviationParameters(
-    flexion=Spread(0.25 * _DEG, 1.6 * _DEG, 0.9 * _DEG),
+    flexion=Spread(0.26 * _DEG, 1.68 * _DEG, 0.94 * _DEG),
     abduction=Spread(0.17 * _DEG, 1.48 * _DEG, 1.15 * _DEG),
     rotation=Spread(0.65 * _DEG, 3.4 * _DEG, 0.0),
-    excess=Spread(0.19 * _DEG, 1.03 * _DEG, 0.35 * _DEG),
+    excess=Spread(0.18 * _DEG, 1.0 * _DEG, 0.33 * _DEG),
     collapse=Spread(0.16 * _DEG, 1.55 * _DEG, 1.5 * _DEG),
 )
 TWO_SIDED = DeviationParameters(
@@ -77,6 +79,7 @@ class Deviations:
 
     def __init__(self, p: DeviationParameters, upright_sd: float, path_reaches: float) -> None:
         self._usual = np.array(p.usual_sd**2)
+        self._usual_axis = np.array(p.usual_axis_sd**2)
         self._path_known = path_reaches > 0.0
         self._reaches = np.array(path_reaches)
         self._beyond = np.array(p.beyond_path if self._path_known else p.unknown_path)
@@ -103,7 +106,9 @@ class Deviations:
         carried[COLLAPSE] = st * st * thigh + sl2 * shank
         if self._path_known:
             # The path knows what a bent knee looks like through a thigh that is turned, not what a leaning thigh does.
-            carried[EXCESS] = sl2 * (delta + shank + thigh + delta_shank - delta_thigh - thigh_shank) + st * st * thigh
+            unclear = np.maximum(thigh - self._usual_axis, ZERO)
+            carried[EXCESS] = sl2 * (delta + shank + thigh + delta_shank - delta_thigh - thigh_shank)
+            carried[EXCESS] += st * st * unclear
         else:
             carried[EXCESS] = carried[ABDUCTION]
         # Of rotation the inclination tells nothing.
