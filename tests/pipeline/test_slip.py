@@ -14,10 +14,11 @@ from pipeline.engine import LegEngine, LegSettings
 from pipeline.leg_rows import LegRows
 from pipeline.records import Segment, Side
 from pipeline.rows import RaisedEvent
-from pipeline.sights import STANDING, Quiet, Sight, effects, known_standing, standing_sight, turned
+from pipeline.sights import STANDING, Expected, Quiet, Sight, effects, known_standing, standing_sight, turned
 from pipeline.simulation.simulate import Slip as Slid
-from pipeline.slip import SlipParameters, Standings, rereferenced
+from pipeline.slip import rereferenced
 from pipeline.slip_evidence import SlipEvidenceParameters, Verdict, likeliest_slip
+from pipeline.standings import StandingParameters, Standings
 from pipeline.two_sided import analyse_leg
 from tests.benchmarks.angles.sessions import written
 from tests.benchmarks.people import SimulatedLeg, errors, simulated_leg
@@ -155,7 +156,7 @@ def walked(rng: np.random.Generator, number: int, turn_deg: list[float]) -> Sigh
     usual = np.radians([8.0, -1.0, 2.0, -13.0, 1.0, 5.0])
     noise = np.radians([0.3, 0.2, 0.6, 0.4, 0.2, 0.4])
     angles = usual + rng.normal(0, noise) + effects(0, usual)[0] @ np.radians(turn_deg)
-    return Sight(0, 450 * number, 450 * number + 440, angles, 1.0, noise**2, 1.1)
+    return Sight(0, 450 * number, 450 * number + 440, angles, 1.0, noise**2, 1.1, 0)
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -179,7 +180,7 @@ def test_pauses_between_repetitions_are_one_stance_and_prove_little():
     for k, bout in enumerate(bouts):
         for pause in range(10):
             begin = 20000 + 10000 * k + 400 * pause
-            weight = 0.7 if pause == 0 else SlipParameters().again
+            weight = 0.7 if pause == 0 else StandingParameters().again
             rests.append(Sight(STANDING, begin, begin + 100, np.radians(bout), weight, np.zeros(5)))
     assert surely(rests) is None
 
@@ -187,18 +188,24 @@ def test_pauses_between_repetitions_are_one_stance_and_prove_little():
 def test_a_rest_soon_after_another_weighs_little():
     frame = Alignment(np.eye(3), np.eye(3), 0.1, 0.1, 0.1, STANDING_AND_FLEXIONS)
     up = np.array([[0.0, 9.81, 0.0]] * 2)
-    stage = Standings(SlipParameters())
+    stage = Standings(StandingParameters())
+
+    def known(row: int) -> Expected:
+        return Expected(0.0, 0.01, 0.0, 0.0)
+
     seen = []
     for begin in (0, 500, 5000):
         for block in range(4):
             first = begin + 50 * block
             stage.update(
-                Quiet(first, first + 50, up, np.ones((2, 2)), np.zeros((2, 2))), frame, lambda row: (0.0, 0.01)
+                Quiet(first, first + 50, up, np.ones((2, 2)), np.zeros((2, 2))),
+                frame,
+                lambda row: Expected(0.0, 0.01, 0.0, 0.0),
             )
-        over = stage.update(None, frame, lambda row: (0.0, 0.01))
+        over = stage.update(None, frame, known)
         assert over is not None
         seen.append(over.weight)
-    p = SlipParameters()
+    p = StandingParameters()
     assert seen == [p.short, p.again, p.short]
 
 
@@ -214,8 +221,9 @@ def test_a_sight_turned_with_its_frame_is_the_sight_in_that_frame():
     frame = Alignment(np.eye(3), np.eye(3), 0.1, 0.1, 0.1, STANDING_AND_FLEXIONS)
     acc = np.stack([rows.thigh_acc.mean(axis=0), rows.shank_acc.mean(axis=0)])
     quiet = [Quiet(0, 500, acc, np.array([[1.0, 0.2], [0.5, 0.7]]), np.zeros((2, 2)))]
-    there = standing_sight(quiet, frame.turned(0.5, -0.3), (0.1, 0.1), 1.0)
-    moved = turned(standing_sight(quiet, frame, (0.1, 0.1), 1.0), 0.5, -0.3)
+    seen = Expected(0.1, 0.1, 0.0, 0.0)
+    there = standing_sight(quiet, frame.turned(0.5, -0.3), seen, 1.0)
+    moved = turned(standing_sight(quiet, frame, seen, 1.0), 0.5, -0.3)
     assert np.allclose(there.angles, moved.angles, atol=1e-12)
 
 
