@@ -39,9 +39,9 @@ _DEG = np.pi / 180.0
 class SlipParameters:
     """test: how sights are compared. standing: what makes one. clearly: difference of the evidence for both sensors by
     which it is told which one slipped. suspicious: evidence from which nothing is learned of the heading. remembered,
-    latest: sights that are kept, and the last ones before which a moment is looked for, live. far: change (rad) of what
-    is believed of the axes by which earlier sights are seen anew; unclear: standard deviation (rad) of an axis that
-    tells sagittal from frontal too badly.
+    latest: sights that are kept, live, and how many of the last ones in any case. far: change (rad) of what is believed
+    of the axes by which earlier sights are seen anew; unclear: standard deviation (rad) of an axis that tells sagittal
+    from frontal too badly.
     """
 
     test: SlipEvidenceParameters = field(default_factory=SlipEvidenceParameters)
@@ -191,7 +191,7 @@ class SlipWatch:
             return None
         sights = self._sights if now is None else [*self._sights, now]
         sights = self._with_known(sights, state)
-        verdict = likeliest_slip(sights, self._p.test, self._p.latest, axes_of(state))
+        verdict = likeliest_slip(sights, self._p.test, axes_of(state))
         self.suspect = verdict is not None and verdict.evidence > self._p.suspicious
         self.doubt = np.hypot(self._moved, doubted(verdict, self._p.test.sure_live))
         if verdict is None or verdict.evidence < self._p.test.sure_live:

@@ -57,16 +57,13 @@ class Verdict:
 
 
 def likeliest_slip(
-    sights: Sequence[Sight],
-    p: SlipEvidenceParameters,
-    latest: int | None = None,
-    axes: tuple[float, float] | None = None,
+    sights: Sequence[Sight], p: SlipEvidenceParameters, axes: tuple[float, float] | None = None
 ) -> Verdict | None:
     """The likeliest slip in these sights, in the order of their ends; None where none is likelier than not and large
-    enough. latest: only moments before the last so many sights. axes: what is believed now of the difference of the
-    frames' axes, rad, and its standard deviation; None: what each standing says is what is believed."""
+    enough. axes: what is believed now of the difference of the frames' axes, rad, and its standard deviation; None:
+    what each standing says is what is believed."""
     begins = np.array([s.begin for s in sights], np.int64)
-    moments = np.unique(begins[1:] if latest is None else begins[max(1, len(begins) - latest) :])
+    moments = np.unique(begins[1:])
     if not len(moments):
         return None
     info, vector, misfit, freedom = _gathered(sights, moments, p, axes)
