@@ -42,7 +42,7 @@ from pipeline.sights import (
     turned,
 )
 from pipeline.simulation.simulate import Slip as Slid
-from pipeline.slip import rereferenced
+from pipeline.slip import SlipParameters, rereferenced
 from pipeline.slip_evidence import SlipEvidenceParameters, Verdict, likeliest_slip
 from pipeline.standings import StandingParameters, Standings, expected_of
 from pipeline.two_sided import analyse_leg
@@ -428,3 +428,12 @@ def test_a_kind_of_walking_is_known_again_after_many_other_movements_and_memory_
     assert faster.kind != first.kind and faster.family == first.family
     assert stairs.family != first.family
     assert len(pickle.dumps(manners)) < 40_000
+
+
+def test_few_sights_that_are_kept_still_tell_a_slip():
+    """Of many sights the early further ones of the commonest kind go, so that standings remain."""
+    slip = SlipParameters(remembered=12, latest=6)
+    engine = LegEngine(leg(True).side, 100.0, LegSettings(slip=slip))
+    engine.update(leg(True).grid)
+    (event,) = told(tuple(engine.take_events()))
+    assert event.fields["segment"] == "shank" and event.time_s < NEXT_STANDING_S + 6.0
