@@ -157,7 +157,17 @@ def _sides(own: list[Sight], moments: Ints, p: ChangeParameters) -> _Sides:
     two /= np.maximum(w_after, 1e-9)[:, None]
     noise = np.array([s.noise for s in own])
     follows = np.array([s.follows for s in own])
-    return _Sides(w_before, w_after, one @ angles, two @ angles, (one + two) @ noise, (two - one) @ follows)
+    sides = _Sides(w_before, w_after, one @ angles, two @ angles, (one + two) @ noise, (two - one) @ follows)
+    if standing and noise[:, TURN].any():
+        # A standing while the heading was unknown tells of the tilts alone.
+        surely = 1.0 / (1.0 + noise[:, TURN] / p.unsure**2)
+        one, two = one * surely, two * surely
+        one /= np.maximum(one.sum(axis=1), 1e-9)[:, None]
+        two /= np.maximum(two.sum(axis=1), 1e-9)[:, None]
+        sides.mean_before[:, TURN], sides.mean_after[:, TURN] = one @ angles[:, TURN], two @ angles[:, TURN]
+        sides.noise[:, TURN] = (one + two) @ noise[:, TURN]
+        sides.follows[:] = (two - one) @ follows
+    return sides
 
 
 def _bent(further: Floats, after: Floats, p: ChangeParameters) -> Floats:

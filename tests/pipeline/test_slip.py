@@ -177,6 +177,21 @@ def test_a_turn_about_the_long_axis_is_seen_where_standings_agree_about_it():
     assert verdict is not None and abs(np.degrees(verdict.turn[1])) == pytest.approx(7.0, abs=1.5)
 
 
+def test_a_standing_while_the_heading_was_unknown_tells_of_the_tilts_alone():
+    """As after a sensor was away: its turn is anything, and does not hide what the others say."""
+    after = [[a, b, c, d, e - 7.0] for a, b, c, d, e in USUAL]
+    known = standings(*USUAL, *USUAL, *after, *after)
+    noise = np.array([0.0, 0.0, 0.0, 0.0, 9.0])
+    for at in (3, 8):
+        known[at] = replace(known[at], angles=known[at].angles + np.array([0.0, 0.0, 0.0, 0.0, 2.0]), noise=noise)
+    verdict = surely(known)
+    assert verdict is not None and abs(np.degrees(verdict.turn[1])) == pytest.approx(7.0, abs=1.5)
+    quiet = standings(*USUAL, *USUAL, *USUAL, *USUAL)
+    for at in (8, 9, 10, 11, 12):
+        quiet[at] = replace(quiet[at], angles=quiet[at].angles + np.array([0.0, 0.0, 0.0, 0.0, 0.4]), noise=noise)
+    assert surely(quiet) is None
+
+
 def walked(rng: np.random.Generator, number: int, turn_deg: list[float]) -> Sight:
     """Four strides, with a thigh's sensor turned by a vector."""
     usual = np.radians([8.0, -1.0, 2.0, -13.0, 1.0, 5.0])
