@@ -212,7 +212,7 @@ def _related(sides: list[_Sides], each: Floats, apart: Floats) -> tuple[Floats, 
         mean += v_all - np.einsum("nij,nj->ni", all_ @ kept, v_all)
         jump += v_after - np.einsum("nij,nj->ni", p_after @ kept, v_all)
     gain = crossed @ np.linalg.inv(both)
-    cov = np.linalg.inv(late - gain @ crossed.transpose(0, 2, 1))
+    cov: Floats = np.asarray(np.linalg.inv(late - gain @ crossed.transpose(0, 2, 1)), np.float64)
     return np.einsum("nij,nj->ni", cov, jump - np.einsum("nij,nj->ni", gain, mean)), cov
 
 
