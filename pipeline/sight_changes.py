@@ -96,7 +96,8 @@ def changes(own: Sequence[Sight], moments: Ints, p: ChangeParameters, axes_sd: f
     shares = np.concatenate([_shares(some) for some in kinds])
     if not standing:
         each += np.diag(np.average(noise, axis=0, weights=weight))
-    own_scale = _own_scale(steps, shares, np.diag(each) + noise.mean(axis=0) * standing, p)
+    usual_noise = np.minimum(noise.mean(axis=0), p.unsure**2) if standing else 0.0
+    own_scale = _own_scale(steps, shares, np.diag(each) + usual_noise, p)
     each *= np.sqrt(np.outer(own_scale, own_scale))
     sides = [_sides(some, moments, p) for some in kinds]
     use: Bools = np.logical_or.reduce([s.before > 0.0 for s in sides]) & np.logical_or.reduce(
