@@ -21,7 +21,7 @@ from pipeline.calibration_progress import CalibrationProgress
 from pipeline.calibration_told import calibration_event, calibration_quality
 from pipeline.flexions import settled, tied_path
 from pipeline.heading import Heading
-from pipeline.heading_model import NEUTRAL, SHANK, STATES, THIGH, Neutral
+from pipeline.heading_model import SHANK, STATES, THIGH, Neutral
 from pipeline.joint_signals import JointSignalWindow
 from pipeline.knee import Knee, no_angles
 from pipeline.leg_rows import LegRows, join_rows
@@ -225,10 +225,7 @@ class LegEngine:
             return
         if self._quick is not None and not self._quick.done:
             self._check(self._quick, rows, time_s)
-        state = self._heading.state
-        axes = float(state.mean[THIGH]), float(state.mean[SHANK])
-        axis_sd = float(np.sqrt(max(state.cov[THIGH, THIGH], state.cov[SHANK, SHANK])))
-        slip = self._slips.update(rows, self.alignment, axes, axis_sd, self._expected_turn)
+        slip = self._slips.update(rows, self.alignment, self._heading.state)
         if slip is not None:
             self._slip(slip, time_s)
         if self.alignment.standing and not self._slips.suspect:
@@ -258,11 +255,6 @@ class LegEngine:
                 "unloaded_path": self.path.to_json(),
             }
             self._events.append(RaisedEvent(time_s, "calibration", fields))
-
-    def _expected_turn(self, row: int) -> tuple[float, float]:
-        """What a neutral standing should show now, rad, and its standard deviation."""
-        state = self._heading.state
-        return float(NEUTRAL @ state.mean), float(np.sqrt(NEUTRAL @ state.cov @ NEUTRAL))
 
     def _check(self, quick: QuickCheck, rows: LegRows, time_s: float) -> None:
         """The saved calibration against a standing and a flexion."""
@@ -307,7 +299,11 @@ class LegEngine:
         self._path = tied_path(looked.calibrated, alignment, self._side, self._rate, now, errors)
         self._knee.upright(errors, looked.state.mean)
         self._knee.align(alignment, self._path)
-        self._slips.realigned(*before.azimuths_of(alignment))
+        found = looked.calibrated
+        shown = None
+        if found.standing is not None:
+            shown = neutral_turn(found.rows.cut(*(row - found.rows.start for row in found.standing)), alignment)
+        self._slips.seen_again(*before.azimuths_of(alignment), shown)
         if self._axis is not None:
             self._axis.realign(alignment)
         if looked.axis_known:

@@ -118,6 +118,8 @@ class SecondLook:
         begin, end = found.flexing or (rows.start, rows.start)
         state = smoother.at_the_end((begin + end) // 2, grid.start + len(grid))
         self._as_live(state, one, two, last)
+        end = max(end, found.standing[1] if found.standing else end)
+        # Copied: what was kept is let go.
         kept = join_rows([rows.cut(0, end - rows.start + 1)])
         return LookedAgain(
             replace(found, rows=kept), state, smoothed.residual_sd, self._moving >= self._p.axis_s * rate
