@@ -138,8 +138,9 @@ def test_the_mounting_does_not_matter(analyse, seed):
 
 
 def test_memory_stays_constant_in_replay():
-    """What a session keeps must not grow with what it has seen: the second half of a long walk needs no more."""
-    table = simulation(6, Side.RIGHT, "stand:5.5,flex:6@{side},walk:150").table(Side.RIGHT)
+    """What a session keeps must not grow with what it has seen: the last third of a long walk needs no more than the
+    half minute before it, when the calibration's rows have been let go."""
+    table = simulation(6, Side.RIGHT, "stand:5.5,flex:6@{side},walk:300").table(Side.RIGHT)
     session = Session(sensors(Side.RIGHT), Settings(min_rows=50))
     stream = records(table)
     held = []
@@ -150,6 +151,5 @@ def test_memory_stays_constant_in_replay():
             held.append(tracemalloc.get_traced_memory()[0])
     finally:
         tracemalloc.stop()
-    half = len(held) // 2
-    # The lever arms are fitted to the last minute of movement, full long before the middle.
-    assert max(held[half:]) < 1.1 * max(held[half - 3 : half]) + 200_000
+    half, last = round(0.58 * len(held)), round(0.68 * len(held))
+    assert max(held[last:]) < 1.1 * max(held[half:last]) + 200_000
