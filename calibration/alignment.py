@@ -77,6 +77,11 @@ class Alignment:
             shank_from_sensor=_about_y(-shank) @ self.shank_from_sensor,
         )
 
+    def azimuths_of(self, other: "Alignment") -> tuple[float, float]:
+        """How far (rad) thigh's and shank's frame are to be turned about their long axes to be the other's."""
+        thigh = azimuth(Axis(other.thigh_from_sensor[2], 0.0), self.thigh_from_sensor)
+        return thigh, azimuth(Axis(other.shank_from_sensor[2], 0.0), self.shank_from_sensor)
+
     def uprighted(self, errors: Floats, azimuths: tuple[float, float] = (0.0, 0.0)) -> "Alignment":
         """The frames as right accelerometers would have shown them in the standing, as far as they concern the knee.
 
@@ -179,8 +184,8 @@ def azimuth(axis: Axis, segment_from_sensor: Floats) -> float:
 def frame(up: Floats, axis: Floats) -> Floats:
     """(3, 3) segment from sensor: rows X, Y, Z for the upward direction and the flexion axis, both in sensor frame."""
     z = axis - up * float(axis @ up)
-    z = z / np.linalg.norm(z)
-    return np.stack([np.cross(up, z), up, z])
+    z = z / np.sqrt(z @ z)
+    return np.stack([_cross(up, z), up, z])
 
 
 def signed_by_flexion(axis: Axis, up: Floats, acc: Floats) -> Axis:
@@ -215,9 +220,9 @@ def _about_y(angle: float) -> Floats:
 def _leaned_by(frame: Floats, lean: Floats) -> Floats:
     """A frame (3, 3) whose Y goes over by `lean` (3,), rad, in the frame itself."""
     y = frame[1] + lean @ frame
-    y = y / np.linalg.norm(y)
+    y = y / np.sqrt(y @ y)
     z = frame[2] - (frame[2] @ y) * y
-    z = z / np.linalg.norm(z)
+    z = z / np.sqrt(z @ z)
     return np.stack([_cross(y, z), y, z])
 
 

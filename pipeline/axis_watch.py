@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from calibration.alignment import Alignment, azimuth, main_axis
-from pipeline.axis_signs import hyperextension, in_gait
+from pipeline.axis_signs import SWING_RAD_S, hyperextension
 from pipeline.heading_model import wrapped
 from pipeline.leg_rows import LegRows, join_rows, picked_rows, sagittal
 
@@ -74,7 +74,7 @@ class AxisWatch:
         moving = gyr[np.linalg.norm(gyr, axis=1) > p.least_rad_s]
         if not len(moving):
             return None
-        stepping = bool(in_gait(rows.shank_gyr @ self._alignment.shank_from_sensor[2], 1.0).any())
+        stepping = bool((rows.shank_gyr @ self._alignment.shank_from_sensor[2] > SWING_RAD_S).any())
         seen, sd, due = (self._gait, p.gait_sd, p.gait_rows) if stepping else (self._other, p.other_sd, p.other_rows)
         seen.add(moving)
         wrong = self._hyperextension(rows, believed)

@@ -7,9 +7,11 @@ constants estimated beside.
 
 from dataclasses import dataclass
 from math import ceil, sqrt
+from typing import Literal
 
 import numpy as np
-from scipy.linalg import cho_solve_banded, cholesky_banded
+from scipy.linalg import cholesky_banded
+from scipy.linalg.lapack import dtbtrs
 
 from pipeline.blocks import Floats
 from pipeline.heading_model import (
@@ -17,6 +19,7 @@ from pipeline.heading_model import (
     DELTA,
     DRIFT,
     ERRORS,
+    FLEXED,
     NEUTRAL,
     SEEN,
     SHANK,
@@ -68,14 +71,14 @@ class Told:
         own = np.ascontiguousarray(design[:, :, :3].transpose(0, 2, 1))
         product = np.matmul(own, design)
         blocks, border = product[:, :, :3], product[:, :, 3:]
-        whole = rows.design.reshape(-1, size)
+        whole = rows.design.reshape(-1, size)[:, 3:]
         moving, fixed = at[:, :3], at[0, 3:]
         said = np.matmul(own, rows.residual.reshape(count, -1, 1)) + np.matmul(blocks, moving[:, :, None])
         self.blocks[these], self.border[these] = blocks, border
         self.blocks_vector[these] = said[:, :, 0] + border @ fixed
-        constants = (whole.T @ whole)[3:, 3:]
+        constants = whole.T @ whole
         self.constants += constants
-        self.constants_vector += (rows.residual.reshape(-1) @ whole)[3:] + constants @ fixed
+        self.constants_vector += rows.residual.reshape(-1) @ whole + constants @ fixed
         self.constants_vector += np.tensordot(moving, border, axes=2)
 
     def lean(self, lean: Floats) -> None:
@@ -137,52 +140,82 @@ class BlockSystem:
         fixed[2:, 2:] += told.constants
         fixed_vector = self._fixed_vector.copy()
         fixed_vector[2:] += told.constants_vector
+        weight, pull = self._neutrals(neutrals, present)
         moving, constant = NEUTRAL[MOVING], NEUTRAL[FIXED]
-        for b, neutral in neutrals:
-            believed = float(NEUTRAL @ present[b])
-            miss = wrapped(neutral.turn - believed)
-            weight = 1.0 / max(neutral.sd**2, miss**2 / 9.0)
-            own[b] += (weight * moving)[:, None] * moving
-            border[b] += (weight * moving)[:, None] * constant
-            fixed += (weight * constant)[:, None] * constant
-            vector[b] += (weight * (believed + miss)) * moving
-            fixed_vector += (weight * (believed + miss)) * constant
+        own += weight[:, None, None] * np.outer(moving, moving)
+        border += weight[:, None, None] * np.outer(moving, constant)
+        fixed += weight.sum() * np.outer(constant, constant)
+        vector += pull[:, None] * moving
+        fixed_vector += pull.sum() * constant
         beside = border.reshape(-1, len(FIXED))
         sides = np.empty((len(beside), 1 + len(FIXED)), order="F")
         sides[:, 0] = vector.reshape(-1)
         sides[:, 1:] = beside
         self._factor = cholesky_banded(_banded(own, self._next), lower=True, check_finite=False)
-        solved = cho_solve_banded((self._factor, True), sides, overwrite_b=True, check_finite=False)
-        self._border = solved[:, 1:].reshape(self._count, _WIDTH, len(FIXED))
-        self._fixed_cov = np.linalg.inv(fixed - beside.T @ solved[:, 1:])
-        constants = self._fixed_cov @ (fixed_vector - beside.T @ solved[:, 0])
+        halfway = _triangular(self._factor, sides)
+        moved, self._beside = halfway[:, 0], halfway[:, 1:]
+        self._fixed_cov = np.linalg.inv(fixed - self._beside.T @ self._beside)
+        constants = self._fixed_cov @ (fixed_vector - self._beside.T @ moved)
+        left = moved - self._beside @ constants
         result = np.zeros((self._count, SIZE))
-        result[:, MOVING] = (solved[:, 0] - solved[:, 1:] @ constants).reshape(self._count, _WIDTH)
+        result[:, MOVING] = _triangular(self._factor, left[:, None], "T").reshape(self._count, _WIDTH)
         result[:, FIXED] = constants
         return result
+
+    def at_the_end(self, flexed: int) -> Floats:
+        """(32, 32) covariance of the last solution: of the last block's states, `flexed` being the heading of that
+        block."""
+        ends = np.array([*((self._count - 1) * _WIDTH + np.arange(_WIDTH)), flexed * _WIDTH + 2])
+        places = np.array([*MOVING, FLEXED])
+        chosen = np.zeros((self._count * _WIDTH, len(ends)), order="F")
+        chosen[ends, np.arange(len(ends))] = 1.0
+        half = _triangular(self._factor, chosen)
+        border = half.T @ self._beside
+        shared = border @ self._fixed_cov
+        cov = np.zeros((SIZE, SIZE))
+        cov[places[:, None], places] = half.T @ half + shared @ border.T
+        cov[places[:, None], FIXED] = -shared
+        cov[FIXED[:, None], places] = -shared.T
+        cov[FIXED[:, None], FIXED] = self._fixed_cov
+        return 0.5 * (cov + cov.T)
+
+    def _neutrals(self, neutrals: list[tuple[int, Neutral]], present: Floats) -> tuple[Floats, Floats]:
+        """(count,) each: the weight of every block's quiet standings, and the same times what they show. One that is
+        far from what is believed counts less."""
+        weight, pull = np.zeros(self._count), np.zeros(self._count)
+        for b, neutral in neutrals:
+            believed = float(NEUTRAL @ present[b])
+            miss = wrapped(neutral.turn - believed)
+            trust = 1.0 / max(neutral.sd**2, miss**2 / 9.0)
+            weight[b] += trust
+            pull[b] += trust * (believed + miss)
+        return weight, pull
 
     def covariances(self) -> Floats:
         """(count, 7) of the last solution, as RelativeRows holds them."""
         w = _WIDTH
-        starts = np.arange(self._count) * w
-        lower = np.zeros((self._count, w, w))
-        below = np.zeros((self._count, w, w))
-        for i in range(w):
-            for j in range(w):
-                if i >= j:
-                    lower[:, i, j] = self._factor[i - j, starts + j]
-                below[:, i, j] = self._factor[w + i - j, starts + j]
+        i, j = np.indices((w, w))
+        factor = self._factor.reshape(2 * w, self._count, w)
+        lower = np.where(i >= j, factor[abs(i - j), :, j].transpose(2, 0, 1), 0.0)
+        below = factor[w + i - j, :, j].transpose(2, 0, 1)
         inverse = np.linalg.inv(lower)
         alone = np.matmul(inverse.transpose(0, 2, 1), inverse)
         onward = np.matmul(below, inverse)
         moving = _backwards(alone, onward)
-        shared = np.matmul(self._border, self._fixed_cov)
+        border = _triangular(self._factor, self._beside, "T").reshape(self._count, w, len(FIXED))
+        shared = np.matmul(border, self._fixed_cov)
         full = np.zeros((self._count, STATES, STATES))
-        full[:, MOVING[:, None], MOVING] = moving + np.matmul(shared, self._border.transpose(0, 2, 1))
+        full[:, MOVING[:, None], MOVING] = moving + np.matmul(shared, border.transpose(0, 2, 1))
         frames = FIXED[:2]
         full[:, MOVING[:, None], frames] = -shared[:, :, :2]
         full[:, frames[:, None], frames] = self._fixed_cov[:2, :2]
         return covariances(full)
+
+
+def _triangular(factor: Floats, sides: Floats, transposed: Literal["N", "T"] = "N") -> Floats:
+    """The solutions x of L x = sides or L' x = sides, for a factor L in lower banded form; sides (n, m)."""
+    solved: Floats = dtbtrs(factor, sides, uplo="L", trans=transposed)[0]
+    return solved
 
 
 def _backwards(alone: Floats, onward: Floats) -> Floats:

@@ -9,11 +9,13 @@ axes come from the motion itself; where there was no standing either, so does th
 
 from collections import deque
 
+import numpy as np
+
 from calibration.alignment import MOTION, STANDING_AND_MOTION
 from pipeline.calibration_parameters import Calibrated, CalibratingParameters
 from pipeline.calibration_progress import CalibrationProgress
 from pipeline.flexion_count import FlexionCount
-from pipeline.frames_from_flexions import frames_from_flexions
+from pipeline.frames_from_flexions import frames_from_flexions, with_steps
 from pipeline.frames_from_motion import frames_from_motion
 from pipeline.leg_rows import LegRows, join_rows
 from pipeline.rests import Rest, at_rest
@@ -107,7 +109,7 @@ class Calibrating:
         if resting:
             return self._rest(rows)
         self._resting = []
-        if bool(rows.ok.mean() > 0.5):
+        if 2 * int(np.count_nonzero(rows.ok)) > len(rows):
             self._moving += 1
         if self._flexions is not None:
             other = False if self._walking and self._whole else self._flexions.update(rows)
@@ -157,7 +159,8 @@ class Calibrating:
         self.done = True
         rows = self._recording or join_rows(list(self._blocks))
         seen = sat.standing[0] >= rows.start and sat.flexing[0] >= rows.start
-        return Calibrated(sat.alignment, sat.standing if seen else None, sat.flexing, sat.flexions, rows)
+        alignment = with_steps(sat.alignment, rows, self._rate, self._p) if self._whole else sat.alignment
+        return Calibrated(alignment, sat.standing if seen else None, sat.flexing, sat.flexions, rows)
 
     def _rest(self, rows: LegRows) -> Calibrated | None:
         if self._standing is not None and self._count >= self._p.few:

@@ -144,18 +144,32 @@ _PAIRS = ((0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2))
 def _look(gyr: Floats, quat: Floats, out: Floats) -> Floats:
     """Fill out (9, n): upward direction times the rate without its vertical part, and that rate's products over its
     size. Returns the upward direction (3, n)."""
-    up = np.stack(upward(quat))
-    level = np.ascontiguousarray(gyr.T)
-    along = level * up
-    level = level - (along[0] + along[1] + along[2]) * up
-    squares = level * level
-    size = np.sqrt(squares[0] + squares[1] + squares[2] + 1e-9)
-    np.multiply(up, size, out=out[:3])
-    np.divide(squares, size, out=out[3:6])
-    scaled = level / size
-    np.multiply(scaled[0], level[1:], out=out[6:8])
-    np.multiply(scaled[1], level[2], out=out[8])
+    up = np.empty((3, len(gyr)))
+    for begin in range(0, len(gyr), _AT_ONCE):
+        rows = slice(begin, begin + _AT_ONCE)
+        up[:, rows] = _looked(gyr[rows], quat[rows], out[:, rows])
     return up
+
+
+_AT_ONCE = 2048
+"""Rows of which all that is calculated stays in the processor's cache."""
+
+
+def _looked(gyr: Floats, quat: Floats, out: Floats) -> tuple[Floats, Floats, Floats]:
+    """The same of some rows."""
+    ux, uy, uz = upward(quat)
+    x, y, z = np.ascontiguousarray(gyr.T)
+    along = x * ux + y * uy + z * uz
+    x -= along * ux
+    y -= along * uy
+    z -= along * uz
+    xx, yy, zz = x * x, y * y, z * z
+    size = np.sqrt(xx + yy + zz + 1e-9)
+    for row, value in enumerate((ux, uy, uz)):
+        np.multiply(value, size, out[row])
+    for row, value in enumerate((xx, yy, zz, x * y, x * z, y * z), 3):
+        np.divide(value, size, out[row])
+    return ux, uy, uz
 
 
 def _sagittal(up: Floats, segment: Floats) -> Floats:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.blocks import Floats
-from pipeline.quaternions import cosine_and_sine
+from pipeline.quaternions import TWO, ZERO
 
 _DEG = np.pi / 180.0
 
@@ -26,11 +26,6 @@ class Spread:
     root: float
     linear: float
 
-    def variance(self, bent: Floats) -> Floats:
-        """(n,) rad2 at |flexion| (n,) rad."""
-        variance: Floats = self.floor**2 + (self.root**2 + self.linear**2 * bent) * bent
-        return variance
-
 
 @dataclass(frozen=True, slots=True)
 class DeviationParameters:
@@ -38,7 +33,8 @@ class DeviationParameters:
     two-sided analysis.
 
     usual_sd: standard deviation (rad) of what the filter carries, below which it is already in the spreads: of a
-    variance v, v^2 / (v + usual_sd^2) counts. usual_upright: the same for the long axes. unknown_path, beyond_path:
+    variance v, v^2 / (v + usual_sd^2) counts. usual_upright: the same for the long axes; usual_axis_sd: up to it, a
+    thigh's axis is as well known as it was in those sessions. unknown_path, beyond_path:
     what an unloaded path that was not seen, or not seen so far, may rise by, rad per rad of flexion. unknown_floor: how
     far abduction may stand off (rad) where no path was seen (healthy treadmill walks of a public recording).
     """
@@ -50,17 +46,18 @@ class DeviationParameters:
     collapse: Spread
     usual_sd: float = 4.0 * _DEG
     usual_upright: float = 0.5 * _DEG
+    usual_axis_sd: float = 6.0 * _DEG
     unknown_path: float = 0.08
     unknown_floor: float = 3.0 * _DEG
     beyond_path: float = 0.12
 
 
 CAUSAL = DeviationParameters(
-    flexion=Spread(0.22 * _DEG, 1.6 * _DEG, 1.68 * _DEG),
-    abduction=Spread(0.21 * _DEG, 1.55 * _DEG, 0.83 * _DEG),
+    flexion=Spread(0.26 * _DEG, 1.68 * _DEG, 0.94 * _DEG),
+    abduction=Spread(0.17 * _DEG, 1.48 * _DEG, 1.15 * _DEG),
     rotation=Spread(0.65 * _DEG, 3.4 * _DEG, 0.0),
-    excess=Spread(0.2 * _DEG, 1.1 * _DEG, 0.4 * _DEG),
-    collapse=Spread(0.2 * _DEG, 1.7 * _DEG, 0.9 * _DEG),
+    excess=Spread(0.18 * _DEG, 1.0 * _DEG, 0.33 * _DEG),
+    collapse=Spread(0.16 * _DEG, 1.55 * _DEG, 1.5 * _DEG),
 )
 TWO_SIDED = DeviationParameters(
     flexion=Spread(0.13 * _DEG, 0.62 * _DEG, 1.83 * _DEG),
@@ -71,44 +68,58 @@ TWO_SIDED = DeviationParameters(
 )
 
 
-def deviations(
-    flexion: Floats, incl: Floats, cov: Floats, upright_sd: float, path_reaches: float, p: DeviationParameters
-) -> dict[str, Floats]:
-    """`flexion_sd`, `abduction_sd`, ... (n,) rad. flexion (n,), incl (2, n): sagittal inclinations of thigh and shank,
-    rad; cov (7, n): as RelativeRows has it; upright_sd: of the long axes, rad; path_reaches: the largest flexion of the
-    unloaded path, rad, 0 where there is none."""
-    tilt, delta, thigh, shank, delta_thigh, delta_shank, thigh_shank = cov
-    cf, sf = cosine_and_sine(flexion)
-    (_, cl), (st, sl) = cosine_and_sine(incl)
-    lean = 2.0 * max(0.0, upright_sd**2 - p.usual_upright**2)
-    abduction = sl * sl * delta + sf * sf * thigh + (2.0 * sl * sf) * delta_thigh
-    rotation = (
-        cl * cl * delta
-        + shank
-        + cf * cf * thigh
-        + 2.0 * (cl * delta_shank - (cl * cf) * delta_thigh - cf * thigh_shank)
-    )
-    path_known = path_reaches > 0.0
-    if path_known:
-        excess = sl * sl * (delta + shank + thigh + 2.0 * (delta_shank - delta_thigh - thigh_shank))
-    else:
-        excess = abduction
-    carried = np.empty((5, len(flexion)))
-    carried[0] = tilt
-    carried[1] = abduction + tilt
-    carried[2] = rotation
-    carried[3] = excess + tilt
-    carried[4] = st * st * thigh + sl * sl * shank + tilt
-    carried = np.maximum(carried, 0.0)
-    variances = carried * carried / (carried + p.usual_sd**2)
-    bent = np.abs(flexion)
-    for k, spread in enumerate((p.flexion, p.abduction, p.rotation, p.excess, p.collapse)):
-        variances[k] += spread.variance(bent) + (0.0 if k == 3 and path_known else lean)
-    unseen = np.maximum(bent - path_reaches, 0.0) * (p.beyond_path if path_known else p.unknown_path)
-    variances[3] += unseen * unseen
-    if not path_known:
-        variances[3] += p.unknown_floor**2
-    return dict(zip(_NAMES, np.sqrt(variances), strict=True))
+NAMES = ("flexion", "abduction", "rotation", "excess", "collapse")
+"""Angles that have a standard deviation, in the order of the rows below."""
+FLEXION, ABDUCTION, ROTATION, EXCESS, COLLAPSE = range(5)
 
 
-_NAMES = ("flexion_sd", "abduction_sd", "rotation_sd", "excess_sd", "collapse_sd")
+class Deviations:
+    """`at`: of rows of one leg. upright_sd: of the long axes, rad; path_reaches: the largest flexion of the unloaded
+    path, rad, 0 where there is none."""
+
+    def __init__(self, p: DeviationParameters, upright_sd: float, path_reaches: float) -> None:
+        self._usual = np.array(p.usual_sd**2)
+        self._usual_axis = np.array(p.usual_axis_sd**2)
+        self._path_known = path_reaches > 0.0
+        self._reaches = np.array(path_reaches)
+        self._beyond = np.array(p.beyond_path if self._path_known else p.unknown_path)
+        spreads = [getattr(p, name) for name in NAMES]
+        self._linear = np.array([[s.linear**2] for s in spreads])
+        self._root = np.array([[s.root**2] for s in spreads])
+        self._floor = np.array([[s.floor**2] for s in spreads])
+        self._floor += 2.0 * max(0.0, upright_sd**2 - p.usual_upright**2)
+        # Of the long axes the unloaded path knows; without one, how far abduction stands off is not known either.
+        self._floor[EXCESS] = p.excess.floor**2 if self._path_known else self._floor[EXCESS] + p.unknown_floor**2
+
+    def at(self, flexion: Floats, cosines: Floats, sines: Floats, cov: Floats) -> Floats:
+        """(5, n) rad. flexion (n,) rad; cosines, sines (3, n): of the sagittal inclinations of thigh and shank, and of
+        flexion; cov (7, n): as RelativeRows has it."""
+        tilt, delta, thigh, shank = cov[:4]
+        delta_thigh, delta_shank, thigh_shank = TWO * cov[4:]
+        _, cl, cf = cosines
+        st, sl, sf = sines
+        sl2 = sl * sl
+        carried = np.empty((5, len(flexion)))
+        carried[FLEXION] = 0.0
+        carried[ABDUCTION] = sl * (sl * delta + sf * delta_thigh) + sf * sf * thigh
+        carried[ROTATION] = cl * (cl * delta + delta_shank - cf * delta_thigh) + cf * (cf * thigh - thigh_shank) + shank
+        carried[COLLAPSE] = st * st * thigh + sl2 * shank
+        if self._path_known:
+            # The path knows what a bent knee looks like through a thigh that is turned, not what a leaning thigh does.
+            unclear = np.maximum(thigh - self._usual_axis, ZERO)
+            carried[EXCESS] = sl2 * (delta + shank + thigh + delta_shank - delta_thigh - thigh_shank)
+            carried[EXCESS] += st * st * unclear
+        else:
+            carried[EXCESS] = carried[ABDUCTION]
+        # Of rotation the inclination tells nothing.
+        carried[:ROTATION] += tilt
+        carried[EXCESS:] += tilt
+        carried = np.maximum(carried, ZERO)
+        variances = carried * carried
+        variances /= carried + self._usual
+        bent = np.abs(flexion)
+        variances += (self._linear * bent + self._root) * bent + self._floor
+        unseen = np.maximum(bent - self._reaches, ZERO) * self._beyond
+        variances[EXCESS] += unseen * unseen
+        sd: Floats = np.sqrt(variances)
+        return sd

@@ -4,7 +4,7 @@ Rows pass through as they come; decisions (calibration, heading, neutral standin
 blocks of the grid, from rows that were complete by then. So the same rows give the same bits however they are cut.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,26 +13,28 @@ from calibration.alignment import Alignment
 from calibration.joint_centre import LeverPrior
 from calibration.profile import Profile
 from calibration.unloaded_path import UnloadedPath
-from pipeline.axis_watch import AxisWatch, AxisWatchParameters
-from pipeline.blocks import Activity, Bytes, GridBlock, LegBlock, Status
+from pipeline.axis_watch import AxisWatch
+from pipeline.blocks import Bools, Bytes, GridBlock, LegBlock, Status
 from pipeline.calibrating import Calibrating
 from pipeline.calibration_parameters import Calibrated, CalibratingParameters
 from pipeline.calibration_progress import CalibrationProgress
 from pipeline.calibration_told import calibration_event, calibration_quality
 from pipeline.flexions import settled, tied_path
 from pipeline.heading import Heading
-from pipeline.heading_model import NEUTRAL, SHANK, STATES, THIGH, HeadingParameters, Neutral
+from pipeline.heading_model import SHANK, STATES, THIGH, Neutral
 from pipeline.joint_signals import JointSignalWindow
 from pipeline.knee import Knee, no_angles
 from pipeline.leg_rows import LegRows, join_rows
-from pipeline.neutral import NeutralParameters, is_neutral, neutral_turn
-from pipeline.orientation import Orientation, OrientationParameters, Oriented
+from pipeline.leg_settings import LegSettings
+from pipeline.neutral import is_neutral, neutral_turn
+from pipeline.orientation import Orientation, Oriented
 from pipeline.quick_check import QuickCheck, profile_quality
 from pipeline.records import Side
 from pipeline.recovered import recovered_block
 from pipeline.rests import at_rest
 from pipeline.rows import RaisedEvent
-from pipeline.slip import Slip, SlipParameters, SlipWatch, rereferenced, widened
+from pipeline.second_look import LookedAgain, SecondLook
+from pipeline.slip import Slip, SlipWatch, rereferenced, widened
 from pipeline.tied_path import TiedPath
 
 _TOLD_SLIPS = 20
@@ -40,21 +42,6 @@ _TOLD_SLIPS = 20
 _TOLD_AT = np.deg2rad(60.0)
 _TOLD_CHANGE = np.deg2rad(2.0)
 """The unloaded path is told again where it changed by so much at this flexion."""
-
-
-@dataclass(frozen=True, slots=True)
-class LegSettings:
-    """How a leg is analysed. profile: a saved calibration, used as given. activity: set by hand. wrong_axis: a thigh
-    axis that turns out further off than this (rad) is replaced, not corrected."""
-
-    orientation: OrientationParameters = field(default_factory=OrientationParameters)
-    heading: HeadingParameters = field(default_factory=HeadingParameters)
-    neutral: NeutralParameters = field(default_factory=NeutralParameters)
-    axis_watch: AxisWatchParameters = field(default_factory=AxisWatchParameters)
-    slip: SlipParameters = field(default_factory=SlipParameters)
-    profile: Profile | None = None
-    activity: Activity | None = None
-    wrong_axis: float = np.deg2rad(35.0)
 
 
 class LegEngine:
@@ -80,6 +67,7 @@ class LegEngine:
         """The row with which a level frame last began anew: nothing before it tells of the present heading."""
         self._axis: AxisWatch | None = None
         self._slips: SlipWatch | None = None
+        self._look = SecondLook(rate_hz, side, settings)
         self.slipped = ""
         """What to do about a strap that slipped, as long as its rows are marked."""
         self._slip_lines: list[str] = []
@@ -182,21 +170,23 @@ class LegEngine:
             self._heading.lost()
             self._restarted = grid.start
         ok = grid.thigh_ok & grid.shank_ok
-        status = self._status(grid)
+        status = self._status(grid, ok)
         if self.alignment is None:
             leg = no_angles(grid.start, self._rate, grid.shank_acc, status)
         else:
             relative = self._heading.rows(grid.start, len(grid))
             leg = self._knee.update(grid.start, one, two, grid.shank_acc, relative, status)
             leg = leg if self._slips is None else widened(leg, self._slips.doubt)
+        self._look.keep(grid, one.quat, two.quat)
         self._parts.append(
             LegRows(grid.start, grid.thigh_acc, one.gyr, one.quat, grid.shank_acc, two.gyr, two.quat, ok)
         )
         return leg
 
-    def _status(self, grid: GridBlock) -> Bytes:
+    def _status(self, grid: GridBlock, ok: Bools) -> Bytes:
+        """ok (n,): both sensors delivered."""
         status = np.full(len(grid), int(Status.OK if self.alignment is not None else Status.CALIBRATING), np.uint8)
-        if not (self.slipped or grid.clipped.any()) and grid.thigh_ok.all() and grid.shank_ok.all():
+        if not (self.slipped or np.count_nonzero(grid.clipped)) and np.count_nonzero(ok) == len(ok):
             return status
         status[grid.clipped & (status == Status.OK)] = Status.CLIPPED
         if self.slipped:
@@ -214,6 +204,7 @@ class LegEngine:
         rows = join_rows(self._parts)
         self._heading.advance(number, self._signals.update(rows, self.alignment))
         self._knee.upright(self._heading.errors, self._heading.state.mean)
+        self._look.block(rows)
         self._parts = []
         time_s = number * self._block / self._rate
         if self._calibrating is not None:
@@ -234,14 +225,14 @@ class LegEngine:
             return
         if self._quick is not None and not self._quick.done:
             self._check(self._quick, rows, time_s)
-        state = self._heading.state
-        axes = float(state.mean[THIGH]), float(state.mean[SHANK])
-        axis_sd = float(np.sqrt(max(state.cov[THIGH, THIGH], state.cov[SHANK, SHANK])))
-        slip = self._slips.update(rows, self.alignment, axes, axis_sd, self._expected_turn)
+        slip = self._slips.update(rows, self.alignment, self._heading.state)
         if slip is not None:
             self._slip(slip, time_s)
         if self.alignment.standing and not self._slips.suspect:
             self._look_for_neutral(rows)
+        looked = None if self._slips.suspect else self._look.look()
+        if looked is not None:
+            self._look_again(looked)
         self._follow_path(time_s)
         believed = float(self._heading.state.mean[THIGH])
         seen = None if self._axis is None else self._axis.update(rows, believed)
@@ -265,11 +256,6 @@ class LegEngine:
             }
             self._events.append(RaisedEvent(time_s, "calibration", fields))
 
-    def _expected_turn(self, row: int) -> tuple[float, float]:
-        """What a neutral standing should show now, rad, and its standard deviation."""
-        state = self._heading.state
-        return float(NEUTRAL @ state.mean), float(np.sqrt(NEUTRAL @ state.cov @ NEUTRAL))
-
     def _check(self, quick: QuickCheck, rows: LegRows, time_s: float) -> None:
         """The saved calibration against a standing and a flexion."""
         if quick.update(rows, at_rest(rows, CalibratingParameters())):
@@ -286,6 +272,7 @@ class LegEngine:
         if self._axis is not None:
             self._axis = AxisWatch(self.alignment, self._settings.axis_watch)
         self._calibrating = Calibrating(self._rate, self._side.sign, anew=True)
+        self._look.stop(awaited=True)
         self._events.append(RaisedEvent(time_s, "status", slip.fields(self._rate, self._side.value)))
 
     def _see_axis(self, turn: float, sd: float, time_s: float) -> None:
@@ -301,6 +288,26 @@ class LegEngine:
         if self._slips is not None:
             self._slips.realigned(turn)
         self._events.append(RaisedEvent(time_s, "calibration", {"method": alignment.method, "corrected": "thigh axis"}))
+
+    def _look_again(self, looked: LookedAgain) -> None:
+        """The calibration as it is seen now that movement has told more."""
+        assert self.alignment is not None and self._slips is not None
+        before, alignment = self.alignment, looked.calibrated.alignment
+        self.calibrated, self.alignment = looked.calibrated, alignment
+        self._heading.take(looked.state, looked.residual_sd)
+        now, errors = self._heading.now(), self._heading.errors
+        self._path = tied_path(looked.calibrated, alignment, self._side, self._rate, now, errors)
+        self._knee.upright(errors, looked.state.mean)
+        self._knee.align(alignment, self._path)
+        found = looked.calibrated
+        shown = None
+        if found.standing is not None:
+            shown = neutral_turn(found.rows.cut(*(row - found.rows.start for row in found.standing)), alignment)
+        self._slips.seen_again(*before.azimuths_of(alignment), shown)
+        if self._axis is not None:
+            self._axis.realign(alignment)
+        if looked.axis_known:
+            self._axis = None
 
     def _look_for_neutral(self, rows: LegRows) -> None:
         assert self.alignment is not None
@@ -321,6 +328,7 @@ class LegEngine:
         self.slipped = ""
         self._slips = SlipWatch(self._rate, found.standing, self._settings.slip)
         self._apply(found.alignment, found)
+        self._look.begin(found, (self._number or 0) * self._block)
         self._axis = AxisWatch(found.alignment, self._settings.axis_watch)
         self._events.append(calibration_event(found, self.path, time_s))
 
@@ -350,6 +358,7 @@ class LegEngine:
         """A saved calibration, from now on."""
         self.alignment, self._path = profile.alignment, TiedPath(profile.path)
         self._quick = QuickCheck(profile)
+        self._look.stop(awaited=False)
         self._heading.align(self.alignment.thigh_axis_sd, self.alignment.shank_axis_sd)
         prior = LeverPrior.of(self.alignment)
         self._heading.set_prior(prior if profile.arms is None else LeverPrior(profile.arms, 0.05))

@@ -89,6 +89,5 @@ def excursions(out: Bools, already: bool) -> Iterator[tuple[int, int, bool]]:
 
 def _shake(acc: Floats) -> Floats:
     """(n,) squared difference of the specific force's size from gravity."""
-    size = np.sqrt(acc[:, 0] * acc[:, 0] + acc[:, 1] * acc[:, 1] + acc[:, 2] * acc[:, 2])
-    off: Floats = size - STANDARD_GRAVITY
+    off: Floats = np.sqrt(np.einsum("ni,ni->n", acc, acc)) - STANDARD_GRAVITY
     return off * off

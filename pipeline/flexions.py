@@ -11,7 +11,7 @@ import numpy as np
 
 from calibration.alignment import Alignment
 from calibration.unloaded_path import UnloadedPath, azimuth_from_path, fit_unloaded_path
-from pipeline.blocks import Floats, LegBlock
+from pipeline.blocks import Floats
 from pipeline.calibration_parameters import Calibrated
 from pipeline.heading_model import DELTA, FLEXED, STATES, RelativeRows
 from pipeline.joint_signals import joint_signals
@@ -31,25 +31,25 @@ def settled(found: Calibrated, side: Side, rate_hz: float) -> Calibrated:
     standing = found.rows.cut(*_span(found, found.standing))
     states = np.zeros(STATES)
     states[DELTA] = neutral_turn(standing, alignment)
-    block = flexion_angles(found, alignment, side, rate_hz, RelativeRows(states[:, None], np.zeros((7, 1))))
-    turn, left = azimuth_from_path(block.flexion, block.abduction, side.sign, alignment.shank_axis_sd)
+    bends = _bends(found, alignment, side, rate_hz, RelativeRows(states[:, None], np.zeros((7, 1))))
+    turn, left = azimuth_from_path(*bends, side.sign, alignment.shank_axis_sd)
     return replace(found, alignment=replace(alignment.turned(0.0, turn), shank_axis_sd=left))
 
 
-def flexion_angles(
+def _bends(
     found: Calibrated,
     alignment: Alignment,
     side: Side,
     rate_hz: float,
     relative: RelativeRows,
     errors: Floats | None = None,
-) -> LegBlock:
-    """The flexions' angles; relative: one row, held for all of them. errors: of the accelerometers, None where nothing
-    is known of them."""
+) -> tuple[Floats, Floats]:
+    """(n,) each: the flexions' flexion and abduction; relative: one row, held for all of them. errors: of the
+    accelerometers, None where nothing is known of them."""
     assert found.flexing is not None
     rows = found.rows.cut(*_span(found, found.flexing))
     n = len(rows)
-    held = RelativeRows(np.repeat(relative.states, n, axis=1), np.repeat(relative.cov, n, axis=1))
+    held = RelativeRows(np.repeat(relative.states, n, axis=1), np.repeat(relative.cov, n, axis=1), True)
     knee = Knee(side, rate_hz)
     if errors is not None:
         knee.upright(errors, relative.states[:, 0])
@@ -57,7 +57,7 @@ def flexion_angles(
     none = np.zeros(n, bool)
     one = Oriented(rows.thigh_quat, rows.thigh_gyr, none)
     two = Oriented(rows.shank_quat, rows.shank_gyr, none)
-    return knee.update(rows.start, one, two, rows.shank_acc, held, np.zeros(n, np.uint8))
+    return knee.bends(one, two, held)
 
 
 def tied_path(
@@ -77,8 +77,7 @@ def tied_path(
         # The inclination as it was in the flexions, where the person may have faced elsewhere.
         heading[:2] = 0.0 if leans is None else leans.tilts(heading[DELTA]) @ errors
         held = RelativeRows(heading[:, None], now.cov)
-        block = flexion_angles(found, alignment, side, rate_hz, held, errors)
-        return fit_unloaded_path(block.flexion, block.abduction)
+        return fit_unloaded_path(*_bends(found, alignment, side, rate_hz, held, errors))
 
     states = now.states[:, 0]
     path = fitted(states)

@@ -5,6 +5,8 @@ the thigh hardly moves in them, so its axis is better taken from what the leg do
 else.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from calibration.alignment import (
@@ -12,6 +14,7 @@ from calibration.alignment import (
     STANDING_AND_FLEXIONS,
     Alignment,
     Axis,
+    azimuth,
     frame,
     signed_by_flexion,
     turning_axis,
@@ -49,7 +52,7 @@ def _thigh_axis(
     step = 1 + len(after) // p.moving_enough
     after = picked_rows(after, slice(None, None, step))
     stepping = in_gait(after.shank_gyr @ shank_frame[2], rate_hz / step)
-    fast = np.linalg.norm(after.thigh_gyr, axis=1) > 0.5
+    fast = np.einsum("ni,ni->n", after.thigh_gyr, after.thigh_gyr) > 0.5**2
     for used, sd in ((fast & stepping, p.thigh_gait_sd), (fast, p.thigh_motion_sd)):
         if int(used.sum()) * step < p.moving_rows:
             continue
@@ -74,3 +77,18 @@ def _thigh_axis(
     if abs(later) > p.telling:
         forwards = later
     return thigh if forwards >= 0.0 else Axis(-thigh.direction, thigh.sd)
+
+
+def with_steps(alignment: Alignment, rows: LegRows, rate_hz: float, p: CalibratingParameters) -> Alignment:
+    """The thigh's axis as it was found in sitting, and as steps show it, each by how sure it is; rows: all."""
+    stepping = in_gait(rows.shank_gyr @ alignment.shank_from_sensor[2], rate_hz)
+    if int(stepping.sum()) < p.moving_rows:
+        return alignment
+    seen = turning_axis(rows.thigh_gyr[stepping], alignment.thigh_from_sensor[1], 0.5, p.thigh_gait_sd, p.motion_doubt)
+    if seen is None:
+        return alignment
+    turn = azimuth(seen, alignment.thigh_from_sensor)
+    turn -= np.pi * round(turn / np.pi)
+    both = np.hypot(alignment.thigh_axis_sd, seen.sd)
+    turned = alignment.turned(turn * (alignment.thigh_axis_sd / both) ** 2, 0.0)
+    return replace(turned, thigh_axis_sd=alignment.thigh_axis_sd * seen.sd / both)

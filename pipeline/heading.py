@@ -135,6 +135,15 @@ class Heading:
         row[index] = 1.0
         self.state = with_value(self.state, row, value, sd)
 
+    def take(self, state: RelativeState, residual_sd: float) -> None:
+        """Everything as it was found otherwise, up to now."""
+        self.state = state
+        self.residual_sd = residual_sd
+        self._arms_known = True
+        if self._leans is not None:
+            self._leant = self._leant_before = self._leans.tilts(state.mean[DELTA]) @ state.mean[ERRORS]
+        self._before = state.copy()
+
     def lost(self) -> None:
         """A sensor's filter restarted: its heading is unknown."""
         fresh = start_state(self.p, self._prior)

@@ -119,10 +119,17 @@ class Neutral:
 @dataclass(frozen=True, slots=True)
 class RelativeRows:
     """states (8, n): tilt_x, tilt_y, delta, drift, thigh, shank, tissue, flexed. cov (7, n), rad2: variances of a tilt,
-    delta, thigh, shank, and the covariances delta-thigh, delta-shank, thigh-shank."""
+    delta, thigh, shank, and the covariances delta-thigh, delta-shank, thigh-shank. held: thigh and shank, the turns of
+    the frames, are the same in all rows."""
 
     states: Floats
     cov: Floats
+    held: bool = False
+
+    @property
+    def frames(self) -> Floats:
+        """(2, n) the turns of thigh's and shank's frame, or (2, 1) where they are held."""
+        return self.states[THIGH : SHANK + 1, :1] if self.held else self.states[THIGH : SHANK + 1]
 
 
 SEEN = np.zeros((27, SIZE))

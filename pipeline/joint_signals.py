@@ -22,7 +22,7 @@ import numpy as np
 from calibration.alignment import Alignment
 from pipeline.blocks import Bools, Floats, Ints
 from pipeline.leg_rows import LegRows, join_rows, sagittal_difference
-from pipeline.quaternions import columns, rotate
+from pipeline.quaternions import columns, rotated_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +139,8 @@ def _seen(acc: Floats, quat: Floats, at: Ints, flexion: Floats | None, rate_hz: 
     """Force (m, 3), lever matrix (m, 3, 6) and error matrix (m, 3, 6) of one sensor in its level frame, about the rows
     `at` (m + 2,), evenly apart, but for the first and the last one. flexion (m + 2,)."""
     reach = int(at[1] - at[0])
-    between = slice(at[0] + 1, at[-1])
-    level = rotate(quat[between], acc[between])
-    force = _triangles(np.concatenate([level, level[:1]]), reach)
+    between = slice(at[0] + 1, at[-1] + 1)
+    force = _triangles(rotated_columns(quat[between], acc[between]), reach)
     turn = np.stack(columns(quat[at]), axis=-1).reshape(-1, 3, 3)
     per_s2 = (rate_hz / reach) ** 2
     lever = np.zeros((len(force), 3, ARM))
@@ -159,11 +158,11 @@ def _seen(acc: Floats, quat: Floats, at: Ints, flexion: Floats | None, rate_hz: 
     return force, lever, error
 
 
-def _triangles(values: Floats, reach: int) -> Floats:
-    """(m, 3) means weighted by triangles of this reach on either side: of values ((m + 1) reach, 3), about the last
+def _triangles(columns: Floats, reach: int) -> Floats:
+    """(m, 3) means weighted by triangles of this reach on either side: of columns (3, (m + 1) reach), about the last
     one of each stretch of `reach` rows but the last stretch."""
     rise = np.arange(1, reach + 1) / reach**2
-    stretches = values.reshape(-1, reach, values.shape[1])
-    parts = np.matmul(np.stack([rise, 1.0 / reach - rise]), stretches)
-    sums: Floats = parts[:-1, 0] + parts[1:, 1]
+    parts = columns.reshape(-1, reach) @ np.stack([rise, 1.0 / reach - rise], axis=-1)
+    rising, falling = parts.reshape(3, -1, 2).transpose(2, 1, 0)
+    sums: Floats = rising[:-1] + falling[1:]
     return sums

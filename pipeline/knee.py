@@ -1,9 +1,7 @@
-"""The knee's angles from both segments' orientations (pipeline/segments.py), and how sure they are.
+"""What the knee does: its angles from both segments' orientations, how sure they are, and how the segments move.
 
-With R = F' T of thigh F and shank T, s = +1 right, -1 left: flexion = atan2(R01, R11), abduction = -s asin(R21),
-rotation = s atan2(-R20, R22) (Grood and Suntay 1983, ISB axes). Medial tilts are the inclinations of the mediolateral
-axes against gravity, s asin(Tz . up) and -s asin(Fz . up): no heading enters them. All are zero in the calibration's
-standing because both frames' Y was vertical there. Standard deviations: pipeline/deviations.py.
+Orientations: pipeline/segments.py; angles: pipeline/three_angles.py, all zero in the calibration's standing because
+both frames' Y was vertical there; standard deviations: pipeline/deviations.py.
 """
 
 from dataclasses import dataclass, fields
@@ -13,16 +11,27 @@ import numpy as np
 from calibration.alignment import Alignment
 from firmware_interface.samples import STANDARD_GRAVITY
 from pipeline.blocks import Bytes, Floats, LegBlock, Status
-from pipeline.deviations import CAUSAL, DeviationParameters, deviations
+from pipeline.deviations import (
+    ABDUCTION,
+    CAUSAL,
+    EXCESS,
+    NAMES,
+    ROTATION,
+    DeviationParameters,
+    Deviations,
+)
 from pipeline.heading_model import SHANK, THIGH, RelativeRows
 from pipeline.orientation import Oriented
-from pipeline.quaternions import cosine_and_sine
+from pipeline.quaternions import ONE, ZERO, cosine_and_sine
 from pipeline.records import Side
-from pipeline.segments import Segments, axes
+from pipeline.segments import Segments
+from pipeline.three_angles import ThreeAngles
 from pipeline.tied_path import TiedPath
 
 _DEG = np.pi / 180.0
 _OK, _NO_ANGLE = int(Status.OK), int(Status.SINGLE_SENSOR)
+_GRAVITY = np.array(STANDARD_GRAVITY)
+_SD_NAMES = [f"{name}_sd" for name in NAMES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +62,18 @@ class Knee:
         """Frames and unloaded path from now on."""
         self._alignment = alignment
         self._path = path or TiedPath()
-        self._segments = Segments(alignment.uprighted(self._errors, self._azimuths))
+        self._mount()
+        self._deviations = Deviations(self._p.deviations, alignment.upright_sd, self._path.path.largest)
+        axes = alignment.thigh_from_sensor[2], alignment.shank_from_sensor[2]
+        self._mediolateral_axes = np.stack(axes, axis=-1)[:, :, None]
+        self._shank_axes = alignment.shank_from_sensor.T[:, :, None]
 
     def upright(self, errors: Floats, states: Floats) -> None:
         """The accelerometers' errors (12,), as believed from now on: the standing that is zero looked a little
         different through them. states (8,): of the heading, which tell where the frames face."""
         self._errors = errors
         self._azimuths = float(states[THIGH]), float(states[SHANK])
-        if self._alignment is not None:
-            self._segments = Segments(self._alignment.uprighted(errors, self._azimuths))
+        self._mount()
 
     def update(
         self, start: int, one: Oriented, two: Oriented, shank_acc: Floats, relative: RelativeRows, status: Bytes
@@ -69,93 +81,93 @@ class Knee:
         """Angles of the grid rows from index start. shank_acc (n, 3) m/s2, sensor frame; status (n,): why a row is not
         to be trusted; rows with a gap or a single sensor get no angles."""
         assert self._alignment is not None
-        s, p = self._s, self._p
+        p = self._p
         if self._north is None and len(status):
-            self._north = self._facing(one, two, relative)
-        quats = self._segments.quaternions(one, two, relative, self._north or 0.0)
-        both = axes(quats)
-        thigh, shank = both[:, :, 0], both[:, :, 1]
-        # R01, R11, R21; then R20, R22, of R = F' T.
-        along_y = thigh * shank[:, 1:2]
-        along_y = along_y[0] + along_y[1] + along_y[2]
-        about = thigh[:, 2:] * shank[:, ::2]
-        about = about[0] + about[1] + about[2]
-        flexion = np.arctan2(along_y[0], along_y[1])
-        rotation = s * np.arctan2(-about[0], about[1])
-        sines = np.empty((3, len(status)))
-        sines[0], sines[1:] = -along_y[2], both[2, 2]
-        # Rounding may have made more than one of them.
-        abduction, thigh_tilt, shank_tilt = s * np.arcsin(np.minimum(np.maximum(sines, -1.0), 1.0))
-        inclinations = np.arctan2(both[2, 0], both[2, 1])
-        yaws = s * self._turns.unwrap(np.arctan2(both[0, 2], -both[1, 2]))
-        sd = deviations(
-            flexion, inclinations, relative.cov, self._alignment.upright_sd, self._path.path.largest, p.deviations
-        )
-        frontal = np.maximum(sd["abduction_sd"], sd["excess_sd"])
-        unsure = (frontal > p.abduction_limit) | (sd["rotation_sd"] > p.rotation_limit)
+            self._face(one, two, relative)
+        q = self._segments.quaternions(one, two, relative)
+        seen = ThreeAngles.of(q, self._s)
+        flexion, abduction, rotation = seen.sagittal[2], seen.frontal[2], seen.axial[2]
+        yaws = self._turns.unwrap(seen.axial[:2])
+        cosines, sines = cosine_and_sine(seen.sagittal)
+        sd = self._deviations.at(flexion, cosines, sines, relative.cov)
+        unsure = np.maximum(sd[ABDUCTION], sd[EXCESS]) > p.abduction_limit
+        unsure |= sd[ROTATION] > p.rotation_limit
+        thigh_tilt, shank_tilt = seen.frontal[:2]
         angles = {
             "flexion": flexion,
             "abduction": abduction,
             "rotation": rotation,
             "excess": abduction - self._path.at(flexion, relative.states),
-            "collapse": shank_tilt - thigh_tilt,
-            "thigh_tilt": -thigh_tilt,
+            "collapse": shank_tilt + thigh_tilt,
+            "thigh_tilt": thigh_tilt,
             "shank_tilt": shank_tilt,
-            **sd,
+            **dict(zip(_SD_NAMES, sd, strict=True)),
         }
         no_angle = status >= _NO_ANGLE
-        if no_angle.any():
+        if np.count_nonzero(no_angle):
             angles = {name: np.where(no_angle, np.nan, value) for name, value in angles.items()}
+        rates = self._mediolateral(one.gyr, two.gyr)
+        acc = np.ascontiguousarray(shank_acc.T)
         return LegBlock(
             start=start,
             rate_hz=self._rate,
             **angles,
-            thigh_incl=inclinations[0],
-            shank_incl=inclinations[1],
-            thigh_rate=_along(self._alignment.thigh_from_sensor[2], one.gyr),
-            shank_rate=_along(self._alignment.shank_from_sensor[2], two.gyr),
-            shank_acc=self._level(shank_acc, relative, shank),
+            thigh_incl=seen.sagittal[0],
+            shank_incl=seen.sagittal[1],
+            thigh_rate=rates[0],
+            shank_rate=rates[1],
+            shank_acc=self._level(acc, relative.frames[1], cosines[1], sines[1], seen.upward),
             thigh_yaw=yaws[0],
             shank_yaw=yaws[1],
-            thigh_quat=np.ascontiguousarray(quats[:, 0].T),
-            shank_quat=np.ascontiguousarray(quats[:, 1].T),
-            acc_norm=_norm(shank_acc),
+            thigh_quat=np.ascontiguousarray(q[:, 0].T),
+            shank_quat=np.ascontiguousarray(q[:, 1].T),
+            acc_norm=_norm(acc),
             valid=(status == _OK) & ~unsure,
             status=status,
         )
 
-    def _facing(self, one: Oriented, two: Oriented, relative: RelativeRows) -> float:
-        """The direction (rad) of the thigh's anterior axis in the first of these rows."""
-        first = [Oriented(o.quat[:1], o.gyr[:1], o.restarted[:1]) for o in (one, two)]
+    def bends(self, one: Oriented, two: Oriented, relative: RelativeRows) -> tuple[Floats, Floats]:
+        """(n,) each: flexion and abduction alone, of any rows."""
+        seen = ThreeAngles.of(self._segments.quaternions(one, two, relative), self._s)
+        return seen.sagittal[2], seen.frontal[2]
+
+    def _face(self, one: Oriented, two: Oriented, relative: RelativeRows) -> None:
+        """The world's x is where the thigh's anterior axis points in the first of these rows."""
+        first, second = (Oriented(o.quat[:1], o.gyr[:1], o.restarted[:1]) for o in (one, two))
         row = RelativeRows(relative.states[:, :1], relative.cov[:, :1])
-        r = axes(self._segments.quaternions(first[0], first[1], row, 0.0))
-        return float(np.arctan2(r[0, 2, 0, 0], -r[1, 2, 0, 0]))
+        self._north = float(ThreeAngles.of(self._segments.quaternions(first, second, row), 1.0).axial[0, 0])
+        self._mount()
 
-    def _level(self, acc: Floats, relative: RelativeRows, shank: Floats) -> Floats:
-        """(n, 3) acceleration in the shank's level frame: x forward, y up, z right; gravity removed. shank (3, 3, n):
-        its axes in the world."""
-        assert self._alignment is not None
-        m = self._alignment.shank_from_sensor
-        x, y, z = m[:, :1] * acc[:, 0] + m[:, 1:2] * acc[:, 1] + m[:, 2:] * acc[:, 2]
-        c, s = cosine_and_sine(relative.states[SHANK])
-        world = shank[:, 0] * (c * x - s * z)
-        world += shank[:, 1] * y
-        world += shank[:, 2] * (s * x + c * z)
-        east, north, up = world
-        right = shank[:2, 2]
-        right_x, right_y = right / np.maximum(np.sqrt(right[0] * right[0] + right[1] * right[1]), 1e-6)
-        level = np.empty((len(acc), 3))
-        level[:, 0] = right_x * north - right_y * east
-        level[:, 1] = up - STANDARD_GRAVITY
-        level[:, 2] = right_x * east + right_y * north
+    def _mount(self) -> None:
+        """How the sensors sit, and where the world's x points, as it is known now."""
+        if self._alignment is not None:
+            uprighted = self._alignment.uprighted(self._errors, self._azimuths)
+            self._segments = Segments(uprighted, self._north or 0.0)
+
+    def _mediolateral(self, thigh_gyr: Floats, shank_gyr: Floats) -> Floats:
+        """(2, n) rates of thigh and shank about their mediolateral axes; gyr (n, 3), sensor frames."""
+        gyr = np.empty((3, 2, len(thigh_gyr)))
+        gyr[:, 0], gyr[:, 1] = thigh_gyr.T, shank_gyr.T
+        x, y, z = self._mediolateral_axes * gyr
+        return np.asarray(x + y + z)
+
+    def _level(self, acc: Floats, turn: Floats, cosine: Floats, sine: Floats, along_z: Floats) -> Floats:
+        """(n, 3) acceleration in the shank's level frame: x forward, y up, z right; gravity removed.
+
+        acc (3, n) m/s2, sensor frame; turn (n,) or (1,): of the shank's frame about its long axis, rad; cosine, sine
+        (n,): of its sagittal inclination; along_z (n,): the vertical along its Z.
+        """
+        a, b, c = self._shank_axes * acc[:, None]
+        x, y, z = a + b + c
+        c, s = cosine_and_sine(turn)
+        x, z = c * x - s * z, s * x + c * z
+        across = np.sqrt(np.maximum(ONE - along_z * along_z, ZERO))
+        along_leg = sine * x + cosine * y
+        level = np.empty((len(sine), 3))
+        level[:, 0] = cosine * x - sine * y
+        level[:, 1] = across * along_leg + along_z * z - _GRAVITY
+        level[:, 2] = across * z - along_z * along_leg
         return level
-
-
-def _along(direction: Floats, vectors: Floats) -> Floats:
-    """(n,) component of vectors (n, 3) along a direction (3,)."""
-    a, b, c = (float(v) for v in direction)
-    along: Floats = a * vectors[:, 0] + b * vectors[:, 1] + c * vectors[:, 2]
-    return along
 
 
 class _Turns:
@@ -168,13 +180,15 @@ class _Turns:
     def unwrap(self, angles: Floats) -> Floats:
         if not angles.shape[1]:
             return angles
-        steps = np.empty_like(angles)
-        steps[:, 1:] = angles[:, 1:] - angles[:, :-1]
+        steps = np.empty(angles.shape)
+        np.subtract(angles[:, 1:], angles[:, :-1], steps[:, 1:])
         steps[:, :1] = 0.0 if self._last is None else angles[:, :1] - self._last
-        counts = self._count - np.cumsum(np.rint(steps * _PER_TURN), axis=1)
+        steps *= _PER_TURN
+        counts = self._count - np.add.accumulate(np.rint(steps), axis=1)
         self._last, self._count = angles[:, -1:].copy(), counts[:, -1:].copy()
-        unwrapped: Floats = angles + (2.0 * np.pi) * counts
-        return unwrapped
+        counts *= 2.0 * np.pi
+        counts += angles
+        return counts
 
 
 _PER_TURN = 0.5 / np.pi
@@ -187,9 +201,10 @@ def no_angles(start: int, rate_hz: float, shank_acc: Floats, status: Bytes) -> L
     unknown = {name: np.full(n, np.nan) for name in names[names.index("flexion") : names.index("acc_norm")]}
     unknown["shank_acc"] = np.full((n, 3), np.nan)
     unknown["thigh_quat"] = unknown["shank_quat"] = np.full((n, 4), np.nan)
-    return LegBlock(start, rate_hz, **unknown, acc_norm=_norm(shank_acc), valid=np.zeros(n, bool), status=status)
+    return LegBlock(start, rate_hz, **unknown, acc_norm=_norm(shank_acc.T), valid=np.zeros(n, bool), status=status)
 
 
 def _norm(v: Floats) -> Floats:
-    norm: Floats = np.sqrt(v[:, 0] * v[:, 0] + v[:, 1] * v[:, 1] + v[:, 2] * v[:, 2])
-    return norm
+    """(n,) sizes of vectors (3, n)."""
+    x, y, z = v
+    return np.asarray(np.sqrt(x * x + y * y + z * z))

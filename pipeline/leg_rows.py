@@ -74,7 +74,7 @@ def _upright_in(quat: Floats, segment: Floats) -> tuple[Floats, Floats]:
 def inclination_from(up: Floats, quat: Floats) -> Floats:
     """(n,) rad between the vertical and the sensor direction `up` (3,) that was vertical in standing; of whole blocks
     (a matrix product)."""
-    x, y, z = up
+    x, y, z = up.tolist()
     form = np.array([[z, y, -x, 0.0], [y, -z, 0.0, x], [-x, 0.0, -z, y], [0.0, x, y, z]])
     cosine = np.einsum("nj,nj->n", quat @ form, quat)
     return np.asarray(np.arccos(np.minimum(np.maximum(cosine, -1.0), 1.0)))

@@ -5,6 +5,7 @@ knee's rotation is zero by definition, up to how well a person repeats a stance 
 """
 
 from dataclasses import dataclass, field
+from math import atan2
 
 import numpy as np
 
@@ -13,7 +14,6 @@ from pipeline.blocks import Bools, Floats
 from pipeline.calibration_parameters import CalibratingParameters
 from pipeline.heading_model import wrapped
 from pipeline.leg_rows import LegRows
-from pipeline.quaternions import columns
 from pipeline.rests import at_rest
 
 _DEG = np.pi / 180.0
@@ -60,9 +60,11 @@ def neutral_turn(rows: LegRows, alignment: Alignment) -> float:
     return wrapped(thigh - shank)
 
 
-def _heading_of(z: Floats, quat: Floats) -> float:
-    """Direction, about the vertical, of a sensor-frame vector, averaged over the rows."""
-    mean = [entry.sum() for entry in columns(quat)[:6]]
-    x = mean[0] * z[0] + mean[1] * z[1] + mean[2] * z[2]
-    y = mean[3] * z[0] + mean[4] * z[1] + mean[5] * z[2]
-    return float(np.arctan2(y, x))
+def _heading_of(direction: Floats, quat: Floats) -> float:
+    """Direction, about the vertical, of a sensor-frame vector (3,), averaged over the rows: rotation matrices are sums
+    of products of the quaternions' components, and so is their mean."""
+    x, y, z = direction.tolist()
+    (ww, wx, wy, wz), (_, xx, xy, xz), (_, _, yy, yz), (_, _, _, zz) = (quat.T @ quat).tolist()
+    east = (ww + xx - yy - zz) * x + 2.0 * (xy - wz) * y + 2.0 * (xz + wy) * z
+    north = 2.0 * (xy + wz) * x + (ww - xx + yy - zz) * y + 2.0 * (yz - wx) * z
+    return atan2(north, east)

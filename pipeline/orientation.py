@@ -22,6 +22,7 @@ import numpy as np
 import vqf
 
 from pipeline.blocks import Bools, Floats
+from pipeline.quaternions import HALF
 from pipeline.rest_bias import RestBias, RestBiasParameters, bias_of_recording
 
 FILTERS = ("vqf", "madgwick", "mahony", "ekf")
@@ -95,8 +96,9 @@ class Orientation:
         quat = np.empty((n, 4))
         rate = np.array(gyr)
         restarted = np.zeros(n, bool)
-        ok = self._bridged(ok)
-        for begin, end in self._pieces(ok):
+        whole = np.count_nonzero(ok) == n
+        ok = self._bridged(ok, whole)
+        for begin, end in self._pieces(ok, whole or bool(ok.all())):
             self._in_block += end - begin
             if not ok[begin]:
                 quat[begin:end] = self._last
@@ -118,10 +120,10 @@ class Orientation:
             self._look_at_rest((acc[begin:end], gyr[begin:end]))
         return Oriented(quat, rate, restarted)
 
-    def _bridged(self, ok: Bools) -> Bools:
+    def _bridged(self, ok: Bools, whole: bool) -> Bools:
         """(n,) the rows that the filter runs over: those that the sensor delivered, and the first few of a hole, with
-        the values held there."""
-        if bool(ok.all()):
+        the values held there. whole: no row is missing."""
+        if whole:
             self._away = 0
             return ok
         used = ok.copy()
@@ -134,9 +136,8 @@ class Orientation:
             self._away += end - begin
         return used
 
-    def _pieces(self, ok: Bools) -> list[tuple[int, int]]:
-        """Begin and end of stretches of equal `ok`, cut where a block of rest ends."""
-        whole = bool(ok.all())
+    def _pieces(self, ok: Bools, whole: bool) -> list[tuple[int, int]]:
+        """Begin and end of stretches of equal `ok`, cut where a block of rest ends. whole: all of it is True."""
         if whole and self._in_block + len(ok) <= self._block:
             return [(0, len(ok))] if len(ok) else []
         runs = [(0, len(ok))] if whole else _runs(ok)
@@ -199,11 +200,10 @@ def orient_offline(
 
 def _mean_rate(before: Floats | None, gyr: Floats) -> Floats:
     """(n, 3) the mean of each row of gyr (n, 3) and the row before it; before: (3,) the row ahead of them, if any."""
-    mean = np.array(gyr, order="C")
-    mean[1:] += gyr[:-1]
-    mean[1:] *= 0.5
-    if before is not None:
-        mean[0] = 0.5 * (gyr[0] + before)
+    mean = np.empty(gyr.shape)
+    np.add(gyr[1:], gyr[:-1], mean[1:])
+    np.add(gyr[0], gyr[0] if before is None else before, mean[0])
+    mean *= HALF
     return mean
 
 

@@ -3,11 +3,20 @@
 The causal engine must give the same bits however its input is cut into blocks. Sums over axes and matrix products may
 round differently for other block lengths; plain products and sums of contiguous columns do not. So the stages that run
 live use these few formulas; everything else uses scipy's `Rotation`.
+
+Live, a few rows come at a time, and what a formula costs is the number of numpy's calls: those on contiguous arrays of
+one shape take a quarter of what broadcasting or strides take. So `product` works on components.
 """
 
 import numpy as np
 
 from pipeline.blocks import Floats
+
+ZERO, HALF, ONE, TWO = (np.array(number) for number in (0.0, 0.5, 1.0, 2.0))
+"""As arrays: to make one of a Python number takes numpy as long as to multiply some rows by it."""
+
+Components = Floats | tuple[Floats, Floats, Floats, Floats]
+"""w, x, y and z of many quaternions, as the rows of an array (4, ...) or one by one."""
 
 
 def multiply(p: Floats, q: Floats) -> Floats:
@@ -23,6 +32,32 @@ def multiply(p: Floats, q: Floats) -> Floats:
         ],
         axis=-1,
     )
+
+
+def product(p: Components, q: Components, out: Floats | None = None) -> Floats:
+    """(4, ...) the same of components w, x, y, z, those of q of the shape of p or stretched to it; out (4, ...): where
+    to put it, not p or q themselves."""
+    pw, px, py, pz = p
+    qw, qx, qy, qz = q
+    result = np.empty((4, *pw.shape)) if out is None else out
+    w, x, y, z = result
+    np.multiply(pw, qw, w)
+    w -= px * qx
+    w -= py * qy
+    w -= pz * qz
+    np.multiply(pw, qx, x)
+    x += px * qw
+    x += py * qz
+    x -= pz * qy
+    np.multiply(pw, qy, y)
+    y -= px * qz
+    y += py * qw
+    y += pz * qx
+    np.multiply(pw, qz, z)
+    z += px * qy
+    z -= py * qx
+    z += pz * qw
+    return result
 
 
 def conjugate(q: Floats) -> Floats:
@@ -67,16 +102,36 @@ def upward(q: Floats) -> tuple[Floats, Floats, Floats]:
 
 def cosine_and_sine(angle: Floats) -> tuple[Floats, Floats]:
     """Of angles (...) rad, by the tangent of the half angle, which numpy calculates many at a time."""
-    t = np.tan(0.5 * angle)
-    double = 2.0 / (1.0 + t * t)
-    return double - 1.0, double * t
+    t = np.tan(HALF * angle)
+    double = TWO / (ONE + t * t)
+    return double - ONE, double * t
 
 
 def rotate(q: Floats, v: Floats) -> Floats:
     """(n, 3) vectors v (n, 3) taken through the rotations q (n, 4)."""
-    r = columns(q)
-    x, y, z = v[:, 0], v[:, 1], v[:, 2]
-    return np.stack([r[3 * i] * x + r[3 * i + 1] * y + r[3 * i + 2] * z for i in range(3)], axis=-1)
+    return np.ascontiguousarray(rotated_columns(q, v).T)
+
+
+def rotated_columns(q: Floats, v: Floats) -> Floats:
+    """(3, n) the same, column by column."""
+    rotated = np.empty((3, len(v)))
+    for begin in range(0, len(v), _AT_ONCE):
+        rows = slice(begin, begin + _AT_ONCE)
+        w, x, y, z = np.ascontiguousarray(q[rows].T)
+        a, b, c = np.ascontiguousarray(v[rows].T)
+        # v + w t + u x t with the vector part u and t = 2 u x v.
+        tx, ty, tz = y * c - z * b, z * a - x * c, x * b - y * a
+        tx += tx
+        ty += ty
+        tz += tz
+        np.add(a + w * tx, y * tz - z * ty, rotated[0, rows])
+        np.add(b + w * ty, z * tx - x * tz, rotated[1, rows])
+        np.add(c + w * tz, x * ty - y * tx, rotated[2, rows])
+    return rotated
+
+
+_AT_ONCE = 4096
+"""Rows whose columns stay in the processor's cache."""
 
 
 def from_matrix(m: Floats) -> Floats:

@@ -25,10 +25,11 @@ from pipeline.quaternions import conjugate, from_matrix, multiply
 from pipeline.records import Side
 from pipeline.rests import resting
 from pipeline.rows import RaisedEvent
-from pipeline.sights import Manners, Sight
-from pipeline.slip import SlipParameters, doubted, rereferenced, slip_of, standings_of, widened
+from pipeline.sights import Expected, Manners, Sight
+from pipeline.slip import SlipParameters, doubted, rereferenced, slip_of, widened
 from pipeline.slip_evidence import Verdict, likeliest_slip
 from pipeline.smoothing import Smoothed
+from pipeline.standings import standings_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +122,16 @@ def sensors_worn(
 
     turns, sds = _neutral(smoothed, rows.start + length * np.arange(-(-len(rows) // length)))
 
-    def believed(row: int) -> tuple[float, float]:
+    def believed(row: int) -> Expected:
         number = (row - rows.start) // length
-        return float(turns[number]), float(sds[number])
+        return Expected(float(turns[number]), float(sds[number]), 0.0, 0.0)
 
     last = smoothed.rows(rows.start + len(rows) - 1, 1).states[:, 0]
     axes = float(last[THIGH]), float(last[SHANK])
 
     def seen(now: Alignment, first: int) -> list[Sight]:
         frame = now.turned(*axes)
-        standing = standings_of(rows, length, now, frame, believed, p)
+        standing = standings_of(rows, length, now, frame, believed, p.standing)
         manners, moving = Manners(rate_hz), []
         for cycle in Cycles(rate_hz).update(rows, frame):
             sight = manners.add(cycle) if cycle.begin >= first else None
@@ -182,8 +183,9 @@ def calibrated_anew(rows: LegRows, rate_hz: float, side: Side) -> Calibrated | N
 
 
 def _neutral(smoothed: Smoothed, at: Ints) -> tuple[Floats, Floats]:
-    """(b,) each: what a neutral standing should show at some grid rows, and its standard deviation."""
+    """(b,) each: what a neutral standing should show at some grid rows, and its standard deviation: that of the
+    heading, since what is believed of the axes is one and the same for all of them."""
     _, delta, thigh, shank, delta_thigh, delta_shank, thigh_shank = smoothed.cov.T
-    variance = delta + thigh + shank + 2.0 * (delta_shank - delta_thigh - thigh_shank)
+    known = delta - (delta_shank - delta_thigh) ** 2 / (thigh + shank - 2.0 * thigh_shank)
     turn = np.interp(at, smoothed.centre, smoothed.mean @ NEUTRAL[:STATES])
-    return turn, np.sqrt(np.maximum(np.interp(at, smoothed.centre, variance), 0.0))
+    return turn, np.sqrt(np.maximum(np.interp(at, smoothed.centre, known), 0.0))

@@ -4,7 +4,9 @@ Quiet standing sways by a degree or two a second, so a block is at rest where it
 little, not where they vanish; a mean rate too large for a bias is a slow turn and no rest.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -49,10 +51,7 @@ def at_rest(rows: LegRows, p: RestLimits) -> bool:
 def resting(rows: LegRows, length: int, p: RestLimits) -> Bools:
     """(b,) whether both sensors kept still over each whole block of `length` rows."""
     count = len(rows) // length
-    used = np.zeros(length)
-    # Every second row where there are many: sway is slow.
-    used[:: 2 if length >= 40 else 1] = 1.0
-    mean_of = np.kron(used[:, None] / used.sum(), np.eye(3))
+    mean_of = _mean_of(length)
     still: Bools = np.all(rows.ok[: count * length].reshape(count, length), axis=1)
     for values, scatter, most in (
         (rows.shank_gyr, p.rest_gyr_rad_s, _TURNING),
@@ -68,6 +67,25 @@ def resting(rows: LegRows, length: int, p: RestLimits) -> Bools:
         variance = (blocks * blocks) @ mean_of - mean * mean
         still[left] = ((variance <= scatter**2) & (np.abs(mean) <= most)).all(axis=1)
     return still
+
+
+def resting_in_turn(rows: LegRows, length: int, p: RestLimits) -> Iterator[bool]:
+    """The same of one block after the other, for who may not need them all."""
+    for begin in range(0, len(rows), _AT_ONCE * length):
+        yield from resting(rows.cut(begin, begin + _AT_ONCE * length), length, p).tolist()
+
+
+_AT_ONCE = 64
+"""Blocks."""
+
+
+@cache
+def _mean_of(length: int) -> Floats:
+    """(3 length, 3) what makes the mean of a block, its rows one after the other; of every second row where there are
+    many: sway is slow."""
+    used = np.zeros(length)
+    used[:: 2 if length >= 40 else 1] = 1.0
+    return np.kron(used[:, None] / used.sum(), np.eye(3))
 
 
 _TURNING = 0.35

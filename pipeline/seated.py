@@ -153,8 +153,9 @@ class Seated:
         assert self._here is not None
         p = self._p
         thigh = inclination_from(self._here.up_thigh, rows.thigh_quat)
-        self._left |= float(thigh.max()) > p.left
-        if float(thigh.max()) > p.thigh_most:
+        most = float(thigh.max())
+        self._left |= most > p.left
+        if most > p.thigh_most:
             self._bent_at = None
             self.sitting = self.sitting and float(thigh.min()) < 0.7 * p.lying[0]
             if 0 < self.count < p.flexions:

@@ -18,10 +18,11 @@ from calibration.profile import Profile, ProfileError
 from pipeline import start_check
 from pipeline.blocks import Activity, GridBlock, LegBlock, Status
 from pipeline.calibration_progress import CalibrationProgress
-from pipeline.engine import LegEngine, LegSettings
+from pipeline.engine import LegEngine
 from pipeline.errors import BadInputError
 from pipeline.gravity_check import GravityCheck, distrusted, marked
 from pipeline.intake import Intake, IntakeParameters
+from pipeline.leg_settings import LegSettings
 from pipeline.movement import Movement, MovementParameters, MovementUpdate
 from pipeline.orientation import FILTERS, OrientationParameters
 from pipeline.placement_watch import LegsWatch, LegWatch

@@ -6,7 +6,7 @@ expects. Cycles give six: the tilts, and the azimuth of each sensor's turning ax
 a scatter that is known, and seen; a sensor that turns on its segment by a small vector changes them in a known way.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,9 +27,10 @@ TURN = 4
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One observation, begin to end (grid rows). kind: which others it may be compared with. angles: (5,) or (6,) rad.
-    weight: 1 for one full standing or `cycles` cycles. noise: (5,) or (6,) rad2, variances that are its own. lasts_s:
-    a cycle, usually."""
+    """One observation, begin to end (grid rows). kind: of which others differ from it by chance alone; family: of which
+    others differ a little, as slow walking from fast. angles: (5,) or (6,) rad. weight: 1 for one full standing or
+    `cycles` cycles. noise: (5,) or (6,) rad2, variances that are its own. lasts_s: a cycle, usually. axes, follows: of
+    a standing, see `Expected`."""
 
     kind: int
     begin: int
@@ -38,19 +39,51 @@ class Sight:
     weight: float
     noise: Floats
     lasts_s: float = 0.0
+    family: int = STANDING
+    axes: float = 0.0
+    follows: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a neutral standing should show, as the heading filter believes it. turn, sd: between the frames' Z, rad, and
+    its standard deviation where the frames' axes are known. axes: what is believed of them in it, the correction of the
+    shank's frame less that of the thigh's about their long axes, rad. follows: by how much of a later change of `axes`
+    the turn changes: all where movement has shown the heading itself, nothing where only standing has."""
+
+    turn: float
+    sd: float
+    axes: float
+    follows: float
 
 
 @dataclass(frozen=True, slots=True)
 class MannerParameters:
     """cycles, fewest: that make a sight, at best and at least. within_s: how far apart they may be. alike: largest
     differences of the logarithms of duration and turning of cycles of one kind, and of the mean sagittal tilts of thigh
-    and shank (rad), which no slip of the usual size passes. remembered: kinds."""
+    and shank (rad), which no slip of the usual size passes. related: the same of kinds of gait, of cycles that last no
+    longer than short_s, that make one family. remembered: kinds."""
 
     cycles: int = 4
     fewest: int = 3
     within_s: float = 25.0
     alike: tuple[float, ...] = (0.45, 0.16, 0.16, 10.0 * _DEG, 10.0 * _DEG)
+    related: tuple[float, ...] = (0.45, 0.4, 0.3, 7.0 * _DEG, 7.0 * _DEG)
+    short_s: float = 2.0
     remembered: int = 16
+
+
+@dataclass(slots=True)
+class _Manner:
+    """A kind of cycles. look: (5,) what they usually look like. waiting: those that made no sight yet. seen: how many
+    did. last: row in which the last one ended."""
+
+    kind: int
+    family: int
+    look: Floats
+    waiting: list[Cycle] = field(default_factory=list)
+    seen: int = 0
+    last: int = 0
 
 
 class Manners:
@@ -59,28 +92,27 @@ class Manners:
     def __init__(self, rate_hz: float, parameters: MannerParameters | None = None) -> None:
         self._p = parameters or MannerParameters()
         self._rate = rate_hz
-        self._alike = np.array(self._p.alike)
+        self._alike, self._related = np.array(self._p.alike), np.array(self._p.related)
         self._looks = np.empty((0, len(self._p.alike)))
-        self._kinds: list[int] = []
-        self._waiting: list[list[Cycle]] = []
+        self._known: list[_Manner] = []
         self._next = 0
 
     def add(self, cycle: Cycle) -> Sight | None:
         """One cycle."""
-        at = self._of(_look(cycle))
+        manner = self._of(_look(cycle))
+        manner.last = cycle.end
         within = self._p.within_s * self._rate
-        cycles = [c for c in self._waiting[at] if cycle.end - c.begin <= within] + [cycle]
-        full = len(cycles) >= self._p.cycles
-        self._waiting[at] = [] if full else cycles
-        return self._sight(at, cycles) if full else None
+        manner.waiting = [c for c in manner.waiting if cycle.end - c.begin <= within] + [cycle]
+        return self._sight(manner) if len(manner.waiting) >= self._p.cycles else None
 
     def rest(self) -> list[Sight]:
         """What is left: with the end of the recording nothing comes any more."""
-        left = [(k, cycles) for k, cycles in enumerate(self._waiting) if len(cycles) >= self._p.fewest]
-        self._waiting = [[] for _ in self._waiting]
-        return sorted((self._sight(k, cycles) for k, cycles in left), key=lambda s: s.end)
+        left = [self._sight(m) for m in self._known if len(m.waiting) >= self._p.fewest]
+        return sorted(left, key=lambda s: s.end)
 
-    def _sight(self, at: int, cycles: list[Cycle]) -> Sight:
+    def _sight(self, manner: _Manner) -> Sight:
+        cycles, manner.waiting = manner.waiting, []
+        manner.seen += 1
         angles = np.array([c.angles for c in cycles])
         middle = np.sort(angles, axis=0)
         half = len(angles) // 2
@@ -88,27 +120,38 @@ class Manners:
         spread = angles - angles.sum(axis=0) / len(angles)
         noise = (spread * spread).sum(axis=0) * _OF_MEDIAN / (len(angles) * (len(angles) - 1))
         weight = len(angles) / self._p.cycles
-        lasts_s = float(np.exp(self._looks[at, 0]))
-        return Sight(self._kinds[at], cycles[0].begin, cycles[-1].end, median, weight, noise, lasts_s)
+        lasts_s = float(np.exp(manner.look[0]))
+        return Sight(manner.kind, cycles[0].begin, cycles[-1].end, median, weight, noise, lasts_s, manner.family)
 
-    def _of(self, look: Floats) -> int:
-        """The kind of this look, as an index, and its usual look brought nearer; a new one where none is alike, in
-        place of the one that was known first."""
-        if len(self._kinds):
-            far = (np.abs(self._looks - look) / self._alike).max(axis=1)
-            at = int(far.argmin())
-            if far[at] <= 1.0:
+    def _of(self, look: Floats) -> _Manner:
+        """The kind of this look, and its usual look brought nearer; a new one where none is alike."""
+        far = np.abs(self._looks - look)
+        if len(far):
+            apart = (far / self._alike).max(axis=1)
+            at = int(apart.argmin())
+            if apart[at] <= 1.0:
                 self._looks[at] += 0.1 * (look - self._looks[at])
-                return at
-        gone = len(self._kinds) - self._p.remembered + 1
-        if gone > 0:
-            self._looks = self._looks[gone:]
-            self._kinds, self._waiting = self._kinds[gone:], self._waiting[gone:]
+                self._known[at].look = self._looks[at]
+                return self._known[at]
+        family = self._family(look, far)
+        if len(self._known) >= self._p.remembered:
+            # What was never seen often enough goes first, then what was not seen for longest.
+            gone = min(range(len(self._known)), key=lambda k: (self._known[k].seen > 0, self._known[k].last))
+            self._looks = np.delete(self._looks, gone, axis=0)
+            del self._known[gone]
         self._looks = np.concatenate([self._looks, look[None]])
-        self._kinds.append(self._next)
-        self._waiting.append([])
+        self._known.append(_Manner(self._next, family, look))
         self._next += 1
-        return len(self._kinds) - 1
+        return self._known[-1]
+
+    def _family(self, look: Floats, far: Floats) -> int:
+        """Of a new kind: that of the nearest kind of gait that is related to it, or its own."""
+        if not len(far) or look[0] > np.log(self._p.short_s):
+            return self._next
+        apart = (far / self._related).max(axis=1)
+        apart[self._looks[:, 0] > np.log(self._p.short_s)] = np.inf
+        at = int(apart.argmin())
+        return self._known[at].family if apart[at] <= 1.0 else self._next
 
 
 def _look(cycle: Cycle) -> Floats:
@@ -165,19 +208,20 @@ _FACES = 5
 """Of so many rows at rest one tells where the frames face."""
 
 
-def standing_sight(quiet: list[Quiet], frame: Alignment, expected: tuple[float, float], weight: float) -> Sight:
-    """What a rest shows in a frame. expected: what the heading filter expects of the turn between the frames' Z, and
-    its standard deviation, rad."""
+def standing_sight(quiet: list[Quiet], frame: Alignment, expected: Expected, weight: float) -> Sight:
+    """What a rest shows in a frame."""
     acc = np.sum([q.acc for q in quiet], axis=0)
     facing = np.sum([q.facing for q in quiet], axis=0)
     acc /= np.sqrt(np.sum(acc * acc, axis=1))[:, None]
     thigh, shank = frame.thigh_from_sensor @ acc[0], frame.shank_from_sensor @ acc[1]
     azimuths = np.arctan2(facing[:, 1], facing[:, 0])
     noise = np.zeros(5)
-    noise[TURN] = expected[1] ** 2
-    turn = wrapped(float(azimuths[0] - azimuths[1]) - expected[0])
+    noise[TURN] = expected.sd**2
+    turn = wrapped(float(azimuths[0] - azimuths[1]) - expected.turn)
     angles = np.array([thigh[0], thigh[2], shank[0], shank[2], turn])
-    return Sight(STANDING, quiet[0].begin, quiet[-1].end, angles, weight, noise)
+    return Sight(
+        STANDING, quiet[0].begin, quiet[-1].end, angles, weight, noise, axes=expected.axes, follows=expected.follows
+    )
 
 
 def turned(sight: Sight, thigh: float, shank: float) -> Sight:
@@ -211,3 +255,10 @@ def effects(kind: int, usual: Floats) -> tuple[Floats, Floats]:
 def known_standing(begin: int, end: int) -> Sight:
     """The calibration's standing: all angles are zero by definition."""
     return Sight(STANDING, begin, end, np.zeros(5), 1.0, np.zeros(5))
+
+
+def known_again(sight: Sight, shown: float, expected: Expected) -> Sight:
+    """The calibration's standing, which showed a turn (rad), against what is expected of it now."""
+    angles, noise = sight.angles.copy(), sight.noise.copy()
+    angles[TURN], noise[TURN] = wrapped(shown - expected.turn), expected.sd**2
+    return replace(sight, angles=angles, noise=noise, axes=expected.axes, follows=expected.follows)

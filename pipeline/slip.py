@@ -8,55 +8,50 @@ the angles, and keeps the heading from learning from standings that may be wrong
 standing that differs by more than 3 to 5 deg asks for a new calibration.
 """
 
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import dataclass, field, replace
-from math import hypot
 
 import numpy as np
 
 from calibration.alignment import Alignment
 from pipeline.blocks import Floats, LegBlock
-from pipeline.calibration_parameters import CalibratingParameters
 from pipeline.cycles import Cycles
+from pipeline.heading_model import FLEXED, SHANK, THIGH, RelativeState
 from pipeline.leg_rows import LegRows
 from pipeline.records import Segment
-from pipeline.rests import at_rest, resting
-from pipeline.sights import Manners, Quiet, Sight, effects, known_standing, quiet_blocks, standing_sight, turned
+from pipeline.rests import at_rest
+from pipeline.sights import (
+    Manners,
+    Sight,
+    effects,
+    known_again,
+    known_standing,
+    quiet_blocks,
+    turned,
+)
 from pipeline.slip_evidence import SlipEvidenceParameters, Verdict, likeliest_slip
+from pipeline.standings import StandingParameters, Standings, axes_of, expected_of
 
 _DEG = np.pi / 180.0
 
 
 @dataclass(frozen=True, slots=True)
 class SlipParameters:
-    """test: how sights are compared. clearly: difference of the evidence for both sensors by which it is told which one
-    slipped. suspicious: evidence from which nothing is learned of the heading. leaning: a segment that leans more does
-    not stand, rad; one that leans more than leant_over, only in the longest look. still: change of a lean (rad) between
-    blocks that ends a rest. looks: numbers of blocks of a rest after which it is looked at; with the last, a new look
-    begins. sure_block: blocks that make a standing, and from which a slip is told; short, again: weight of one of few
-    blocks, and of a further look at the same stance. same_blocks: a rest that begins so soon after another, as between
-    repetitions, is the same stance: the feet were not placed anew, so that it tells little of how standings differ.
-    remembered, latest: sights that are kept, and the last ones before which a moment is looked for, live. far: change
-    (rad) of what is believed of the axes by which earlier sights are seen anew; unclear: standard deviation (rad) of an
-    axis that tells sagittal from frontal too badly.
+    """test: how sights are compared. standing: what makes one. clearly: difference of the evidence for both sensors by
+    which it is told which one slipped. suspicious: evidence from which nothing is learned of the heading. remembered,
+    latest: sights that are kept, live, and how many of the last ones in any case. far: change (rad) of what is believed
+    of the axes by which earlier sights are seen anew; unclear: standard deviation (rad) of an axis that tells sagittal
+    from frontal too badly.
     """
 
     test: SlipEvidenceParameters = field(default_factory=SlipEvidenceParameters)
+    standing: StandingParameters = field(default_factory=StandingParameters)
     clearly: float = 3.0
     suspicious: float = 1.0
-    leaning: float = 25.0 * _DEG
-    leant_over: float = 13.0 * _DEG
-    still: float = 1.0 * _DEG
-    looks: tuple[int, ...] = (2, 4, 6, 12)
-    sure_block: int = 4
-    short: float = 0.7
-    again: float = 0.05
-    same_blocks: int = 16
     remembered: int = 80
     latest: int = 24
     far: float = 6.0 * _DEG
     unclear: float = 20.0 * _DEG
-    rest: CalibratingParameters = field(default_factory=CalibratingParameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +99,8 @@ class Slip:
         }
 
 
+_FIRST = 0.5
+"""Least weight of a sight that is no further look at the same stance."""
 _MOMENT_S = 5.0
 """A stretch that is told as a moment."""
 
@@ -111,10 +108,6 @@ _MOMENT_S = 5.0
 def _clock(time_s: float) -> str:
     """Minutes and seconds of the session."""
     return f"{int(time_s) // 60}:{int(time_s) % 60:02d}"
-
-
-Believed = Callable[[int], tuple[float, float]]
-"""What the heading filter expects of `neutral_turn` at a grid row, and its standard deviation, rad."""
 
 
 def slip_of(verdict: Verdict, axes: tuple[float, float], noticed: int, p: SlipParameters) -> Slip:
@@ -159,66 +152,6 @@ def widened(block: LegBlock, doubt: Floats) -> LegBlock:
     )
 
 
-class Standings:
-    """`update` blocks in order; `now` is what the rest that goes on shows, and what `update` returns is over."""
-
-    def __init__(self, p: SlipParameters) -> None:
-        self._p = p
-        self._run: list[Quiet] = []
-        self._expected = (0.0, 1.0)
-        self._end: int | None = None
-        self._same = False
-        self._leans: Floats | None = None
-        self._look: tuple[list[Quiet], Alignment, float] | None = None
-        self._now: Sight | None = None
-
-    @property
-    def now(self) -> Sight | None:
-        """What the rest that goes on shows, the same object until it is looked at again."""
-        if self._now is None and self._look is not None:
-            seen, frame, weight = self._look
-            self._now = standing_sight(seen, frame, self._expected, weight)
-        return self._now
-
-    def update(self, quiet: Quiet | None, frame: Alignment, believed: Believed) -> Sight | None:
-        """quiet: a block at rest; None: another one. frame: in which tilts are seen."""
-        done = None
-        leans = None if quiet is None else quiet.leans
-        furthest = 0.0 if leans is None else max(hypot(*lean) for lean in leans.tolist())
-        if furthest > self._p.leaning:
-            quiet = leans = None
-        moved = leans is None or (self._leans is not None and float(np.abs(leans - self._leans).max()) > self._p.still)
-        self._leans = leans
-        if moved or len(self._run) >= self._p.looks[-1]:
-            done = self.now if len(self._run) >= self._p.sure_block else None
-            self._look = self._now = None
-            self._end = self._end if done is None else done.end
-            self._run = []
-        if quiet is None:
-            return done
-        if not self._run:
-            self._expected = believed(quiet.begin)
-            apart = self._p.same_blocks * (quiet.end - quiet.begin)
-            self._same = self._end is not None and quiet.begin - self._end < apart
-        self._run.append(quiet)
-        length = len(self._run)
-        if length in self._p.looks and (furthest < self._p.leant_over or length == self._p.looks[-1]):
-            # The first block settles.
-            seen = self._run[1:] if length > self._p.looks[0] else [*self._run]
-            weight = self._p.again if self._same else self._p.short if length < _FULL else 1.0
-            self._look, self._now = (seen, frame, weight), None
-        return done
-
-    @property
-    def length(self) -> int:
-        """Blocks of the rest that goes on."""
-        return len(self._run)
-
-
-_FULL = 6
-"""Blocks of a rest that count as a full standing."""
-
-
 class SlipWatch:
     """`update` every complete block; a Slip when there is one. `suspect`: a slip is likely enough that nothing should
     be learned; `doubt`: (3,) rad, by how much the angles may be off for that. After a slip the caller goes on with
@@ -229,44 +162,77 @@ class SlipWatch:
     ) -> None:
         self._p = parameters or SlipParameters()
         self._cycles, self._manners = Cycles(rate_hz), Manners(rate_hz)
-        self._standings = Standings(self._p)
+        self._standings = Standings(self._p.standing)
         self._sights: list[Sight] = [] if standing is None else [known_standing(*standing)]
+        self._standing = standing
+        self._shown: float | None = None
         self._axes = (0.0, 0.0)
         self._moved = np.zeros(3)
         self.suspect = False
         self.doubt = np.zeros(3)
 
-    def update(
-        self, rows: LegRows, alignment: Alignment, axes: tuple[float, float], axis_sd: float, believed: Believed
-    ) -> Slip | None:
-        """rows: a complete block. axes: corrections (rad) of thigh's and shank's frame about their long axes, as they
-        are believed now, and how well they are known at least."""
+    def update(self, rows: LegRows, alignment: Alignment, state: RelativeState) -> Slip | None:
+        """rows: a complete block. state: what is believed now of the heading and the frames' axes."""
+        axes = float(state.mean[THIGH]), float(state.mean[SHANK])
+        axis_sd = float(np.sqrt(max(state.cov[THIGH, THIGH], state.cov[SHANK, SHANK])))
+        self._see_known(state)
         before = self._standings.now
         frame = self._frame(alignment, axes)
-        rests = np.array([at_rest(rows, self._p.rest)])
+        rests = np.array([at_rest(rows, self._p.standing.rest)])
         quiet = quiet_blocks(rows, len(rows), rests, alignment, frame)
-        over = self._standings.update(quiet[0] if quiet else None, frame, believed)
+        over = self._standings.update(quiet[0] if quiet else None, frame, lambda row: expected_of(state))
         now = self._standings.now
         news = now is not before and now is not None
         for sight in [over, *(self._manners.add(cycle) for cycle in self._cycles.update(rows, frame))]:
             if sight is not None:
-                self._sights = [*self._sights, sight][-self._p.remembered :]
+                self._remember(sight)
                 news = True
         if not news or axis_sd > self._p.unclear:
             return None
         sights = self._sights if now is None else [*self._sights, now]
-        verdict = likeliest_slip(sights, self._p.test, self._p.latest)
+        sights = self._with_known(sights, state)
+        verdict = likeliest_slip(sights, self._p.test, axes_of(state))
         self.suspect = verdict is not None and verdict.evidence > self._p.suspicious
         self.doubt = np.hypot(self._moved, doubted(verdict, self._p.test.sure_live))
         if verdict is None or verdict.evidence < self._p.test.sure_live:
             return None
-        if now is not None and self._standings.length < self._p.sure_block:
+        if now is not None and self._standings.length < self._p.standing.sure_block:
             return None
         return self._slipped(verdict, rows.start + len(rows))
 
+    def _remember(self, sight: Sight) -> None:
+        """One more; of too many, an early one of the commonest kind goes, first one that is a further look."""
+        self._sights = [*self._sights, sight]
+        if len(self._sights) > self._p.remembered:
+            early = self._sights[: -self._p.latest]
+            commonest = Counter(s.kind for s in early).most_common(1)[0][0]
+            gone = min((s.weight >= _FIRST, i) for i, s in enumerate(early) if s.kind == commonest)[1]
+            del self._sights[gone]
+
+    def _see_known(self, state: RelativeState) -> None:
+        """What the calibration's standing showed: what is believed of it as long as nothing else was seen."""
+        if self._shown is None:
+            self._shown = expected_of(state, FLEXED).turn
+
+    def _with_known(self, sights: list[Sight], state: RelativeState) -> list[Sight]:
+        """With the calibration's standing, if it is still among them, as the heading of then is known now."""
+        if self._standing is None or self._shown is None or sights[0].end != self._standing[1]:
+            return sights
+        return [known_again(sights[0], self._shown, expected_of(state, FLEXED)), *sights[1:]]
+
     def realigned(self, thigh: float) -> None:
         """The caller turned the thigh's frame itself by so much (rad): what is believed begins anew from there."""
+        self._sights = [replace(sight, follows=0.0) for sight in self._sights]
+        self._standing = None
         self._axes = (self._axes[0] - thigh, self._axes[1])
+
+    def seen_again(self, thigh: float, shank: float, shown: float | None) -> None:
+        """The calibration was looked at again: its frames are turned by so much (rad) against those of before, and this
+        (rad) is what its standing showed of them."""
+        self._sights = [replace(sight, axes=sight.axes + thigh - shank) for sight in self._sights]
+        self._standings.interrupted()
+        self._shown = shown
+        self._axes = (self._axes[0] - thigh, self._axes[1] - shank)
 
     def _frame(self, alignment: Alignment, axes: tuple[float, float]) -> Alignment:
         """The frames in which sagittal and frontal are told apart: as the axes are believed, in steps."""
@@ -279,7 +245,7 @@ class SlipWatch:
     def _slipped(self, verdict: Verdict, noticed: int) -> Slip:
         """Begin anew with what came after, as it would look in frames that are put right."""
         self._sights = [moved_back(s, verdict) for s in self._sights if s.begin >= verdict.by]
-        self._standings = Standings(self._p)
+        self._standings = Standings(self._p.standing)
         self._moved = np.hypot(self._moved, verdict.sd)
         self.suspect, self.doubt = False, self._moved
         return slip_of(verdict, self._axes, noticed, self._p)
@@ -289,23 +255,6 @@ def moved_back(sight: Sight, verdict: Verdict) -> Sight:
     """A sight after a slip, as it would look in frames that are put right."""
     effect = effects(sight.kind, sight.angles)[tuple(Segment).index(verdict.segment)]
     return replace(sight, angles=sight.angles - effect @ verdict.turn)
-
-
-def standings_of(
-    rows: LegRows, length: int, alignment: Alignment, frame: Alignment, believed: Believed, p: SlipParameters
-) -> list[Sight]:
-    """All quiet standings of a recording, in blocks of `length` rows. alignment: to which the heading belongs;
-    frame: in which tilts are seen."""
-    standings = Standings(p)
-    found = []
-    before = None
-    for quiet in quiet_blocks(rows, length, resting(rows, length, p.rest), alignment, frame):
-        if before is not None and quiet.begin != before:
-            found.append(standings.update(None, frame, believed))
-        found.append(standings.update(quiet, frame, believed))
-        before = quiet.end
-    found.append(standings.update(None, frame, believed))
-    return [sight for sight in found if sight is not None]
 
 
 def _rotation(vector: Floats) -> Floats:

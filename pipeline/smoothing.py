@@ -16,6 +16,7 @@ from pipeline.heading_model import (
     ARMS,
     DELTA,
     ERRORS,
+    FLEXED,
     SEEN,
     SHANK,
     SIZE,
@@ -24,11 +25,14 @@ from pipeline.heading_model import (
     HeadingParameters,
     Neutral,
     RelativeRows,
+    RelativeState,
     activity,
     joint_force,
+    predict,
     rotation_matrices,
     row_information,
     start_state,
+    transition,
     typical,
     without_errors,
 )
@@ -37,7 +41,7 @@ from pipeline.leans import Leans
 
 _ENOUGH = 500
 """Rows to which the arms are first fitted."""
-_AT_ONCE = 60
+_AT_ONCE = 200
 """Blocks whose rows are looked at together: what is known of them stays in the processor's cache."""
 
 
@@ -59,22 +63,29 @@ class Smoothed:
         """What is known at grid rows start to start + n, linear between the blocks."""
         size = self.mean.shape[1]
         if len(self.centre) == 1:
-            return RelativeRows(np.repeat(self.mean.T, n, axis=1), np.repeat(self.cov.T, n, axis=1))
+            return RelativeRows(np.repeat(self.mean.T, n, axis=1), np.repeat(self.cov.T, n, axis=1), True)
         first, length = int(np.ceil(self.centre[0])), round(self.centre[1] - self.centre[0])
         begin, end = (start - first) // length, (start + n - 1 - first) // length
         last = len(self.centre) - 1
         blocks = np.minimum(np.maximum(np.arange(begin, end + 2), 0), last)
         table = np.concatenate([self.mean[blocks], self.cov[blocks]], axis=1).T
+        steps = table[:, 1:] - table[:, :-1]
         share = (first - self.centre[0] + np.arange(length)) / length
-        rows = (table[:, 1:] - table[:, :-1])[:, :, None] * share
-        rows += table[:, :-1, None]
+        rows = np.empty((*steps.shape, length))
+        changing = steps.any(axis=1)
+        for k, changes in enumerate(changing.tolist()):
+            if changes:
+                np.multiply(steps[k, :, None], share, rows[k])
+                rows[k] += table[k, :-1, None]
+            else:
+                rows[k] = table[k, 0]
         skipped = start - first - begin * length
         rows = rows.reshape(len(table), -1)[:, skipped : skipped + n]
         for block, row in self.jumps:
             for side, a, b in ((block - 1, self.centre[block - 1], row), (block, row, self.centre[block])):
                 known = np.concatenate([self.mean[side], self.cov[side]])
                 rows[:, max(ceil(a) - start, 0) : max(ceil(b) - start, 0)] = known[:, None]
-        return RelativeRows(rows[:size], rows[size:])
+        return RelativeRows(rows[:size], rows[size:], not changing[THIGH : SHANK + 1].any())
 
 
 @dataclass(slots=True)
@@ -90,6 +101,7 @@ class HeadingSmoother:
     lost: list[int] = field(default_factory=list)
     thigh_sd: float = 0.0
     shank_sd: float = 0.0
+    _solution: tuple[BlockSystem, int, Floats] | None = None
 
     def smooth(self, signals: JointSignals) -> Smoothed:
         """signals: of the whole recording (pipeline/joint_signals.py)."""
@@ -145,11 +157,25 @@ class HeadingSmoother:
             seen = np.zeros(len(signals), bool)
             seen[looked[there]] = True
             residual_sd = typical(length_of, moving & seen, p)
+        self._solution = system, first, mean.copy()
         mean[:, :2] += leans.tilts(mean[:, DELTA]) @ mean[0, ERRORS]
         centre = np.asarray((first + np.arange(count) + 0.5) * length, np.float64)
         cov = system.covariances()
         arms, errors = LeverArms.of(mean[0, ARMS]), mean[0, ERRORS]
         return Smoothed(centre, mean[:, :STATES], cov, arms, residual_sd, errors, list(jumps.items()))
+
+    def at_the_end(self, flexed: int, end: int) -> RelativeState:
+        """All states at grid row `end`, where the rows that were smoothed end, for a filter that goes on from there;
+        flexed: grid row in the middle of the calibration's flexions."""
+        assert self._solution is not None
+        system, first, mean = self._solution
+        length = round(self.parameters.smooth_block_s * self.rate_hz)
+        block = min(max(flexed // length - first, 0), len(mean) - 1)
+        state = RelativeState(mean[-1].copy(), system.at_the_end(block))
+        state.mean[FLEXED] = mean[block, DELTA]
+        # A block's states are those of its middle.
+        since_s = 0.5 * (end - (first + len(mean) - 1) * length) / self.rate_hz
+        return predict(state, *transition(replace(self.parameters, block_s=since_s)))
 
     def _prior_state(self, p: HeadingParameters) -> tuple[Floats, Floats]:
         """Mean (32,) and variances (32,) of the first block."""

@@ -18,25 +18,26 @@ from pipeline.heading_model import FLEXED, SHANK, STATES, THIGH
 @dataclass(frozen=True, slots=True)
 class TiedPath:
     """The unloaded path, tied to what the heading filter believes: `path` was fitted with `states` (8,); change
-    (2, 3) says how slope and bend change with the flexions' heading, the thigh's and the shank's frame (per rad).
+    (2, 3) says how slope and bend change with the flexions' heading, the thigh's and the shank's frame (per rad), None
+    where they do not.
     errors (12,): the accelerometers' with which it was fitted."""
 
     path: UnloadedPath = field(default_factory=UnloadedPath)
     states: Floats = field(default_factory=lambda: np.zeros(STATES))
-    change: Floats = field(default_factory=lambda: np.zeros((2, 3)))
+    change: Floats | None = None
     errors: Floats = field(default_factory=lambda: np.zeros(12))
 
     def at(self, flexion: Floats, states: Floats) -> Floats:
         """(n,) rad, for flexion (n,) and states (8, n), element by element."""
         bent = self.path.held(flexion)
-        if not self.change.any():
+        if self.change is None:
             return self.path.slope * bent + self.path.bend * (bent * bent)
         moved = [states[k] - self.states[k] for k in TIED]
         slope, bend = (
             start + c[0] * moved[0] + c[1] * moved[1] + c[2] * moved[2]
-            for start, c in zip((self.path.slope, self.path.bend), self.change, strict=True)
+            for start, c in zip((self.path.slope, self.path.bend), self.change.tolist(), strict=True)
         )
-        along: Floats = slope * bent + bend * (bent * bent)
+        along: Floats = (slope + bend * bent) * bent
         return along
 
     @property
@@ -54,6 +55,8 @@ class TiedPath:
 
     def now(self, states: Floats) -> UnloadedPath:
         """The curve under these states (8,)."""
+        if self.change is None:
+            return self.path
         slope, bend = self.change @ (states - self.states)[list(TIED)]
         return replace(self.path, slope=self.path.slope + float(slope), bend=self.path.bend + float(bend))
 

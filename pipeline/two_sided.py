@@ -19,18 +19,18 @@ from pipeline.calibrating import Calibrating
 from pipeline.calibration_parameters import Calibrated
 from pipeline.calibration_told import calibration_event, calibration_quality
 from pipeline.deviations import TWO_SIDED
-from pipeline.engine import LegSettings
 from pipeline.flexions import settled
-from pipeline.heading_model import Neutral
+from pipeline.heading_model import Neutral, RelativeRows
 from pipeline.joint_signals import joint_signals
 from pipeline.knee import Knee, KneeParameters, no_angles
 from pipeline.leg_rows import LegRows
+from pipeline.leg_settings import LegSettings
 from pipeline.neutral import neutral_turn, upright_blocks
 from pipeline.orientation import Oriented, orient_offline
 from pipeline.quick_check import QuickCheck, checked_quickly, profile_quality
 from pipeline.records import Side
 from pipeline.remounting import sensors_worn
-from pipeline.rests import resting
+from pipeline.rests import resting, resting_in_turn
 from pipeline.rows import RaisedEvent
 from pipeline.smoothing import HeadingSmoother, Smoothed
 from pipeline.tied_path import TiedPath
@@ -111,32 +111,31 @@ def analyse_oriented(
         rows = LegRows(grid.start, grid.thigh_acc, one.gyr, one.quat, grid.shank_acc, two.gyr, two.quat, ok)
         smoothed = smooth(grid, rows, one, two, alignment, settings)
 
-    def angles(begin: int, end: int, path: UnloadedPath) -> LegBlock:
-        knee = Knee(side, rate, KneeParameters(TWO_SIDED))
-        knee.upright(smoothed.errors, smoothed.mean[0])
-        knee.align(alignment, TiedPath(path))
-        # Pieces that fit the processor's cache: several times as fast as one array through all the formulas.
-        pieces = (slice(i, min(i + _PIECE, end)) for i in range(begin, end, _PIECE))
-        return collect(
-            (
-                knee.update(
-                    grid.start + s.start,
-                    Oriented(one.quat[s], one.gyr[s], one.restarted[s]),
-                    Oriented(two.quat[s], two.gyr[s], two.restarted[s]),
-                    grid.shank_acc[s],
-                    smoothed.rows(grid.start + s.start, s.stop - s.start),
-                    status[s],
-                )
-                for s in pieces
-            ),
-            end - begin,
+    def seen(s: slice) -> tuple[Oriented, Oriented, RelativeRows]:
+        """What is known at some rows."""
+        return (
+            Oriented(one.quat[s], one.gyr[s], one.restarted[s]),
+            Oriented(two.quat[s], two.gyr[s], two.restarted[s]),
+            smoothed.rows(grid.start + s.start, s.stop - s.start),
         )
 
+    knee = Knee(side, rate, KneeParameters(TWO_SIDED))
+    knee.upright(smoothed.errors, smoothed.mean[0])
+    knee.align(alignment, TiedPath(path))
     if calibrated is not None and calibrated.flexing is not None:
-        first, last = calibrated.flexing
-        free = angles(first - grid.start, last - grid.start, UnloadedPath())
-        path = fit_unloaded_path(free.flexion, free.abduction)
-    block = worn.widened(angles(0, len(grid), path))
+        flexing = slice(*(row - grid.start for row in calibrated.flexing))
+        known = status[flexing] < Status.SINGLE_SENSOR
+        flexion, abduction = knee.bends(*seen(flexing))
+        path = fit_unloaded_path(flexion[known], abduction[known])
+        knee.align(alignment, TiedPath(path))
+
+    def angles(s: slice) -> LegBlock:
+        first, second, relative = seen(s)
+        return knee.update(grid.start + s.start, first, second, grid.shank_acc[s], relative, status[s])
+
+    # Pieces that fit the processor's cache: several times as fast as one array through all the formulas.
+    pieces = (slice(i, min(i + _PIECE, len(grid))) for i in range(0, len(grid), _PIECE))
+    block = worn.widened(collect(map(angles, pieces), len(grid)))
     events = [] if calibrated is None else [calibration_event(calibrated, path, grid.start / rate)]
     return LegAnalysis(block, alignment, path, calibrated, smoothed, [*events, *worn.events], quick)
 
@@ -154,7 +153,7 @@ def find_calibration(rows: LegRows, rate_hz: float, side: Side) -> Calibrated | 
     """The first calibration that the recording shows, block by block; at its end, the best that can be had."""
     calibrating = Calibrating(rate_hz, side.sign, recording=rows)
     length = round(0.5 * rate_hz)
-    for number, rests in enumerate(resting(rows, length, calibrating.parameters).tolist()):
+    for number, rests in enumerate(resting_in_turn(rows, length, calibrating.parameters)):
         found = calibrating.update(rows.cut(number * length, (number + 1) * length), rests)
         if found is not None:
             return found
@@ -167,6 +166,13 @@ def smoothed_heading(
     grid: GridBlock, rows: LegRows, one: Oriented, two: Oriented, alignment: Alignment, settings: LegSettings
 ) -> Smoothed:
     """The relative heading over the recording, with every quiet standing as a neutral."""
+    return smoother_of(grid, rows, one, two, alignment, settings)[1]
+
+
+def smoother_of(
+    grid: GridBlock, rows: LegRows, one: Oriented, two: Oriented, alignment: Alignment, settings: LegSettings
+) -> tuple[HeadingSmoother, Smoothed]:
+    """The same, and what found it."""
     rate = grid.rate_hz
     smoother = HeadingSmoother(rate, settings.heading, LeverPrior.of(alignment))
     smoother.thigh_sd, smoother.shank_sd = alignment.thigh_axis_sd, alignment.shank_axis_sd
@@ -175,7 +181,7 @@ def smoothed_heading(
     smoother.lost = (grid.start + np.flatnonzero(one.restarted | two.restarted)).tolist()
     signals = joint_signals(rows, rate, alignment)
     assert signals is not None
-    return smoother.smooth(signals)
+    return smoother, smoother.smooth(signals)
 
 
 def neutrals(rows: LegRows, alignment: Alignment, settings: LegSettings, rate_hz: float) -> list[tuple[int, Neutral]]:

@@ -11,7 +11,8 @@ from collections import Counter
 import numpy as np
 
 from calibration.alignment import Alignment
-from pipeline.engine import LegEngine, LegSettings
+from pipeline.engine import LegEngine
+from pipeline.leg_settings import LegSettings
 from pipeline.two_sided import analyse_leg
 from tests.benchmarks.angles.sessions import written
 from tests.benchmarks.people import FIRST_UNSEEN, RATE_HZ, SimulatedLeg, simulated_leg

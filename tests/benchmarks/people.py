@@ -13,9 +13,10 @@ from calibration.alignment import Alignment
 from calibration.joint_centre import LeverArms
 from firmware_interface.samples import STANDARD_GRAVITY
 from pipeline.blocks import Bools, Floats, GridBlock, LegBlock, join
-from pipeline.engine import LegEngine, LegSettings
+from pipeline.engine import LegEngine
 from pipeline.heading_model import SHANK, STATES, THIGH, covariances
 from pipeline.leg_rows import LegRows
+from pipeline.leg_settings import LegSettings
 from pipeline.orientation import Oriented
 from pipeline.quaternions import conjugate, rotate
 from pipeline.records import Side

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.blocks import Floats, GridBlock
-from pipeline.engine import LegEngine, LegSettings
+from pipeline.engine import LegEngine
+from pipeline.leg_settings import LegSettings
 from pipeline.placement_watch import LegsWatch, LegWatch
 from pipeline.records import Segment, Side
 from pipeline.simulation.person import draw_person

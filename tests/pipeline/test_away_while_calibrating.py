@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pipeline.blocks import GridBlock, join
-from pipeline.engine import LegEngine, LegSettings
+from pipeline.engine import LegEngine
+from pipeline.leg_settings import LegSettings
 from tests.benchmarks.angles.sessions import written
 from tests.benchmarks.people import simulated_leg
 

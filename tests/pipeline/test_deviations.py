@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.deviations import CAUSAL, TWO_SIDED, deviations
+from pipeline.deviations import CAUSAL, NAMES, TWO_SIDED, Deviations
 
 DEG = np.pi / 180.0
 
@@ -12,9 +12,10 @@ def at(flexion_deg, cov_deg2=0.0, path_deg=90.0, p=CAUSAL, upright_deg=0.5):
     flexion = np.atleast_1d(np.asarray(flexion_deg, float)) * DEG
     cov = np.zeros((7, len(flexion)))
     cov[1] = cov_deg2 * DEG**2
-    incl = np.stack([0.5 * flexion, -0.5 * flexion])
-    found = deviations(flexion, incl, cov, upright_deg * DEG, path_deg * DEG, p)
-    return {name: value / DEG for name, value in found.items()}
+    sagittal = np.stack([0.5 * flexion, -0.5 * flexion, flexion])
+    deviations = Deviations(p, upright_deg * DEG, path_deg * DEG)
+    found = deviations.at(flexion, np.cos(sagittal), np.sin(sagittal), cov)
+    return {f"{name}_sd": value / DEG for name, value in zip(NAMES, found, strict=True)}
 
 
 @pytest.mark.parametrize("p", [CAUSAL, TWO_SIDED])

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pipeline.blocks import GridBlock, LegBlock, join
-from pipeline.engine import LegEngine, LegSettings
+from pipeline.engine import LegEngine
+from pipeline.leg_settings import LegSettings
 from pipeline.mirror_watch import MirrorWatch
 from pipeline.placement_watch import LegsWatch, LegWatch
 from pipeline.records import Segment, Side

@@ -5,15 +5,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from pipeline.quaternions import about_z, columns, conjugate, from_matrix, multiply, rotate, small
+from pipeline.quaternions import about_z, columns, conjugate, from_matrix, multiply, product, rotate, small
 from tests.pipeline.two_links import scalar_first
 
 P, Q = Rotation.random(500, random_state=1), Rotation.random(500, random_state=2)
 
 
 def test_products_and_inverses_are_those_of_rotations():
-    product = multiply(scalar_first(P), conjugate(scalar_first(Q)))
-    assert np.allclose(np.abs((product * scalar_first(P * Q.inv())).sum(axis=1)), 1.0)
+    p, q, true = scalar_first(P), conjugate(scalar_first(Q)), scalar_first(P * Q.inv())
+    for found in (multiply(p, q), product(p.T.copy(), q.T.copy()).T):
+        assert np.allclose(np.abs((found * true).sum(axis=1)), 1.0)
 
 
 def test_matrices_and_rotated_vectors_are_those_of_rotations():
@@ -45,3 +46,5 @@ def test_the_bits_do_not_depend_on_the_blocks(cuts):
     whole = rotate(multiply(p, q), v)
     parts = [rotate(multiply(p[a:b], q[a:b]), v[a:b]) for a, b in pairwise(bounds)]
     assert np.array_equal(whole, np.concatenate(parts))
+    parts = [product(p[a:b].T.copy(), q[a:b].T.copy()) for a, b in pairwise(bounds)]
+    assert np.array_equal(product(p.T.copy(), q.T.copy()), np.concatenate(parts, axis=1))

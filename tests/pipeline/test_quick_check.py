@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from calibration.profile import Profile
-from pipeline.engine import LegEngine, LegSettings
+from pipeline.engine import LegEngine
+from pipeline.leg_settings import LegSettings
 from pipeline.records import Segment, Side
 from pipeline.simulation.simulate import Slip
 from pipeline.two_sided import LegAnalysis, analyse_leg

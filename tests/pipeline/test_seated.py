@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from calibration.alignment import STANDING_AND_SEATED
-from pipeline.engine import LegEngine, LegSettings
+from pipeline.engine import LegEngine
+from pipeline.leg_settings import LegSettings
 from pipeline.two_sided import analyse_leg
 from tests.benchmarks.alignments import WAYS, alignment_of, off, true_frames
 from tests.benchmarks.angles.sessions import exercises_only, written

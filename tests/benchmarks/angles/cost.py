@@ -17,7 +17,8 @@ from collections.abc import Callable
 import numpy as np
 import vqf
 
-from pipeline.engine import LegEngine, LegSettings
+from pipeline.engine import LegEngine
+from pipeline.leg_settings import LegSettings
 from pipeline.orientation import orient_offline
 from pipeline.two_sided import analyse_oriented, smoothed_heading
 from tests.benchmarks.people import FIRST_UNSEEN, RATE_HZ, SimulatedLeg, simulated_leg

@@ -21,9 +21,9 @@ import numpy as np
 from calibration.alignment import Alignment
 from calibration.joint_centre import LeverArms
 from pipeline.blocks import Floats, GridBlock, LegBlock
-from pipeline.engine import LegSettings
 from pipeline.heading_model import DELTA, STATES
 from pipeline.leg_rows import LegRows
+from pipeline.leg_settings import LegSettings
 from pipeline.neutral import neutral_turn
 from pipeline.orientation import Orientation, OrientationParameters, Oriented, orient_offline
 from pipeline.quaternions import about_z, conjugate, from_matrix, multiply, rotate

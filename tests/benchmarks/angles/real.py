@@ -12,7 +12,8 @@ import pandas as pd
 from scipy.spatial.transform import Rotation
 
 from pipeline.blocks import Floats, GridBlock, LegBlock, join
-from pipeline.engine import LegEngine, LegSettings
+from pipeline.engine import LegEngine
+from pipeline.leg_settings import LegSettings
 from pipeline.records import Side
 from pipeline.two_sided import analyse_leg
 from tests.benchmarks import robot
