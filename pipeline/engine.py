@@ -33,7 +33,7 @@ from pipeline.records import Side
 from pipeline.recovered import recovered_block
 from pipeline.rests import at_rest
 from pipeline.rows import RaisedEvent
-from pipeline.second_look import LookedAgain, SecondLook
+from pipeline.second_look import SecondLook
 from pipeline.slip import Slip, SlipWatch, rereferenced, widened
 from pipeline.tied_path import TiedPath
 
@@ -230,9 +230,8 @@ class LegEngine:
             self._slip(slip, time_s)
         if self.alignment.standing and not self._slips.suspect:
             self._look_for_neutral(rows)
-        looked = None if self._slips.suspect else self._look.look()
-        if looked is not None:
-            self._look_again(looked)
+        if self._look.due and not self._slips.suspect:
+            self._look_again()
         self._follow_path(time_s)
         believed = float(self._heading.state.mean[THIGH])
         seen = None if self._axis is None else self._axis.update(rows, believed)
@@ -289,10 +288,14 @@ class LegEngine:
             self._slips.realigned(turn)
         self._events.append(RaisedEvent(time_s, "calibration", {"method": alignment.method, "corrected": "thigh axis"}))
 
-    def _look_again(self, looked: LookedAgain) -> None:
+    def _look_again(self) -> None:
         """The calibration as it is seen now that movement has told more."""
-        assert self.alignment is not None and self._slips is not None
-        before, alignment = self.alignment, looked.calibrated.alignment
+        before, believed = self.alignment, self._believed()
+        assert before is not None and believed is not None and self._slips is not None
+        looked = self._look.look(believed)
+        if looked is None:
+            return
+        alignment = looked.calibrated.alignment
         self.calibrated, self.alignment = looked.calibrated, alignment
         self._heading.take(looked.state, looked.residual_sd)
         now, errors = self._heading.now(), self._heading.errors

@@ -22,7 +22,7 @@ from calibration.alignment import (
 from pipeline.axis_signs import in_gait, rightness
 from pipeline.blocks import Floats
 from pipeline.calibration_parameters import CalibratingParameters
-from pipeline.leg_rows import LegRows, inclination_from, picked_rows
+from pipeline.leg_rows import LegRows, inclination_from, picked_rows, sagittal
 from pipeline.rests import Rest
 
 
@@ -58,8 +58,11 @@ def _thigh_axis(
             continue
         moving = turning_axis(after.thigh_gyr[used], up, 0.5, sd, p.motion_doubt)
         if moving is not None:
-            right_way = rightness(moving, up, after, shank_frame) >= 0.0
-            return moving if right_way else Axis(-moving.direction, moving.sd)
+            right = rightness(moving, up, after, shank_frame)
+            if abs(right) < p.telling:
+                # Thighs that move without stepping lean forwards.
+                right = float(sagittal(after.thigh_quat[used], frame(up, moving.direction)).mean())
+            return moving if right >= 0.0 else Axis(-moving.direction, moving.sd)
     thigh = turning_axis(flexing.thigh_gyr, up, least_rad_s=0.1, prior_sd=p.thigh_prior_sd)
     leaned_most = float(np.percentile(inclination_from(up, flexing.thigh_quat), 95.0))
     unsure = float(np.arctan2(p.thigh_tissue, leaned_most))

@@ -18,7 +18,8 @@ class SecondLookParameters:
     """When the calibration is looked at again, live: after so many seconds of movement since (first_s), then whenever
     there are `growth` times as many, for at most kept_s in all. moving_rad_s: what counts as movement. before_s: what
     is kept while a calibration is awaited; ahead_s: of it, what is kept before the standing. axis_s: movement after
-    which nothing else need be told of the thigh's axis."""
+    which nothing else need be told of the thigh's axis. known_sd, far: a frame that is known to within the one is not
+    turned by more than the other, rad, before a second look says the same."""
 
     first_s: float = 0.25
     growth: float = 1.5
@@ -27,6 +28,8 @@ class SecondLookParameters:
     before_s: float = 80.0
     ahead_s: float = 10.0
     axis_s: float = 4.0
+    known_sd: float = np.deg2rad(20.0)
+    far: float = np.deg2rad(35.0)
 
 
 @dataclass(frozen=True, slots=True)

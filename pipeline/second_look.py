@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from calibration.alignment import Alignment
 from pipeline.blocks import Floats, GridBlock, join
 from pipeline.calibration_parameters import Calibrated
 from pipeline.flexions import settled
-from pipeline.heading_model import DELTA, DRIFT, TILT_X, TILT_Y, RelativeState
+from pipeline.heading_model import DELTA, DRIFT, SHANK, THIGH, TILT_X, TILT_Y, RelativeState
 from pipeline.leg_rows import LegRows, join_rows
 from pipeline.leg_settings import LegSettings
 from pipeline.orientation import Oriented, orient_offline
@@ -45,7 +46,7 @@ class _Kept(NamedTuple):
 
 
 class SecondLook:
-    """`keep` every piece of the grid, `block` at the end of a block; `look` says what there is to be seen by then."""
+    """`keep` every piece of the grid, `block` at the end of a block; when `due`, `look`."""
 
     def __init__(self, rate_hz: float, side: Side, settings: LegSettings) -> None:
         self._rate = rate_hz
@@ -59,6 +60,7 @@ class SecondLook:
         self._waiting = True
         self._moving = 0
         self._due = 0.0
+        self._contradicted = False
 
     def keep(self, grid: GridBlock, thigh: Floats, shank: Floats) -> None:
         """Rows that came, and their orientations by the live filters."""
@@ -87,18 +89,31 @@ class SecondLook:
         self._calibrated = found
         self._until = row + round(self._p.kept_s * self._rate)
         self._moving, self._due = 0, self._p.first_s * self._rate
+        self._contradicted = False
 
     def stop(self, awaited: bool) -> None:
         """The calibration holds no more; awaited: whether another one is waited for."""
         self._calibrated, self._waiting = None, awaited
         self._blocks = self._blocks if awaited else []
 
-    def look(self) -> LookedAgain | None:
-        """What the rows kept show, where enough movement is new among them."""
-        if self._calibrated is None or self._moving < self._due:
-            return None
+    @property
+    def due(self) -> bool:
+        """Whether enough movement is new among the rows kept."""
+        return self._calibrated is not None and self._moving >= self._due
+
+    def look(self, believed: Alignment) -> LookedAgain | None:
+        """When due: what the rows kept show, if anything. believed: the frames, as they are believed
+        now; what turns them far, though they are known, has to be seen twice."""
+        assert self._calibrated is not None
         self._due = self._p.growth * self._moving
-        return self._seen(self._calibrated)
+        looked = self._seen(self._calibrated)
+        if looked is None:
+            return None
+        seen = looked.calibrated.alignment.turned(*looked.state.mean[[THIGH, SHANK]].tolist())
+        known = max(believed.thigh_axis_sd, believed.shank_axis_sd) < self._p.known_sd
+        far = known and max(map(abs, believed.azimuths_of(seen))) > self._p.far
+        again, self._contradicted = self._contradicted, far
+        return looked if again or not far else None
 
     def _seen(self, live: Calibrated) -> LookedAgain | None:
         settings, rate = self._settings, self._rate
