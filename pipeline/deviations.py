@@ -55,8 +55,8 @@ class DeviationParameters:
 CAUSAL = DeviationParameters(
     flexion=Spread(0.26 * _DEG, 1.68 * _DEG, 0.94 * _DEG),
     abduction=Spread(0.17 * _DEG, 1.48 * _DEG, 1.15 * _DEG),
-    rotation=Spread(0.65 * _DEG, 3.4 * _DEG, 0.0),
-    excess=Spread(0.18 * _DEG, 1.0 * _DEG, 0.33 * _DEG),
+    rotation=Spread(0.62 * _DEG, 3.27 * _DEG, 0.0),
+    excess=Spread(0.17 * _DEG, 0.95 * _DEG, 0.31 * _DEG),
     collapse=Spread(0.16 * _DEG, 1.55 * _DEG, 1.5 * _DEG),
 )
 TWO_SIDED = DeviationParameters(

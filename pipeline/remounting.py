@@ -186,6 +186,7 @@ def _neutral(smoothed: Smoothed, at: Ints) -> tuple[Floats, Floats]:
     """(b,) each: what a neutral standing should show at some grid rows, and its standard deviation: that of the
     heading, since what is believed of the axes is one and the same for all of them."""
     _, delta, thigh, shank, delta_thigh, delta_shank, thigh_shank = smoothed.cov.T
-    known = delta - (delta_shank - delta_thigh) ** 2 / (thigh + shank - 2.0 * thigh_shank)
+    axes = np.maximum(thigh + shank - 2.0 * thigh_shank, 1e-12)
+    known = delta - (delta_shank - delta_thigh) ** 2 / axes
     turn = np.interp(at, smoothed.centre, smoothed.mean @ NEUTRAL[:STATES])
     return turn, np.sqrt(np.maximum(np.interp(at, smoothed.centre, known), 0.0))

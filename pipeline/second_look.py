@@ -102,8 +102,8 @@ class SecondLook:
         return self._calibrated is not None and self._moving >= self._due
 
     def look(self, believed: Alignment) -> LookedAgain | None:
-        """When due: what the rows kept show, if anything. believed: the frames, as they are believed
-        now; what turns them far, though they are known, has to be seen twice."""
+        """When due: what the rows kept show, if anything. believed: the frames, as they are believed now; what turns
+        them far, though they are known, has to be seen twice."""
         assert self._calibrated is not None
         self._due = self._p.growth * self._moving
         looked = self._seen(self._calibrated)
