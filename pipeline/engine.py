@@ -1,4 +1,4 @@
-"""One leg, causal: the stages in their order, from the grid to steps and episodes.
+"""One leg, causal: the stages in their order, from the grid to the angles.
 
 Rows pass through as they come; decisions (calibration, heading, neutral standing) fall at the edges of half-second
 blocks of the grid, from rows that were complete by then. So the same rows give the same bits however they are cut.
@@ -14,7 +14,7 @@ from calibration.joint_centre import LeverPrior
 from calibration.profile import Profile
 from calibration.unloaded_path import UnloadedPath
 from pipeline.axis_watch import AxisWatch
-from pipeline.blocks import Bools, Bytes, GridBlock, LegBlock, Status
+from pipeline.blocks import GridBlock, LegBlock
 from pipeline.calibrating import Calibrating
 from pipeline.calibration_parameters import Calibrated, CalibratingParameters
 from pipeline.calibration_progress import CalibrationProgress
@@ -32,6 +32,7 @@ from pipeline.quick_check import QuickCheck, profile_quality
 from pipeline.records import Side
 from pipeline.recovered import recovered_block
 from pipeline.rests import at_rest
+from pipeline.row_status import row_status
 from pipeline.rows import RaisedEvent
 from pipeline.second_look import SecondLook
 from pipeline.slip import Slip, SlipWatch, rereferenced, widened
@@ -170,7 +171,7 @@ class LegEngine:
             self._heading.lost()
             self._restarted = grid.start
         ok = grid.thigh_ok & grid.shank_ok
-        status = self._status(grid, ok)
+        status = row_status(grid, self.alignment is not None, bool(self.slipped))
         if self.alignment is None:
             leg = no_angles(grid.start, self._rate, grid.shank_acc, status)
         else:
@@ -182,18 +183,6 @@ class LegEngine:
             LegRows(grid.start, grid.thigh_acc, one.gyr, one.quat, grid.shank_acc, two.gyr, two.quat, ok)
         )
         return leg
-
-    def _status(self, grid: GridBlock, ok: Bools) -> Bytes:
-        """ok (n,): both sensors delivered."""
-        status = np.full(len(grid), int(Status.OK if self.alignment is not None else Status.CALIBRATING), np.uint8)
-        if not (self.slipped or np.count_nonzero(grid.clipped)) and np.count_nonzero(ok) == len(ok):
-            return status
-        status[grid.clipped & (status == Status.OK)] = Status.CLIPPED
-        if self.slipped:
-            status[status <= Status.SLIPPED] = Status.SLIPPED
-        status[grid.thigh_ok != grid.shank_ok] = Status.SINGLE_SENSOR
-        status[~grid.thigh_ok & ~grid.shank_ok] = Status.GAP
-        return status
 
     def _begin_block(self, number: int) -> None:
         """Everything that is decided from the block that is now complete."""
@@ -207,20 +196,10 @@ class LegEngine:
         self._look.block(rows)
         self._parts = []
         time_s = number * self._block / self._rate
-        if self._calibrating is not None:
-            found = self._calibrating.update(rows)
-            if self._calibrating.done:
-                self._calibrated_by, self._calibrating = self._calibrating, None
-            if found is not None:
-                self._use(found, time_s)
-                return
-        elif self._calibrated_by is not None:
-            found = self._calibrated_by.after(rows)
-            if self._calibrated_by.over:
-                self._calibrated_by = None
-            if found is not None:
-                self._use(found, time_s)
-                return
+        found = self._calibration_in(rows)
+        if found is not None:
+            self._use(found, time_s)
+            return
         if self.alignment is None or self._slips is None:
             return
         if self._quick is not None and not self._quick.done:
@@ -237,6 +216,20 @@ class LegEngine:
         seen = None if self._axis is None else self._axis.update(rows, believed)
         if seen is not None:
             self._see_axis(*seen, time_s)
+
+    def _calibration_in(self, rows: LegRows) -> Calibrated | None:
+        """A calibration that is complete with this block."""
+        if self._calibrating is not None:
+            found = self._calibrating.update(rows)
+            if self._calibrating.done:
+                self._calibrated_by, self._calibrating = self._calibrating, None
+            return found
+        if self._calibrated_by is None:
+            return None
+        found = self._calibrated_by.after(rows)
+        if self._calibrated_by.over:
+            self._calibrated_by = None
+        return found
 
     def _follow_path(self, time_s: float) -> None:
         """The unloaded path as movement teaches it: fitted anew where the frames turned far, told where it matters."""

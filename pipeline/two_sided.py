@@ -31,6 +31,7 @@ from pipeline.quick_check import QuickCheck, checked_quickly, profile_quality
 from pipeline.records import Side
 from pipeline.remounting import sensors_worn
 from pipeline.rests import resting, resting_in_turn
+from pipeline.row_status import row_status
 from pipeline.rows import RaisedEvent
 from pipeline.smoothing import HeadingSmoother, Smoothed
 from pipeline.tied_path import TiedPath
@@ -138,15 +139,6 @@ def analyse_oriented(
     block = worn.widened(collect(map(angles, pieces), len(grid)))
     events = [] if calibrated is None else [calibration_event(calibrated, path, grid.start / rate)]
     return LegAnalysis(block, alignment, path, calibrated, smoothed, [*events, *worn.events], quick)
-
-
-def row_status(grid: GridBlock, aligned: bool) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
-    """Why each row is not to be trusted."""
-    status = np.full(len(grid), Status.OK if aligned else Status.CALIBRATING, np.uint8)
-    status[grid.clipped & (status == Status.OK)] = Status.CLIPPED
-    status[grid.thigh_ok != grid.shank_ok] = Status.SINGLE_SENSOR
-    status[~grid.thigh_ok & ~grid.shank_ok] = Status.GAP
-    return status
 
 
 def find_calibration(rows: LegRows, rate_hz: float, side: Side) -> Calibrated | None:
