@@ -178,7 +178,7 @@ class LegEngine:
             relative = self._heading.rows(grid.start, len(grid))
             leg = self._knee.update(grid.start, one, two, grid.shank_acc, relative, status)
             leg = leg if self._slips is None else widened(leg, self._slips.doubt)
-        self._look.keep(grid, one.quat, two.quat)
+        self._look.keep(grid, one.quat, two.quat, restarted)
         self._parts.append(
             LegRows(grid.start, grid.thigh_acc, one.gyr, one.quat, grid.shank_acc, two.gyr, two.quat, ok)
         )

@@ -61,9 +61,11 @@ class SecondLook:
         self._moving = 0
         self._due = 0.0
         self._contradicted = False
+        self._latest = self._restarted = 0
 
-    def keep(self, grid: GridBlock, thigh: Floats, shank: Floats) -> None:
-        """Rows that came, and their orientations by the live filters."""
+    def keep(self, grid: GridBlock, thigh: Floats, shank: Floats, restarted: bool) -> None:
+        """Rows that came, and their orientations by the live filters; restarted: one of these began anew with them."""
+        self._restarted = grid.start if restarted else self._restarted
         if self._waiting or self._calibrated is not None:
             self._pieces.append(_Kept(grid, thigh, shank))
 
@@ -71,6 +73,7 @@ class SecondLook:
         """What was kept since the last time makes a whole block; rows: the same, oriented."""
         if not self._pieces:
             return
+        self._latest = rows.start + len(rows)
         grids, thigh, shank = zip(*self._pieces, strict=True)
         self._blocks.append(_Kept(join(list(grids)), np.concatenate(thigh), np.concatenate(shank)))
         self._pieces = []
@@ -98,8 +101,9 @@ class SecondLook:
 
     @property
     def due(self) -> bool:
-        """Whether enough movement is new among the rows kept."""
-        return self._calibrated is not None and self._moving >= self._due
+        """Whether enough movement is new among the rows kept, and no level frame."""
+        settled = self._latest - self._restarted >= _DRIFT_S * self._rate
+        return self._calibrated is not None and self._moving >= self._due and settled
 
     def look(self, believed: Alignment) -> LookedAgain | None:
         """When due: what the rows kept show, if anything. believed: the frames, as they are believed now; what turns
@@ -121,8 +125,6 @@ class SecondLook:
         one = orient_offline(grid.thigh_acc, grid.thigh_gyr, grid.thigh_ok, rate, settings.orientation)
         two = orient_offline(grid.shank_acc, grid.shank_gyr, grid.shank_ok, rate, settings.orientation)
         last = min(round(_DRIFT_S * rate), len(grid))
-        if one.restarted[-last:].any() or two.restarted[-last:].any():
-            return None
         ok = grid.thigh_ok & grid.shank_ok
         rows = LegRows(grid.start, grid.thigh_acc, one.gyr, one.quat, grid.shank_acc, two.gyr, two.quat, ok)
         found = find_calibration(rows, rate, self._side)
