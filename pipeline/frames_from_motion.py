@@ -20,7 +20,7 @@ from calibration.alignment import (
     turning_axis,
     upright,
 )
-from pipeline.axis_signs import facing_forward, in_gait, signed_by_lead
+from pipeline.axis_signs import facing_forward, signed_by_lead
 from pipeline.blocks import Floats
 from pipeline.calibration_parameters import CalibratingParameters
 from pipeline.leg_rows import LegRows, join_rows, picked_rows, sagittal
@@ -69,9 +69,6 @@ def _axes(
     thigh = turning_axis(thigh_gyr, up_thigh, 0.5, p.thigh_motion_sd, p.motion_doubt)
     if shank is None or thigh is None:
         return None
-    stepping = in_gait(rows.shank_gyr @ shank.direction, rate_hz)
-    if int(stepping.sum()) >= p.moving_rows:
-        thigh = turning_axis(thigh_gyr[stepping], up_thigh, 0.5, p.thigh_gait_sd, p.motion_doubt) or thigh
     shank = signed_by_swing(shank, rows.shank_gyr)
     return signed_by_lead(thigh, shank, rows, rate_hz), shank
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from calibration.alignment import Alignment
+from calibration.alignment import STANDING_AND_MOTION, Alignment
 from pipeline.blocks import Floats, GridBlock, join
 from pipeline.calibration_parameters import Calibrated
 from pipeline.flexions import settled
@@ -85,7 +85,11 @@ class SecondLook:
             self._calibrated, self._waiting, self._blocks = None, False, []
 
     def begin(self, found: Calibrated, row: int) -> None:
-        """A calibration was found at grid row `row`: what follows will tell more of it."""
+        """A calibration was found at grid row `row`: what follows will tell more of it; but for one from standing and
+        motion, of whose axes the live filter learns as much on the way (simulated people, and one real walk)."""
+        if found.alignment.method == STANDING_AND_MOTION:
+            self.stop(awaited=True)
+            return
         spans = [span for span in (found.standing, found.flexing) if span is not None]
         begins = [begin for begin, _ in spans] or [found.rows.start]
         self._forget_before(min(begins) - round(self._p.ahead_s * self._rate))
