@@ -77,7 +77,7 @@ def live(leg: SimulatedLeg, settings: LegSettings) -> LegBlock:
 def test_live_angles_come_near_to_those_that_know_the_whole_recording() -> None:
     apart: dict[bool, list[float]] = {True: [], False: []}
     for seed in range(100, 112):
-        leg = simulated_leg(seed, written("stand:5.5,flex:6,walk:40"))
+        leg = simulated_leg(seed, written("stand:5.5,flex:6@{side},walk:40"))
         whole = analyse_leg(leg.grid, leg.side, LegSettings()).block
         last = slice(len(leg.grid) - 1500, None)
         for looks, settings in ((True, LegSettings()), (False, NEVER)):
@@ -90,7 +90,7 @@ def test_live_angles_come_near_to_those_that_know_the_whole_recording() -> None:
 @pytest.mark.parametrize("kept_s", [20.0, 200.0])
 def test_a_hole_that_takes_the_heading_away_is_survived(kept_s: float) -> None:
     """A sensor is away for two seconds in the middle of the rows that are looked at, and again at their end."""
-    leg = simulated_leg(107, written("stand:5.5,flex:6,walk:40"))
+    leg = simulated_leg(107, written("stand:5.5,flex:6@{side},walk:40"))
     ok = leg.grid.shank_ok.copy()
     for at_s in (30.0, 47.0):
         ok[round(at_s * 100) : round(at_s * 100) + 200] = False
