@@ -26,6 +26,7 @@ from pipeline.joint_signals import JointSignalWindow
 from pipeline.knee import Knee, no_angles
 from pipeline.leg_rows import LegRows, join_rows
 from pipeline.leg_settings import LegSettings
+from pipeline.level_frames import seen_together
 from pipeline.neutral import is_neutral, neutral_turn
 from pipeline.orientation import Orientation, Oriented
 from pipeline.quick_check import QuickCheck, profile_quality
@@ -234,9 +235,9 @@ class LegEngine:
     def _follow_path(self, time_s: float) -> None:
         """The unloaded path as movement teaches it: fitted anew where the frames turned far, told where it matters."""
         assert self.alignment is not None
-        now, errors = self._heading.now(), self._heading.errors
-        if self.calibrated is not None and self._path.far(now.states[:, 0], errors):
-            self._path = tied_path(self.calibrated, self.alignment, self._side, self._rate, now, errors)
+        states, errors = self._heading.now().states[:, 0], self._heading.errors
+        if self.calibrated is not None and self._path.far(states, errors):
+            self._path = self._tied(self.calibrated, self.alignment)
             self._knee.align(self.alignment, self._path)
         flexion = np.array([_TOLD_AT])
         if self._path.known and abs(float((self.path.at(flexion) - self._told_path.at(flexion))[0])) > _TOLD_CHANGE:
@@ -291,15 +292,10 @@ class LegEngine:
         alignment = looked.calibrated.alignment
         self.calibrated, self.alignment = looked.calibrated, alignment
         self._heading.take(looked.state, looked.residual_sd)
-        now, errors = self._heading.now(), self._heading.errors
-        self._path = tied_path(looked.calibrated, alignment, self._side, self._rate, now, errors)
-        self._knee.upright(errors, looked.state.mean)
+        self._path = self._tied(looked.calibrated, alignment)
+        self._knee.upright(self._heading.errors, looked.state.mean)
         self._knee.align(alignment, self._path)
-        found = looked.calibrated
-        shown = None
-        if found.standing is not None:
-            shown = neutral_turn(found.rows.cut(*(row - found.rows.start for row in found.standing)), alignment)
-        self._slips.seen_again(*before.azimuths_of(alignment), shown)
+        self._slips.seen_again(*before.azimuths_of(alignment), looked.shown)
         if self._axis is not None:
             self._axis.realign(alignment)
         if looked.axis_known:
@@ -342,13 +338,17 @@ class LegEngine:
         self._path = TiedPath()
         if found is not None:
             self._heading.mark_flexions()
-            now, errors = self._heading.now(), self._heading.errors
-            self._path = tied_path(found, alignment, self._side, self._rate, now, errors)
+            if found.flexing is not None and seen_together(found, self._rate)[1]:
+                self._path = self._tied(found, alignment)
             if found.standing is not None and found.standing[0] < self._restarted:
                 # A sensor was away since: its level frame is another one, and what the standing told is of the old.
                 self._heading.lost()
         self._told_path = self.path
         self._knee.align(alignment, self._path)
+
+    def _tied(self, found: Calibrated, alignment: Alignment) -> TiedPath:
+        """The unloaded path of a calibration, as its flexions look through what is believed now."""
+        return tied_path(found, alignment, self._side, self._rate, self._heading.now(), self._heading.errors)
 
     def use_profile(self, profile: Profile) -> None:
         """A saved calibration, from now on."""

@@ -17,6 +17,7 @@ from pipeline.heading_model import DELTA, FLEXED, STATES, RelativeRows
 from pipeline.joint_signals import joint_signals
 from pipeline.knee import Knee
 from pipeline.leans import Leans
+from pipeline.level_frames import seen_together
 from pipeline.neutral import neutral_turn
 from pipeline.orientation import Oriented
 from pipeline.records import Side
@@ -24,30 +25,34 @@ from pipeline.tied_path import TIED, TiedPath
 
 
 def settled(found: Calibrated, side: Side, rate_hz: float) -> Calibrated:
-    """The calibration with its shank frame turned as the flexions' abduction asks; unchanged without flexions."""
+    """The calibration with its shank frame turned as the flexions' abduction asks; unchanged without flexions, or where
+    a sensor was away between them and the standing."""
     if found.flexing is None or found.standing is None:
+        return found
+    span, together = seen_together(found, rate_hz)
+    if not together:
         return found
     alignment = found.alignment
     standing = found.rows.cut(*_span(found, found.standing))
     states = np.zeros(STATES)
     states[DELTA] = neutral_turn(standing, alignment)
-    bends = _bends(found, alignment, side, rate_hz, RelativeRows(states[:, None], np.zeros((7, 1))))
+    bends = _bends(found, span, alignment, side, rate_hz, RelativeRows(states[:, None], np.zeros((7, 1))))
     turn, left = azimuth_from_path(*bends, side.sign, alignment.shank_axis_sd)
     return replace(found, alignment=replace(alignment.turned(0.0, turn), shank_axis_sd=left))
 
 
 def _bends(
     found: Calibrated,
+    span: tuple[int, int],
     alignment: Alignment,
     side: Side,
     rate_hz: float,
     relative: RelativeRows,
     errors: Floats | None = None,
 ) -> tuple[Floats, Floats]:
-    """(n,) each: the flexions' flexion and abduction; relative: one row, held for all of them. errors: of the
-    accelerometers, None where nothing is known of them."""
-    assert found.flexing is not None
-    rows = found.rows.cut(*_span(found, found.flexing))
+    """(n,) each: flexion and abduction in a span of the flexions; relative: one row, held for all of them. errors: of
+    the accelerometers, None where nothing is known of them."""
+    rows = found.rows.cut(*_span(found, span))
     n = len(rows)
     held = RelativeRows(np.repeat(relative.states, n, axis=1), np.repeat(relative.cov, n, axis=1), True)
     knee = Knee(side, rate_hz)
@@ -68,7 +73,8 @@ def tied_path(
     flexions."""
     if found.flexing is None:
         return TiedPath()
-    signals = joint_signals(found.rows.cut(*_span(found, found.flexing)), rate_hz, None)
+    span, _ = seen_together(found, rate_hz)
+    signals = joint_signals(found.rows.cut(*_span(found, span)), rate_hz, None)
     leans = None if signals is None else Leans.seen(signals)
 
     def fitted(states: Floats) -> UnloadedPath:
@@ -77,7 +83,7 @@ def tied_path(
         # The inclination as it was in the flexions, where the person may have faced elsewhere.
         heading[:2] = 0.0 if leans is None else leans.tilts(heading[DELTA]) @ errors
         held = RelativeRows(heading[:, None], now.cov)
-        return fit_unloaded_path(*_bends(found, alignment, side, rate_hz, held, errors))
+        return fit_unloaded_path(*_bends(found, span, alignment, side, rate_hz, held, errors))
 
     states = now.states[:, 0]
     path = fitted(states)

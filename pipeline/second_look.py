@@ -20,6 +20,8 @@ from pipeline.flexions import settled
 from pipeline.heading_model import DELTA, DRIFT, SHANK, THIGH, TILT_X, TILT_Y, RelativeState
 from pipeline.leg_rows import LegRows, join_rows
 from pipeline.leg_settings import LegSettings
+from pipeline.level_frames import seen_together
+from pipeline.neutral import neutral_turn
 from pipeline.orientation import Oriented, orient_offline
 from pipeline.quaternions import conjugate, multiply
 from pipeline.records import Side
@@ -29,11 +31,14 @@ from pipeline.two_sided import find_calibration, smoother_of
 @dataclass(frozen=True, slots=True)
 class LookedAgain:
     """calibrated: the calibration as it is seen now. state: of the heading filter at the end of the rows that were
-    looked at. residual_sd: m/s2, see `Heading`. axis_known: whether there was movement enough for the thigh's axis."""
+    looked at. residual_sd: m/s2, see `Heading`. shown: the turn between the frames in the standing, rad; None where it
+    was not seen in the level frames of the flexions. axis_known: whether there was movement enough for the thigh's
+    axis."""
 
     calibrated: Calibrated
     state: RelativeState
     residual_sd: float
+    shown: float | None
     axis_known: bool
 
 
@@ -136,15 +141,18 @@ class SecondLook:
             return None
         found = settled(found, self._side, rate)
         smoother, smoothed = smoother_of(grid, rows, one, two, found.alignment, settings)
-        begin, end = found.flexing or (rows.start, rows.start)
+        (begin, end), together = (rows.start, rows.start), True
+        if found.flexing is not None:
+            (begin, end), together = seen_together(found, rate)
         state = smoother.at_the_end((begin + end) // 2, grid.start + len(grid))
         self._as_live(state, one, two, last)
-        end = max(end, found.standing[1] if found.standing else end)
         # Copied: what was kept is let go.
-        kept = join_rows([rows.cut(0, end - rows.start + 1)])
-        return LookedAgain(
-            replace(found, rows=kept), state, smoothed.residual_sd, self._moving >= self._p.axis_s * rate
-        )
+        told = max([span[1] for span in (found.standing, found.flexing) if span is not None] or [end])
+        found = replace(found, rows=join_rows([rows.cut(0, told - rows.start + 1)]))
+        shown = None
+        if found.standing is not None and together:
+            shown = neutral_turn(found.rows.cut(*(row - rows.start for row in found.standing)), found.alignment)
+        return LookedAgain(found, state, smoothed.residual_sd, shown, self._moving >= self._p.axis_s * rate)
 
     def _as_live(self, state: RelativeState, one: Oriented, two: Oriented, last: int) -> None:
         """The live filters' level frames head elsewhere than these, and drift and lean otherwise."""

@@ -1,14 +1,17 @@
 """A sensor that is away between the standing and the flexions: the analysis goes on and gives finite angles."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pipeline.blocks import GridBlock, join
+from pipeline.blocks import GridBlock, LegBlock, join
 from pipeline.engine import LegEngine
 from pipeline.leg_settings import LegSettings
+from pipeline.records import Side
+from pipeline.two_sided import analyse_leg
 from tests.benchmarks.angles.sessions import written
 from tests.benchmarks.people import simulated_leg
 
@@ -43,19 +46,29 @@ def test_a_long_absence_between_standing_and_flexions_breaks_nothing(seconds: fl
     assert np.isfinite(found.abduction[walking & found.valid]).all()
 
 
+def live(grid: GridBlock, side: Side) -> LegBlock:
+    return join(LegEngine(side, 100.0, LegSettings()).update(grid))
+
+
+def two_sided(grid: GridBlock, side: Side) -> LegBlock:
+    return analyse_leg(grid, side, LegSettings()).block
+
+
+@pytest.mark.parametrize("analyse", [live, two_sided])
 @pytest.mark.parametrize("seed", [101, 105, 109])
-def test_a_link_lost_among_the_flexions_turns_no_frame(seed: int) -> None:
-    """The standing tells the heading of a level frame that is no more: it must not be taken for the present one's, or
-    the thigh's frame is turned until it fits."""
-    leg = simulated_leg(seed, written("stand:5.5,flex:6,walk:25"))
+def test_a_link_lost_between_standing_and_flexions_or_among_them_turns_nothing(
+    seed: int, analyse: Callable[[GridBlock, Side], LegBlock]
+) -> None:
+    """The standing tells the heading of level frames that are no more after the loss: it must not be taken for that of
+    the flexions, or frames and unloaded path are turned until it fits."""
+    leg = simulated_leg(seed, written("stand:5.5,flex:6@{side},walk:25"))
     found = []
-    for grid in (leg.grid, missing(leg.grid, 9.0, 1.6)):
-        engine = LegEngine(leg.side, 100.0, LegSettings())
-        block = join(engine.update(grid))
+    for grid in (leg.grid, missing(leg.grid, 6.0, 1.6), missing(leg.grid, 9.0, 1.6)):
+        block = analyse(grid, leg.side)
         walking = block.valid & (block.time_s > block.time_s[-1] - 10.0)
         assert walking.sum() > 300
-        found.append(np.rad2deg([block.abduction[walking].mean(), block.rotation[walking].mean()]))
-    assert np.abs(found[1] - found[0]).max() < 8.0
+        found.append(np.rad2deg([getattr(block, n)[walking].mean() for n in ("abduction", "rotation", "excess")]))
+    assert np.abs(np.array(found[1:]) - found[0]).max() < 2.0
 
 
 def missing(grid: GridBlock, from_s: float, seconds: float) -> GridBlock:
