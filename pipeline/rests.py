@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from calibration.alignment import upright
+from firmware_interface.samples import STANDARD_GRAVITY
 from pipeline.blocks import Bools, Floats
 from pipeline.leg_rows import LegRows
 
@@ -49,15 +50,15 @@ def at_rest(rows: LegRows, p: RestLimits) -> bool:
 
 
 def resting(rows: LegRows, length: int, p: RestLimits) -> Bools:
-    """(b,) whether both sensors kept still over each whole block of `length` rows."""
+    """(b,) whether both sensors kept still over each whole block of `length` rows; one that feels no weight is dead."""
     count = len(rows) // length
     mean_of = _mean_of(length)
     still: Bools = np.all(rows.ok[: count * length].reshape(count, length), axis=1)
-    for values, scatter, most in (
-        (rows.shank_gyr, p.rest_gyr_rad_s, _TURNING),
-        (rows.thigh_gyr, p.rest_gyr_rad_s, _TURNING),
-        (rows.shank_acc, p.rest_acc_m_s2, np.inf),
-        (rows.thigh_acc, p.rest_acc_m_s2, np.inf),
+    for values, scatter, least, most in (
+        (rows.shank_gyr, p.rest_gyr_rad_s, 0.0, _TURNING),
+        (rows.thigh_gyr, p.rest_gyr_rad_s, 0.0, _TURNING),
+        (rows.shank_acc, p.rest_acc_m_s2, _WEIGHT, np.inf),
+        (rows.thigh_acc, p.rest_acc_m_s2, _WEIGHT, np.inf),
     ):
         # What moves is not looked at any further.
         left = np.flatnonzero(still)
@@ -65,7 +66,8 @@ def resting(rows: LegRows, length: int, p: RestLimits) -> Bools:
         blocks = blocks if len(left) == count else blocks[left]
         mean = blocks @ mean_of
         variance = (blocks * blocks) @ mean_of - mean * mean
-        still[left] = ((variance <= scatter**2) & (np.abs(mean) <= most)).all(axis=1)
+        quiet = ((variance <= scatter**2) & (np.abs(mean) <= most)).all(axis=1)
+        still[left] = quiet & ((mean * mean).sum(axis=1) >= least**2)
     return still
 
 
@@ -88,5 +90,6 @@ def _mean_of(length: int) -> Floats:
     return np.kron(used[:, None] / used.sum(), np.eye(3))
 
 
+_WEIGHT = 0.5 * STANDARD_GRAVITY
 _TURNING = 0.35
 """A mean rate (rad/s) that is no bias but a turn."""
